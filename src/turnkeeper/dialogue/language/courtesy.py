@@ -1,0 +1,72 @@
+"""Words that carry no wish: greetings, politeness, ways to begin a request, articles, little words.
+
+They weigh nothing (or little) when a message is compared with a phrase, so that "hey, could you please skip monday?
+thanks!" is as good as "skip monday". They still match when a phrase names them: "thanks" is an intent of its own.
+"""
+
+from collections.abc import Sequence
+
+ARTICLES = frozenset({"the", "a", "an", "my", "our", "your", "some", "any", "that", "this", "these", "those"})
+"""Stripped from the front of a slot when more follows, and skipped between the words of a phrase."""
+
+JOINERS = frozenset({"and", "but", "so", "then", "also", "because", "cause", "cuz", "coz", "since", "plus", "though"})
+"""Words that begin a new clause."""
+
+LIGHT_WEIGHT = 0.25
+"""What a little word counts beside a full word: four of them tell as much as one noun."""
+
+LIGHT = frozenset(
+    """
+    i im ive id ill we weve wed you youre youve me us it its he hes she shes they theyre them is are am be been being was
+    were to of for with on in at from by do does did doing have has had having will would can could may might should
+    shall get got go going there theres here now today tonight tomorrow then as too again really very right also all one
+    up out not yet already still only actually maybe perhaps probably thats what when if or
+    """.split()
+)
+"""Little words: they say something, but seldom what the person wants."""
+
+_PHRASES = """
+please|pls|plz|plez|pleas|kindly|if you please|just|simply|quickly|quick
+hey|hi|hello|hiya|heya|howdy|yo|hey there|hi there|hello there|good morning|good afternoon|good evening|dear|morning
+ok|okay|k|kk|alright|all right|right then|well|so|um|umm|uh|uhh|er|hm|hmm|ah|oh|oh hey|ooh|aw|like|you know|anyway|anyways
+thanks|thank you|thankyou|thx|tx|ty|tysm|tks|thanx|cheers|thanks a lot|thanks so much|thanks very much|thank you so much
+thank you very much|many thanks|much appreciated|appreciate it|i appreciate it|have a nice day|have a good day|thanks again
+thanks a bunch|thanks a million|thanks in advance|xo|xx|xoxo|lol|haha|hehe|btw|by the way|fyi|sorry|sorry to bother you
+can you|can u|could you|could u|would you|will you|can i|can we|could i|could we|may i|may we|can you please|cant you
+cant we|cant i|couldnt you|couldnt we|wont you|would you mind|do you mind|is it possible to|would it be possible to
+is it ok to|is it okay to|is it ok if i|is it ok if we|is it possible for you to|are you able to|am i able to
+is there a way to|is there any way to|is there any chance to|any chance you could|any chance we could|any chance i could
+i want to|i want you to|i wanna|i would like to|i would like you to|id like to|id like you to|id love to|i would love to
+i need to|i need you to|i have to|i gotta|i got to|id rather|i would rather|id prefer to|i am going to|im going to|im gonna
+im trying to|i am trying to|i was hoping to|i was hoping you could|i was wondering if you could|i was wondering if we could
+i was wondering if i could|wondering if you could|i wish to|i decided to|ive decided to|ill|i will|i shall|we will
+we want to|we wanna|we would like to|wed like to|wed love to|we need to|we need you to|we have to|we gotta|we are going to
+were going to|were gonna|wed rather|we decided to|weve decided to
+lets|let us|let me|lemme|go ahead and|go on and|feel free to|try to|make sure to|remember to|gotta|need to|want to|wanna
+how about we|how about|what about|why dont we|why dont you|why not|you can|you could|you should|maybe we should|we should
+maybe|perhaps|i think|i think we should|i think i will|i think ill|i guess|i guess we should|i suppose|i believe|i feel like
+my answer is|the answer is|i say|id say|i would say|for me|for us|to me|to us|if possible|if you can|if you could
+if thats ok|if thats okay|if its ok|if its possible|if you dont mind|when you can|when you get a chance|whenever you can
+this time|this week|for this week|next week|for next week|as well|right away|right now|asap|real quick|and then
+hope you are well|hope youre well|hope all is well
+"""
+
+_BY_FIRST: dict[str, tuple[tuple[str, ...], ...]] = {}
+for _phrase in sorted((tuple(text.split()) for text in _PHRASES.replace("\n", "|").split("|") if text), key=len):
+    _BY_FIRST[_phrase[0]] = (_phrase, *_BY_FIRST.get(_phrase[0], ()))
+"""Courtesies by their first word, the longest first."""
+
+
+def courtesies(keys: Sequence[str]) -> list[bool]:
+    """Return for each key whether it belongs to a courtesy. Longer courtesies win, each word belongs to one."""
+    found = [False] * len(keys)
+    place = 0
+    while place < len(keys):
+        for phrase in _BY_FIRST.get(keys[place], ()):
+            if tuple(keys[place : place + len(phrase)]) == phrase:
+                found[place : place + len(phrase)] = [True] * len(phrase)
+                place += len(phrase)
+                break
+        else:
+            place += 1
+    return found

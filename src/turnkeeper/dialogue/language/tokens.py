@@ -1,0 +1,175 @@
+"""A message cut into words, in linear time and without a regular expression that could run away.
+
+Two texts of one message: `source` is what the person wrote, cleaned of what nobody sees; `Word.key` is what is compared
+(NFKC, case-folded, without apostrophes: "Don't" and "dont" are one word). A slot shows the source, never the key.
+"""
+
+import enum
+import re
+import unicodedata
+
+import msgspec
+
+MAX_CONSIDERED_CHARACTERS = 2_000
+"""Characters of a message that are looked at, because the longest SMS that providers accept has 1,600."""
+
+ABBREVIATIONS = {"u": "you", "ur": "your", "r": "are", "w": "with"}
+"""Texting habits that typo tolerance cannot reach. Not here: "y" and "n" are answers, "c", "k", digits are too many things."""
+
+APOSTROPHES = "'\u2018\u2019\u02bc\u00b4\u0060\u2032"
+SENTENCE_ENDS = frozenset(".!?;\u2026\u3002\uff01\uff1f\u061f\u0964")
+CLAUSE_ENDS = frozenset(",:()[]\u2013\u2014\n\u3001\uff0c")
+
+_CONTROLS = {code: None for code in (*range(32), 127) if chr(code) not in "\t\n\v\f\r"}
+_NEW_LINES = {ord(char): "\n" for char in "\v\f\r\x85\u2028\u2029"}
+_STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
+"""Three and more of one letter; a back-reference to a single character, so linear."""
+
+SKIN_TONES = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
+
+
+class Break(enum.IntEnum):
+    """What stands between a word and the one before it."""
+
+    NONE = 0
+    """White space, quotes, hyphens."""
+
+    CLAUSE = 1
+    """A comma, colon, bracket, dash or new line."""
+
+    SENTENCE = 2
+    """The end of a sentence."""
+
+
+class Word(msgspec.Struct, frozen=True, kw_only=True):
+    """One word, number or emoji.
+
+    Attributes:
+        key: What is compared.
+        start: First character in `Tokens.source`.
+        end: The one after its last character.
+        gap: What stands between it and the word before, as written.
+        pause: How strongly `gap` separates.
+        is_symbol: An emoji or another pictured sign.
+    """
+
+    key: str
+    start: int
+    end: int
+    gap: str
+    pause: Break
+    is_symbol: bool = False
+
+
+class Tokens(msgspec.Struct, frozen=True, kw_only=True):
+    """A message as words. `tail` is what follows the last one."""
+
+    source: str
+    words: tuple[Word, ...]
+    tail: str = ""
+
+    def text(self, first: int, last: int) -> str:
+        """Return what was written from word `first` up to, not including, word `last`, on one line."""
+        if first >= last:
+            return ""
+        return " ".join(self.source[self.words[first].start : self.words[last - 1].end].split())
+
+
+def clean(text: str) -> str:
+    """Return what a person sees of a text: NFKC, no control or invisible characters, no skin tones, cut to the limit."""
+    text = text[:MAX_CONSIDERED_CHARACTERS]
+    if text.isascii():
+        return text.translate(_CONTROLS).translate(_NEW_LINES)
+    text = unicodedata.normalize("NFKC", text.translate(_NEW_LINES))[:MAX_CONSIDERED_CHARACTERS]
+    return "".join(char for char in text if _is_visible(char))
+
+
+def tokenize(text: str) -> Tokens:
+    """Cut a text into words. Any string will do; what has no word in it gives no words."""
+    source = clean(text)
+    words: list[Word] = []
+    position, gap_start, length = 0, 0, len(source)
+    while position < length:
+        char = source[position]
+        end = position + 1
+        is_symbol = False
+        if char.isalnum():
+            end = _word_end(source, end)
+            key = word_key(source[position:end])
+        elif _is_ampersand(source, position):
+            key = "and"
+        elif not char.isascii() and unicodedata.category(char) == "So":
+            key, is_symbol = char, True
+        else:
+            position = end
+            continue
+        gap = source[gap_start:position]
+        words.append(Word(key=key, start=position, end=end, gap=gap, pause=_pause(gap, char), is_symbol=is_symbol))
+        position = gap_start = end
+    return Tokens(source=source, words=tuple(words), tail=source[gap_start:])
+
+
+def keys(text: str) -> tuple[str, ...]:
+    """Return the keys of a text's words."""
+    return tuple(word.key for word in tokenize(text).words)
+
+
+def word_key(text: str) -> str:
+    """Return what a word is compared by."""
+    key = text.casefold()
+    if not key.isalnum():
+        key = "".join(char for char in key if char not in APOSTROPHES)
+    if not key.isascii():
+        key = unicodedata.normalize("NFKC", key)
+    return ABBREVIATIONS.get(key, key)
+
+
+def unstretched(key: str) -> tuple[str, ...]:
+    """Return what a stretched word may stand for ("nooo": "noo", "no"), nothing for any other word."""
+    if _STRETCHED.search(key) is None:
+        return ()
+    return _STRETCHED.sub(r"\1\1", key), _STRETCHED.sub(r"\1", key)
+
+
+def _is_visible(char: str) -> bool:
+    """Tell whether a character is kept: no controls, formats, lone surrogates, variation selectors, skin tones."""
+    if char.isascii():
+        return ord(char) not in _CONTROLS
+    category = unicodedata.category(char)
+    if category in {"Cc", "Cf", "Cs", "Me"} or char in SKIN_TONES:
+        return False
+    return not "\ufe00" <= char <= "\ufe0f"
+
+
+def _word_end(source: str, position: int) -> int:
+    """Return where the word that is being read ends; an apostrophe between two letters belongs to it."""
+    length = len(source)
+    while position < length:
+        char = source[position]
+        if char.isalnum() or (not char.isascii() and unicodedata.category(char)[0] == "M"):
+            position += 1
+        elif char in APOSTROPHES and position + 1 < length and source[position + 1].isalpha():
+            position += 2
+        else:
+            break
+    return position
+
+
+def _is_ampersand(source: str, position: int) -> bool:
+    """Tell whether the character says "and": "&", or a "+" that is no sign of a number."""
+    if source[position] == "&":
+        return True
+    return source[position] == "+" and not source[position + 1 : position + 2].isdigit()
+
+
+def _pause(gap: str, following: str) -> Break:
+    """Return how strongly a gap separates. A full stop inside a number or a name ("2.5", "v1.2") does not."""
+    if gap in {"", " "}:
+        return Break.NONE
+    if gap == "." and following.isdigit():
+        return Break.NONE
+    if not SENTENCE_ENDS.isdisjoint(gap):
+        return Break.SENTENCE
+    if not CLAUSE_ENDS.isdisjoint(gap) or " - " in gap or "--" in gap:
+        return Break.CLAUSE
+    return Break.NONE

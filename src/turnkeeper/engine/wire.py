@@ -1,0 +1,13 @@
+"""Encoders and decoders of what the engine itself puts into a store. Module-level: building one costs more than using it."""
+
+import msgspec
+
+from turnkeeper.model.message import Forward, JobCall, Message, Reply, TimerCall
+
+encode = msgspec.json.Encoder().encode
+decode_message = msgspec.json.Decoder(Message).decode
+decode_reply = msgspec.json.Decoder(Reply).decode
+decode_job = msgspec.json.Decoder(JobCall).decode
+decode_timer = msgspec.json.Decoder(TimerCall).decode
+decode_forward = msgspec.json.Decoder(Forward).decode
+decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode

@@ -1,0 +1,169 @@
+"""Looks for what is due and has it done: recovery, replies, jobs, timers.
+
+Any worker may do anything that is due; who is first is decided by the store. Being slow or late is never a safety
+question, only a delay.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from turnkeeper.engine.inbox import Inbox
+from turnkeeper.engine.jobs import Jobs
+from turnkeeper.engine.outbox import Outbox
+from turnkeeper.engine.settings import Settings
+from turnkeeper.engine.timers import Timers
+from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, RetryableError
+from turnkeeper.observe.masking import mask_person
+from turnkeeper.ports.deliveries import Due, Lane
+from turnkeeper.ports.store import Store
+from turnkeeper.ports.turns import EffectKind
+
+logger = logging.getLogger(__name__)
+
+_LEAVE_ALONE_SECONDS = 0.5
+"""How long something that was due but could not be taken is not looked at again: somebody else is at it."""
+
+_STORE_WAIT_SECONDS = 1.0
+"""Wait after the store failed."""
+
+_Key = tuple[str, str | None]
+
+
+class Worker:
+    """The worker of one process."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        inbox: Inbox,
+        outbox: Outbox,
+        jobs: Jobs,
+        timers: Timers,
+        settings: Settings,
+        flows: tuple[str, ...],
+    ) -> None:
+        """Take those who do the work; only these flows are looked after."""
+        self._store = store
+        self._inbox = inbox
+        self._outbox = outbox
+        self._jobs = jobs
+        self._timers = timers
+        self._settings = settings
+        self._flows = flows
+        self._busy: dict[_Key, asyncio.Task[None]] = {}
+        self._leave_alone: dict[_Key, float] = {}
+        self._running_jobs = 0
+        self._loop_task: asyncio.Task[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Return whether anything that this worker took is still under way."""
+        return bool(self._busy)
+
+    def start(self) -> None:
+        """Look for due things until `stop`. Safe to call twice."""
+        if self._loop_task is None:
+            self._loop_task = asyncio.create_task(self._look_forever())
+
+    async def _look_forever(self) -> None:
+        while True:
+            try:
+                started = await self.look(wait=self._settings.poll)
+            except (RetryableError, OutcomeUnknownError) as exc:
+                logger.warning("worker_store_failed", extra={"reason": str(exc)})
+                await asyncio.sleep(_STORE_WAIT_SECONDS)
+                continue
+            except Exception:
+                logger.exception("worker_broken")
+                await asyncio.sleep(_STORE_WAIT_SECONDS)
+                continue
+            if started == 0:
+                await self._wait_for_something()
+
+    async def _wait_for_something(self) -> None:
+        """Wait until a running task ends, or what was left alone may be tried again, so that nothing spins."""
+        if self._busy:
+            await asyncio.wait(
+                tuple(self._busy.values()), timeout=_LEAVE_ALONE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+        elif self._leave_alone:
+            await asyncio.sleep(_LEAVE_ALONE_SECONDS / 5)
+
+    async def look(self, *, wait: timedelta = timedelta(0)) -> int | None:
+        """Start whatever is due and not under way here.
+
+        Returns:
+            How many were started; None if nothing at all was due.
+        """
+        due = await self._store.deliveries.due(flows=self._flows, wait=wait)
+        if not due.items:
+            self._leave_alone.clear()
+            return None
+        now = time.monotonic()
+        started = 0
+        for item in due.items:
+            key = (item.conversation.key, item.lane.name if item.lane else None)
+            if key in self._busy or self._leave_alone.get(key, 0) > now or not self._has_room(item):
+                continue
+            self._leave_alone.pop(key, None)
+            task = asyncio.create_task(self._do(item, key))
+            self._busy[key] = task
+            started += 1
+        return started
+
+    def _has_room(self, item: Due) -> bool:
+        if item.lane is None:
+            return self._inbox.running < self._settings.max_running
+        if item.kind is EffectKind.REPLY:
+            return not self._outbox.has(item.lane)
+        if item.kind is EffectKind.JOB:
+            return self._running_jobs < self._settings.max_jobs
+        return True
+
+    async def _do(self, item: Due, key: _Key) -> None:
+        try:
+            if item.lane is None:
+                was_taken = await self._inbox.take_over(item.conversation)
+            else:
+                was_taken = await self._work(item.kind)(item.lane)
+            if not was_taken:
+                self._leave_alone[key] = time.monotonic() + _LEAVE_ALONE_SECONDS
+        except (RetryableError, OutcomeUnknownError, ConfigurationError) as exc:
+            logger.warning("due_left", extra={"conversation": mask_person(key[0]), "reason": str(exc)})
+            self._leave_alone[key] = time.monotonic() + _STORE_WAIT_SECONDS
+        except Exception:
+            logger.exception("due_broken", extra={"conversation": mask_person(key[0])})
+            self._leave_alone[key] = time.monotonic() + _STORE_WAIT_SECONDS
+        finally:
+            self._busy.pop(key, None)
+
+    def _work(self, kind: EffectKind | None) -> Callable[[Lane], Awaitable[bool]]:
+        if kind is EffectKind.REPLY:
+            return self._outbox.recover
+        if kind is EffectKind.JOB:
+            return self._run_job
+        return self._timers.deliver
+
+    async def _run_job(self, lane: Lane) -> bool:
+        self._running_jobs += 1
+        try:
+            return await self._jobs.run(lane)
+        finally:
+            self._running_jobs -= 1
+
+    async def stop(self, grace: timedelta) -> None:
+        """Look no more; let what runs end within the grace, then cancel it (jobs are given back)."""
+        if self._loop_task is not None:
+            self._loop_task.cancel()
+            await asyncio.wait([self._loop_task])
+            self._loop_task = None
+        if self._busy:
+            _, late = await asyncio.wait(tuple(self._busy.values()), timeout=grace.total_seconds())
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)

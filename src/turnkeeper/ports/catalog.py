@@ -1,0 +1,162 @@
+"""The port for looking at conversations from outside: console, live views, health, migration.
+
+It reads committed facts and changes nothing, except `restore`, which brings in a whole exported conversation.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Protocol
+
+import msgspec
+
+from turnkeeper.model.conversation import ConversationId
+from turnkeeper.ports.turns import EffectKind, LogRecord, Waiting
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """One conversation in a list. `changed` orders by the last commit (or acceptance, while none is)."""
+
+    conversation: ConversationId
+    status: str
+    version: int
+    created_ms: int
+    changed_ms: int
+    active_ms: int | None
+    expires_ms: int | None
+    waiting: int
+    unsent: int
+    opted_out: bool = False
+
+
+class SummaryPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of conversations, most recently changed first; `cursor` None: the last page."""
+
+    items: tuple[Summary, ...]
+    cursor: str | None
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of what. `statuses` counts conversations with a state, by status."""
+
+    statuses: Mapping[str, int]
+    waiting: int
+    running: int
+    unsent: int
+    timers: int
+    dead: int
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """A committed state; None: forgotten or erased."""
+
+    conversation: ConversationId
+    status: str
+    version: int
+    state: bytes | None
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """Changes after a cursor, oldest first, one per conversation and call; go on with the new cursor."""
+
+    items: tuple[Change, ...]
+    cursor: str
+
+
+class ExportedDelivery(msgspec.Struct, frozen=True, kw_only=True):
+    """An unsettled effect as it leaves a store."""
+
+    id: str
+    kind: EffectKind
+    payload: bytes
+    due_ms: int
+    name: str
+    attempts: int
+    maybe_sent: bool
+    committed_ms: int
+
+
+class ExportedReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """A message id that was accepted, when, and the reply its commit recorded (None while it waits)."""
+
+    digest: str
+    at_ms: int
+    done: bool
+    reply: bytes | None
+
+
+class Exported(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole conversation, enough to go on with it in another store."""
+
+    conversation: ConversationId
+    generation: int
+    version: int
+    fence: int
+    status: str
+    state: bytes | None
+    created_ms: int
+    changed_ms: int
+    active_ms: int | None
+    expires_ms: int | None
+    ready_ms: int
+    attempts: int
+    errors: int
+    last_commit_id: str
+    inbox: tuple[Waiting, ...]
+    next_seq: int
+    receipts: tuple[ExportedReceipt, ...]
+    deliveries: tuple[ExportedDelivery, ...]
+    parts: Mapping[str, bytes]
+    memos: Mapping[str, bytes]
+    log: tuple[LogRecord, ...]
+    opted_out: bool
+
+
+class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a store says of itself. `url` carries no password; `loses` says what the durability level may lose."""
+
+    kind: str
+    url: str
+    schema: int
+    durability: str
+    loses: str
+    facts: Mapping[str, str | int | float | bool] = {}
+
+
+class Catalog(Protocol):
+    """Every conversation, found by exact facts, never by substring."""
+
+    async def find(
+        self,
+        *,
+        flow: str | None = None,
+        status: str | None = None,
+        person: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> SummaryPage:
+        """Return conversations, most recently changed first. Answers from an index kept in the commit."""
+        ...
+
+    async def counts(self, *, flow: str | None = None) -> Counts:
+        """Return totals."""
+        ...
+
+    async def watch(self, *, flow: str, cursor: str = "", wait: timedelta = timedelta(0), limit: int = 256) -> Changes:
+        """Return what changed after the cursor; waits up to `wait` if nothing did. `""` starts at the oldest."""
+        ...
+
+    async def export(self, conversation: ConversationId, /) -> Exported | None:
+        """Return a consistent copy of a conversation, None if the store does not know it."""
+        ...
+
+    async def restore(self, exported: Exported, /) -> bool:
+        """Bring in an exported conversation; False, and nothing written, if one of that name is already there."""
+        ...
+
+    async def info(self) -> StoreInfo:
+        """Return what the store is, what it guarantees and what it may lose.
+
+        Raises:
+            StoreUnavailableError: It does not answer.
+        """
+        ...

@@ -19,13 +19,12 @@ from typing import Protocol, cast, runtime_checkable
 import pytest
 from typer.main import get_command
 
-from turnkeeper.cli import app as cli
+from turnkeeper.cli.main import cli
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w+)[^\n]*\n(?P<body>.*?)^(?P=indent)```", re.DOTALL | re.MULTILINE)
-SETTING = re.compile(r"^#?(?P<name>[A-Z_]+)=(?P<value>.*)$", re.MULTILINE)
 TARGET = re.compile(r"^(?P<name>[a-z]+):.*##", re.MULTILINE)
 
 
@@ -126,8 +125,6 @@ def leaves(command: Command | Group, path: str) -> Iterator[str]:
 def test_python_snippets_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Copied from the page into a file, the code works."""
     monkeypatch.chdir(tmp_path)
-    for setting in SETTING.finditer((ROOT / ".env.example").read_text(encoding="utf-8")):
-        monkeypatch.setenv(setting["name"], setting["value"])
     monkeypatch.setenv("TURNKEEPER_STORE", "memory://")
     module = ModuleType("snippet")
     monkeypatch.setitem(sys.modules, "snippet", module)

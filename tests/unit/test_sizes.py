@@ -61,10 +61,10 @@ def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]
 
 def judge(what: str, found: list[tuple[str, int]], *, warn: int, fail: int) -> None:
     """Warn about what is above the first number; fail with what is above the second."""
-    for name, lines in found:
-        if warn < lines <= fail:
-            warnings.warn(f"{name}: {lines} lines; {what} should have at most {warn}", stacklevel=2)
+    long = [f"{name}: {lines}" for name, lines in found if warn < lines <= fail]
     too_long = [f"{name}: {lines}" for name, lines in found if lines > fail]
+    if long:
+        warnings.warn(f"{what} should have at most {warn} lines; {', '.join(long)}", stacklevel=2)
 
     assert not too_long, f"{what} may have at most {fail} lines"
 
@@ -110,12 +110,12 @@ def test_folders_are_small() -> None:
     """A folder can be taken in at a glance. This one only warns: splitting a folder in two is not always better."""
     folders = {path.parent for path in files("*")}
 
-    for folder in sorted(folders):
-        count = sum(1 for path in folder.iterdir() if path.is_file() and path.name != "__init__.py")
-        if count > FILES_IN_A_FOLDER:
-            warnings.warn(f"{label(folder)} holds {count} files; {FILES_IN_A_FOLDER} are guidance", stacklevel=1)
+    counts = {folder: len([path for path in folder.iterdir() if path.is_file()]) for folder in sorted(folders)}
+    full = [f"{label(folder)}: {count}" for folder, count in counts.items() if count > FILES_IN_A_FOLDER]
+    if full:
+        warnings.warn(f"a folder should hold at most {FILES_IN_A_FOLDER} files; {', '.join(full)}", stacklevel=1)
 
-    assert folders
+    assert counts
 
 
 def test_names_say_what_is_inside() -> None:

@@ -16,6 +16,11 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
+def run(project: pytest.Pytester) -> pytest.RunResult:
+    """Run the project's tests by `conftest.py` alone, without Turnkeeper's own plugin."""
+    return project.runpytest_inprocess("-p", "no:turnkeeper", "-p", "no:cacheprovider")
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -30,7 +35,7 @@ def test_an_undeclared_skip_fails(project: pytest.Pytester, body: str) -> None:
     """Whichever way a test is skipped, the run is red and says why."""
     project.makepyfile(body)
 
-    result = project.runpytest_inprocess("-p", "no:cacheprovider")
+    result = run(project)
 
     assert result.ret != pytest.ExitCode.OK
     result.stdout.fnmatch_lines(["*was skipped (*no backend declared*"])
@@ -40,7 +45,7 @@ def test_a_module_that_skips_itself_fails(project: pytest.Pytester) -> None:
     """A missing package may not take a whole module of promises away."""
     project.makepyfile("import pytest\npytest.importorskip('a_package_that_nobody_has')\ndef test_it(): pass")
 
-    result = project.runpytest_inprocess("-p", "no:cacheprovider")
+    result = run(project)
 
     assert result.ret != pytest.ExitCode.OK
     result.stdout.fnmatch_lines(["*was skipped (*no backend declared*"])
@@ -50,7 +55,7 @@ def test_a_declared_inability_is_a_skip(project: pytest.Pytester) -> None:
     """A backend may say what it cannot do."""
     project.makepyfile("import pytest\ndef test_it(): pytest.skip('declared inability: no round trips')")
 
-    result = project.runpytest_inprocess("-p", "no:cacheprovider")
+    result = run(project)
 
     assert result.ret == pytest.ExitCode.OK
     result.assert_outcomes(skipped=1)
@@ -60,7 +65,7 @@ def test_an_expected_failure_is_no_skip(project: pytest.Pytester) -> None:
     """`xfail` runs its test, so it hides nothing."""
     project.makepyfile("import pytest\n@pytest.mark.xfail(reason='known')\ndef test_it(): assert False")
 
-    result = project.runpytest_inprocess("-p", "no:cacheprovider")
+    result = run(project)
 
     assert result.ret == pytest.ExitCode.OK
     result.assert_outcomes(xfailed=1)

@@ -8,7 +8,7 @@ import re
 
 import msgspec
 
-_AT_PATH = re.compile(r"^(?P<reason>.*) - at `(?P<path>[^`]*)`$", re.DOTALL)
+_AT_PATH = re.compile(r"^(?P<reason>.*) - at (?P<key>`key` in )?`\$(?P<path>.*)`$", re.DOTALL)
 
 
 class MisfitError(Exception):
@@ -31,13 +31,16 @@ class MisfitError(Exception):
 
 
 def misfit_of(error: Exception) -> MisfitError:
-    """Take reason and path out of msgspec's error text; text without a path concerns the root."""
+    """Take reason and path out of an error of msgspec; an error without a path concerns the root."""
+    if isinstance(error, MisfitError):
+        return error
     if isinstance(error, RecursionError):
         return MisfitError("nested too deeply, or it contains itself")
     if isinstance(error, UnicodeDecodeError):
-        return MisfitError(f"not UTF-8 at byte {error.start}")
-    text = str(error)
-    found = _AT_PATH.match(text) if isinstance(error, msgspec.ValidationError) else None
+        return MisfitError(f"no UTF-8 at byte {error.start}")
+    if isinstance(error, UnicodeEncodeError):
+        return MisfitError(f"text with a lone surrogate at character {error.start}, which UTF-8 cannot hold")
+    found = _AT_PATH.match(str(error)) if isinstance(error, msgspec.ValidationError) else None
     if found is None:
-        return MisfitError(text)
-    return MisfitError(found["reason"], path=found["path"].replace("$", "", 1))
+        return MisfitError(str(error))
+    return MisfitError(found["reason"], path=found["path"] + ("[key]" if found["key"] else ""))

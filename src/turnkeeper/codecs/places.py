@@ -4,8 +4,7 @@ Such places are datetimes, untyped places, sets (written sorted, so that an equa
 optional floats (a NaN would become null). A type without any of them is not walked at all: its step is None.
 """
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Callable
 from functools import partial
 from typing import Any, get_origin
 
@@ -13,14 +12,9 @@ import msgspec
 from msgspec import inspect
 
 from turnkeeper.codecs import walk
-from turnkeeper.codecs.tags import pack, pack_values, plain_number, unpack, unpack_values
+from turnkeeper.codecs.shapes import ObjectType, SeriesType, SetType, bare, classes, find, is_untyped
+from turnkeeper.codecs.tags import pack, pack_values, step_number, unpack, unpack_values
 from turnkeeper.codecs.walk import Moment, Step
-
-ObjectType = inspect.StructType | inspect.DataclassType | inspect.TypedDictType
-"""JSON objects with named fields (a Struct with `array_like` is an array of them)."""
-
-SetType = inspect.SetType | inspect.FrozenSetType
-SeriesType = inspect.ListType | inspect.VarTupleType | SetType
 
 _BUILT_AS: dict[type[inspect.Type], type] = {
     inspect.VarTupleType: tuple,
@@ -59,9 +53,9 @@ def outgoing(moment: Moment) -> Visits:
     """Return what a value needs before it is written."""
     return Visits(
         moment=partial(walk.step_moment, moment),
-        untyped=partial(pack, moment=moment),
-        untyped_values=partial(pack_values, moment=moment),
-        number=plain_number,
+        untyped=partial(pack, moment, 0),
+        untyped_values=partial(pack_values, moment, 0),
+        number=step_number,
         sort=True,
     )
 
@@ -70,8 +64,8 @@ def incoming(moment: Moment) -> Visits:
     """Return what a value needs after it was read."""
     return Visits(
         moment=partial(walk.step_moment, moment),
-        untyped=partial(unpack, moment=moment),
-        untyped_values=partial(unpack_values, moment=moment),
+        untyped=partial(unpack, moment),
+        untyped_values=partial(unpack_values, moment),
         rebuild=True,
     )
 
@@ -79,57 +73,6 @@ def incoming(moment: Moment) -> Visits:
 def restored(moment: Moment) -> Visits:
     """Return what a value needs after it was read with its tags already undone."""
     return Visits(moment=partial(walk.step_moment, moment), rebuild=True)
-
-
-def is_untyped(node: inspect.Type) -> bool:
-    """Tell whether anything may stand here."""
-    match node:
-        case inspect.Metadata(type=inner):
-            return is_untyped(inner)
-        case inspect.UnionType(types=types):
-            return any(is_untyped(member) for member in types)
-        case inspect.CustomType(cls=cls):
-            return cls is object
-        case _:
-            return isinstance(node, inspect.AnyType)
-
-
-def bare(node: inspect.Type) -> inspect.Type:
-    """Return a type without the metadata around it."""
-    return bare(node.type) if isinstance(node, inspect.Metadata) else node
-
-
-def members(node: inspect.Type) -> Iterator[tuple[str, inspect.Type]]:
-    """Yield the types directly below a type, each with its part of the path."""
-    match node:
-        case inspect.Metadata(type=inner):
-            yield "", inner
-        case inspect.UnionType(types=types):
-            yield from (("", member) for member in types)
-        case inspect.ListType() | inspect.VarTupleType() | inspect.SetType() | inspect.FrozenSetType():
-            yield "[...]", node.item_type
-        case inspect.TupleType(item_types=items):
-            yield from ((f"[{index}]", item) for index, item in enumerate(items))
-        case inspect.DictType(key_type=key, value_type=value):
-            yield from (("[key]", key), ("[...]", value))
-        case inspect.StructType() | inspect.DataclassType() | inspect.TypedDictType() | inspect.NamedTupleType():
-            yield from ((f".{field.encode_name}", field.type) for field in node.fields)
-        case _:
-            return
-
-
-def find(node: inspect.Type, wanted: Callable[[inspect.Type], bool]) -> Iterator[tuple[str, inspect.Type]]:
-    """Yield path and type of the wanted places in and below a type, each type once: types may be recursive."""
-    seen: set[int] = set()
-    waiting = [("", node)]
-    while waiting:
-        path, place = waiting.pop()
-        if id(place) in seen:
-            continue
-        seen.add(id(place))
-        if wanted(place):
-            yield path, place
-        waiting.extend((path + part, below) for part, below in members(place))
 
 
 class StepBuilder:
@@ -184,7 +127,7 @@ class StepBuilder:
         for member in map(bare, node.types):
             step = self._visits.number if isinstance(member, inspect.FloatType) else self.step(member)
             if step is not None:
-                by_class.update(dict.fromkeys(_classes(member), step))
+                by_class.update(dict.fromkeys(classes(member), step))
         return partial(walk.step_union, by_class)
 
     def _dict(self, node: inspect.DictType) -> Step | None:
@@ -226,21 +169,6 @@ def _access(node: ObjectType | inspect.NamedTupleType) -> tuple[type, Callable[.
             return cls, getattr, walk.replace_in_named_tuple
         case _:
             return dict, dict.get, walk.replace_in_dict
-
-
-def _classes(node: inspect.Type) -> tuple[type, ...]:
-    """Return the classes under which a member of a union is met in memory."""
-    match node:
-        case inspect.DateTimeType():
-            return (datetime,)
-        case inspect.FloatType():
-            return (float,)
-        case inspect.DictType() | inspect.TypedDictType():
-            return (dict,)
-        case inspect.StructType() | inspect.DataclassType() | inspect.NamedTupleType():
-            return (get_origin(node.cls) or node.cls,)
-        case _:
-            return (list, tuple, set, frozenset)
 
 
 def _is_sortable(node: SetType) -> bool:

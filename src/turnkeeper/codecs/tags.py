@@ -20,6 +20,7 @@ from turnkeeper.codecs.walk import PLAIN, Moment, Step, step_items, step_values
 MAX_UNTYPED_DEPTH = 100
 """Levels of dicts and lists below an untyped place: ten times what people nest, a tenth of Python's recursion limit."""
 
+_STRINGS = frozenset({str})
 _TAGGED = {
     "$datetime": datetime,
     "$date": date,
@@ -59,6 +60,11 @@ def plain_number(value: float) -> float:
     return value
 
 
+def step_number(value: object) -> object:
+    """Step on a number that may be NaN or infinite."""
+    return plain_number(value) if isinstance(value, float) else value
+
+
 def plain_type(value: object) -> object:
     """Return an instance of a subclass as what it derives from, which is equal to it; anything else unchanged.
 
@@ -68,8 +74,8 @@ def plain_type(value: object) -> object:
     return value if plain is None else plain(value)
 
 
-def pack(value: object, *, moment: Moment, depth: int = 0) -> object:
-    """Make a value ready for JSON.
+def pack(moment: Moment, depth: int, value: object) -> object:
+    """Make a value ready for JSON; `depth` counts the levels above it.
 
     Raises:
         MisfitError: Something in it would not come back equal, or is nested deeper than `MAX_UNTYPED_DEPTH`.
@@ -77,17 +83,19 @@ def pack(value: object, *, moment: Moment, depth: int = 0) -> object:
     kind = type(value)
     if kind in PLAIN:
         return value
-    if kind is dict:
-        packed = pack_values(value, moment=moment, depth=depth)
+    if isinstance(value, float) and kind is float:
+        return plain_number(value)
+    if isinstance(value, dict) and kind is dict:
+        if _is_plain_dict(value) and _STRINGS.issuperset(map(type, value)):
+            return value
+        packed = pack_values(moment, depth, value)
         return {f"${key}": packed[key] for key in packed} if _looks_tagged(packed) else packed
     if isinstance(value, list) and kind is list:
         return step_items(value, _one_deeper(moment, depth))
-    if isinstance(value, float) and kind is float:
-        return plain_number(value)
-    return _pack_other(value, moment, depth)
+    return _pack_other(moment, depth, value)
 
 
-def pack_values(value: Any, *, moment: Moment, depth: int = 0) -> Any:
+def pack_values(moment: Moment, depth: int, value: Any) -> Any:
     """Pack the values of a `dict[str, Any]`. It is typed itself: no escape for it."""
     if not isinstance(value, dict):
         return value
@@ -97,30 +105,30 @@ def pack_values(value: Any, *, moment: Moment, depth: int = 0) -> Any:
     return step_values(value, _one_deeper(moment, depth))
 
 
-def unpack(value: object, *, moment: Moment) -> object:
+def unpack(moment: Moment, value: object) -> object:
     """Undo `pack`. A tag whose content is none (somebody else's `$date`) stays the dict that it is.
 
     Raises:
         MisfitError: A tagged datetime is naive and the policy refuses that.
     """
     if isinstance(value, list):
-        return step_items(value, partial(unpack, moment=moment))
-    if not isinstance(value, dict):
+        return step_items(value, partial(unpack, moment))
+    if not isinstance(value, dict) or _is_plain_dict(value):
         return value
     if not _looks_tagged(value):
-        return unpack_values(value, moment=moment)
+        return unpack_values(moment, value)
     ((key, content),) = value.items()
     if key.startswith("$$"):
-        return {key[1:]: unpack(content, moment=moment)}
-    return _unpack_tag(key, content, moment) if key in _TAGGED else unpack_values(value, moment=moment)
+        return {key[1:]: unpack(moment, content)}
+    return _unpack_tag(moment, key, content) if key in _TAGGED else unpack_values(moment, value)
 
 
-def unpack_values(value: Any, *, moment: Moment) -> Any:
+def unpack_values(moment: Moment, value: Any) -> Any:
     """Undo `pack_values`."""
-    return step_values(value, partial(unpack, moment=moment)) if isinstance(value, dict) else value
+    return step_values(value, partial(unpack, moment)) if isinstance(value, dict) else value
 
 
-def _pack_other(value: object, moment: Moment, depth: int) -> object:
+def _pack_other(moment: Moment, depth: int, value: object) -> object:
     if isinstance(value, datetime):
         return {"$datetime": moment(value)}
     for tag, kind in _TAGGED.items():
@@ -130,15 +138,20 @@ def _pack_other(value: object, moment: Moment, depth: int) -> object:
     if plain is value:
         kind_name = type(value).__name__
         raise MisfitError(f"`{kind_name}` would not come back as one; store plain JSON, or declare the field's type")
-    return pack(plain, moment=moment, depth=depth)
+    return pack(moment, depth, plain)
 
 
-def _unpack_tag(tag: str, content: object, moment: Moment) -> object:
+def _unpack_tag(moment: Moment, tag: str, content: object) -> object:
     try:
         found: object = msgspec.convert(content, _TAGGED[tag])
     except msgspec.ValidationError:
         return {tag: content}
     return moment(found) if isinstance(found, datetime) else found
+
+
+def _is_plain_dict(value: dict[Any, object]) -> bool:
+    """Tell whether a dict has no value to step on; asking for all at once is three times as fast as stepping."""
+    return len(value) > 1 and PLAIN.issuperset(map(type, value.values()))
 
 
 def _looks_tagged(value: dict[str, Any]) -> bool:
@@ -148,4 +161,4 @@ def _looks_tagged(value: dict[str, Any]) -> bool:
 def _one_deeper(moment: Moment, depth: int) -> Step:
     if depth == MAX_UNTYPED_DEPTH:
         raise MisfitError(f"nested deeper than {MAX_UNTYPED_DEPTH} levels, or it contains itself")
-    return partial(pack, moment=moment, depth=depth + 1)
+    return partial(pack, moment, depth + 1)

@@ -115,8 +115,8 @@ def step_series(built: type, step: Step, value: object) -> object:
 
 
 def step_sorted(step: Step | None, value: object) -> object:
-    """Step over the items of a set of scalars and return them sorted, as a list."""
-    if not isinstance(value, (set, frozenset)):
+    """Step over the items of a set of scalars; two or more are returned sorted, as a list."""
+    if not isinstance(value, (set, frozenset)) or not value:
         return value
     try:
         items = sorted(value)

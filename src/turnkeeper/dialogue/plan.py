@@ -5,11 +5,13 @@ A plan is data. `Flow.check` computes it once; nothing that is declared afterwar
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import Any, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import msgspec
 
-from turnkeeper.codecs.json import StateCodec
+from turnkeeper.codecs.state import StateCodec
+from turnkeeper.codecs.walk import Naive
+from turnkeeper.dialogue.carrier_words import carrier_word
 from turnkeeper.dialogue.declared import (
     Corrections,
     DeclaredJob,
@@ -19,23 +21,16 @@ from turnkeeper.dialogue.declared import (
     StartOver,
     StillWorking,
 )
-from turnkeeper.dialogue.intents import Classifier, Intent
+from turnkeeper.dialogue.intents import AFFIRMATIVE, ANSWER, CHOICE, NEGATIVE, Classifier, Intent
 from turnkeeper.model.conversation import ConversationId
+from turnkeeper.model.message import Kind
+from turnkeeper.model.person import opaque
 from turnkeeper.ports.program import Rules
 
 S = TypeVar("S")
 
-AFFIRMATIVE = "affirmative"
-"""Intent of a yes (or 👍) to a pending question."""
-
-NEGATIVE = "negative"
-"""Intent of a no (or 👎) to a pending question."""
-
-ANSWER = "answer"
-"""Intent of any other answer to a pending question: a choice, or free text. Its handlers name the question."""
-
-BUILT_IN_INTENTS = frozenset({AFFIRMATIVE, NEGATIVE, ANSWER})
-"""Intents that a handler may name although no `Intent` declares them."""
+BUILT_IN_INTENTS = frozenset({AFFIRMATIVE, NEGATIVE, CHOICE, ANSWER})
+"""Intents that a handler may name although no `Intent` declares them: answers to a pending question."""
 
 Retention = Literal["sliding", "fixed"]
 """What `forget_after` counts from: the last activity, or the beginning of the conversation."""
@@ -115,7 +110,7 @@ class FlowPlan(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
     timers: frozenset[str] = frozenset()
     status_help: Mapping[str, str] = {}
     schema: int = 1
-    naive: str = "utc"
+    naive: Naive = "utc"
     quiet_after: timedelta | None = None
     forget_after: timedelta | None = None
     retention: Retention = "sliding"
@@ -147,11 +142,23 @@ class FlowPlan(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
         Raises:
             InvalidMessageError: The address cannot be one.
         """
-        person = self.person(address)
+        person = opaque(self.person(address))
         speaker = f"{person}:{member}" if member else person
         return ConversationId(
             flow=self.name, person=person, member=member, state_key=fill_state_key(self.state_key, speaker)
         )
+
+    def classify_kind(self, text: str, *, opted_out: bool = False) -> Kind:
+        """Tell what words from a person are before any turn begins: STOP must interrupt the one that runs.
+
+        Args:
+            text: The whole message.
+            opted_out: Whether the person had opted out, so that YES opts in again.
+        """
+        word = carrier_word(text, opted_out=opted_out) if self.carrier_words else None
+        if word == "opt_out":
+            return Kind.OPT_OUT
+        return Kind.OPT_IN if word == "opt_in" else Kind.TEXT
 
 
 def fill_state_key(template: str, speaker: str) -> str:

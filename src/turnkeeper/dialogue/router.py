@@ -8,12 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, overload
 
-import msgspec
-
+from turnkeeper.dialogue.declarations import Declarations, Hook, Inclusion, JobUse, Status
 from turnkeeper.dialogue.declared import ANYWHERE, Handler, Trigger
 from turnkeeper.dialogue.jobtype import JobType, Retry
 from turnkeeper.dialogue.origin import origin_of, origin_of_caller
-from turnkeeper.errors import InvalidFlowError
 from turnkeeper.model.message import JobFailed
 from turnkeeper.ports.program import JobRules
 
@@ -40,63 +38,6 @@ Names: TypeAlias = str | Sequence[str]
 DEFAULT_RETRY = Retry()
 DEFAULT_TIMEOUT = timedelta(minutes=5)
 """For one attempt of a job: a slow model or a slow site, but not a lost one."""
-
-
-class Hook(msgspec.Struct, frozen=True, kw_only=True):
-    """A function of `each`."""
-
-    call: Callable[..., Awaitable[None]]
-    where: str
-
-
-class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """A status that was declared by name, with what a person should know in it."""
-
-    name: str
-    help: str
-    where: str
-
-
-class Inclusion(msgspec.Struct, frozen=True, kw_only=True):
-    """A router that was included, and where."""
-
-    router: "Router[Any]"
-    where: str
-
-
-class JobUse(msgspec.Struct, frozen=True, kw_only=True):
-    """A job that a handler takes the outcome of."""
-
-    job: JobType[..., Any]
-    where: str
-
-
-class Declarations:
-    """What was declared on one router, in order; `sealed` once a flow with it was checked."""
-
-    __slots__ = ("handlers", "hooks", "inclusions", "job_uses", "jobs", "sealed", "statuses")
-
-    def __init__(self) -> None:
-        self.handlers: list[Handler] = []
-        self.hooks: list[Hook] = []
-        self.inclusions: list[Inclusion] = []
-        self.job_uses: list[JobUse] = []
-        self.jobs: list[JobType[..., Any]] = []
-        self.statuses: list[Status] = []
-        self.sealed = False
-
-    def open(self, where: str) -> "Declarations":
-        """Return these declarations for one more.
-
-        Raises:
-            InvalidFlowError: The flow was checked already; what came now would silently be missing from it.
-        """
-        if self.sealed:
-            raise InvalidFlowError(
-                f"{where}: declared after the flow was checked, so it would never run; "
-                "import this module before the flow goes into App(...)"
-            )
-        return self
 
 
 def as_names(names: Names) -> tuple[str, ...]:
@@ -128,7 +69,7 @@ class Router(Generic[S]):
         self.state_type = state_type
         self.declared = Declarations()
 
-    def on(  # noqa: PLR0913 - each is an independent property of the handler, and all are by name
+    def on(
         self,
         intent: str,
         /,
@@ -163,7 +104,7 @@ class Router(Generic[S]):
 
         return declare
 
-    def action(  # noqa: PLR0913 - as `on`
+    def action(
         self,
         name: str,
         /,
@@ -244,36 +185,72 @@ class Router(Generic[S]):
 
         return declare
 
+    @overload
+    def on_quiet(self, call: "TurnOnly[S]", /) -> "TurnOnly[S]": ...
+
+    @overload
     def on_quiet(
-        self, *, when: Names = ANYWHERE, to: Names = (), guard: "Guard[S] | None" = None
-    ) -> "Callable[[TurnOnly[S]], TurnOnly[S]]":
+        self, /, *, when: Names = ..., to: Names = ..., guard: "Guard[S] | None" = ...
+    ) -> "Callable[[TurnOnly[S]], TurnOnly[S]]": ...
+
+    def on_quiet(
+        self,
+        call: "TurnOnly[S] | None" = None,
+        /,
+        *,
+        when: Names = ANYWHERE,
+        to: Names = (),
+        guard: "Guard[S] | None" = None,
+    ) -> "TurnOnly[S] | Callable[[TurnOnly[S]], TurnOnly[S]]":
         """Declare what happens when nobody said anything for the flow's `quiet_after`."""
 
         def declare(call: "TurnOnly[S]") -> "TurnOnly[S]":
             self._add(call, (Trigger(kind="quiet"),), when, to, guard=guard)
             return call
 
-        return declare
+        return declare if call is None else declare(call)
 
-    def on_forget(self, *, when: Names = ANYWHERE) -> "Callable[[TurnOnly[S]], TurnOnly[S]]":
-        """Declare what happens last, after the flow's `forget_after`: the conversation is forgotten with this turn."""
+    @overload
+    def on_forget(self, call: "TurnOnly[S]", /) -> "TurnOnly[S]": ...
+
+    @overload
+    def on_forget(self, /, *, when: Names = ...) -> "Callable[[TurnOnly[S]], TurnOnly[S]]": ...
+
+    def on_forget(
+        self, call: "TurnOnly[S] | None" = None, /, *, when: Names = ANYWHERE
+    ) -> "TurnOnly[S] | Callable[[TurnOnly[S]], TurnOnly[S]]":
+        """Declare the last turn, after the flow's `forget_after`: with it the conversation is forgotten."""
 
         def declare(call: "TurnOnly[S]") -> "TurnOnly[S]":
             self._add(call, (Trigger(kind="forget"),), when, ())
             return call
 
-        return declare
+        return declare if call is None else declare(call)
+
+    @overload
+    def unknown(self, call: "TurnOnly[S]", /) -> "TurnOnly[S]": ...
+
+    @overload
+    def unknown(
+        self, /, *, when: Names = ..., to: Names = ..., guard: "Guard[S] | None" = ...
+    ) -> "Callable[[TurnOnly[S]], TurnOnly[S]]": ...
 
     def unknown(
-        self, *, when: Names = ANYWHERE, to: Names = (), guard: "Guard[S] | None" = None
-    ) -> "Callable[[TurnOnly[S]], TurnOnly[S]]":
+        self,
+        call: "TurnOnly[S] | None" = None,
+        /,
+        *,
+        when: Names = ANYWHERE,
+        to: Names = (),
+        guard: "Guard[S] | None" = None,
+    ) -> "TurnOnly[S] | Callable[[TurnOnly[S]], TurnOnly[S]]":
         """Declare the answer to words that fit no intent, instead of the flow's own clarifying question."""
 
         def declare(call: "TurnOnly[S]") -> "TurnOnly[S]":
             self._add(call, (Trigger(kind="unknown"),), when, to, guard=guard)
             return call
 
-        return declare
+        return declare if call is None else declare(call)
 
     def each(self, call: "TurnOnly[S]", /) -> "TurnOnly[S]":
         """Declare what runs before every handler of a personal message (counters, last activity); no parentheses."""
@@ -330,7 +307,7 @@ class Router(Generic[S]):
         where = origin_of_caller()
         self.declared.open(where).inclusions.append(Inclusion(router=router, where=where))
 
-    def _add(  # noqa: PLR0913 - what the decorators collected
+    def _add(
         self,
         call: Callable[..., Awaitable[None]],
         triggers: tuple[Trigger, ...],

@@ -18,6 +18,9 @@ MAX_LIVE_JOBS = 64
 MAX_LIVE_TIMERS = 64
 """Timers of one conversation that have not fired: a year of weekly reminders."""
 
+OWN_PREFIX = "_"
+"""Questions and timers of the flow itself begin with it; handlers cannot use such names."""
+
 QuestionKind = Literal["yes_no", "choice", "text"]
 """How a question wants to be answered: yes or no, one of its options, or any words."""
 
@@ -44,6 +47,11 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: QuestionKind = "yes_no"
     options: tuple[str, ...] = ()
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the flow itself asked it."""
+        return self.name.startswith(OWN_PREFIX)
+
 
 class LiveJob(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A job that was started and has not ended.
@@ -67,12 +75,26 @@ class LiveJob(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LiveTimer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A timer that was set and has not fired. `name` is what replaces and cancels it; `root` as in `LiveJob`."""
+    """A timer that was set and has not fired.
+
+    Attributes:
+        id: The effect's id, which the timer's message carries as `source`.
+        name: What replaces and cancels it.
+        timer: The declared timer, which decides the handler.
+        due_ms: When it is due.
+        root: As in `LiveJob`.
+    """
 
     id: str
     name: str
+    timer: str
     due_ms: int
     root: int = 0
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the flow itself set it."""
+        return self.name.startswith(OWN_PREFIX)
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -101,6 +123,8 @@ class Thread(msgspec.Struct, kw_only=True, omit_defaults=True):
         started: When a job of that name was started last, for jobs with a "still working" policy.
         route: Where answers go when no message says it.
         speaking: Member whose conversation the person's messages are led to; empty: this one.
+        members: Everybody who introduced themselves on this address, the last ones last.
+        full_ms: When the event log got the last full state.
         history: The last statuses, oldest first; the last one is the current one.
         message_count: Messages that a person caused.
         error_count: Failures that reached a handler, and messages that were given up.
@@ -118,6 +142,8 @@ class Thread(msgspec.Struct, kw_only=True, omit_defaults=True):
     started: dict[str, int] = {}
     route: Route | None = None
     speaking: str = ""
+    members: tuple[str, ...] = ()
+    full_ms: int | None = None
     history: tuple[Passed, ...] = ()
     message_count: int = 0
     error_count: int = 0
@@ -125,11 +151,9 @@ class Thread(msgspec.Struct, kw_only=True, omit_defaults=True):
     counters: dict[str, int] = {}
 
     def enter(self, status: str, *, at_ms: int) -> None:
-        """Stand in a status. Entering the current one again changes nothing; another one drops the pending question."""
+        """Stand in a status. Entering the current one again changes nothing."""
         if status == self.status and self.history:
             return
-        if status != self.status:
-            self.question = self.parked = self.guess = None
         self.status = status
         self.history = (*self.history[-KEPT_STATUSES + 1 :], Passed(status=status, at_ms=at_ms))
 
@@ -141,9 +165,13 @@ class Thread(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Return the live timer of that id."""
         return next((timer for timer in self.timers if timer.id == timer_id), None)
 
+    def settle(self) -> None:
+        """Have no question pending any more."""
+        self.question = self.parked = self.guess = None
+
     def park(self, question: Question, guess: Guess | None = None) -> None:
         """Ask a question of the flow's own; the one that was pending comes back when it is answered."""
-        if self.parked is None:
+        if self.question is not None and not self.question.is_own:
             self.parked = self.question
         self.question = question
         self.guess = guess

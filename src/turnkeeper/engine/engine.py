@@ -60,9 +60,7 @@ class Engine:
             entropy=chance,
             on_committed=self._inbox.committed,
         )
-        jobs = Jobs(
-            store=store, inbox=self._inbox, heartbeat=self._heartbeat, settings=self.settings, entropy=chance
-        )
+        jobs = Jobs(store=store, inbox=self._inbox, heartbeat=self._heartbeat, settings=self.settings, entropy=chance)
         timers = Timers(store=store, inbox=self._inbox, settings=self.settings, entropy=chance)
         self._worker = Worker(
             store=store,

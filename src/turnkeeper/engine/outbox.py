@@ -18,7 +18,7 @@ from turnkeeper.errors import OutcomeUnknownError, RetryableError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.observe.masking import mask_person
 from turnkeeper.policy.retry import backoff_ms
-from turnkeeper.ports.channel import Channel, OnUnknown, Outgoing, Sent, SendOutcome
+from turnkeeper.ports.channel import Channel, OnUnknown, Outgoing, SendOutcome, Sent
 from turnkeeper.ports.deliveries import Claim, Claimed, Lane, Settlement, Verdict
 from turnkeeper.ports.faults import reach
 from turnkeeper.ports.limits import MAX_BATCH
@@ -138,9 +138,7 @@ class Outbox:
 
     async def _send_one(self, lane: Lane, entry: Claimed) -> Settlement:
         def settled(verdict: Verdict, wait_ms: int = 0, error: str = "") -> Settlement:
-            return Settlement(
-                lane=lane, token=self.token, id=entry.id, verdict=verdict, wait_ms=wait_ms, error=error
-            )
+            return Settlement(lane=lane, token=self.token, id=entry.id, verdict=verdict, wait_ms=wait_ms, error=error)
 
         if entry.suppressed:
             return settled(Verdict.DONE)

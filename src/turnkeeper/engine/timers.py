@@ -47,9 +47,7 @@ class Timers:
                 if not accepted.durable:
                     verdict, wait_ms, error = Verdict.RETRY, FULL_WAIT_MS, accepted.outcome.value
             reach("before_settle")
-            settlement = Settlement(
-                lane=lane, token=token, id=entry.id, verdict=verdict, wait_ms=wait_ms, error=error
-            )
+            settlement = Settlement(lane=lane, token=token, id=entry.id, verdict=verdict, wait_ms=wait_ms, error=error)
             await self._store.deliveries.settle([settlement])
         return True
 
@@ -59,7 +57,5 @@ class Timers:
             forward = decode_forward(entry.payload)
             return forward.conversation, forward.message
         timer = decode_timer(entry.payload)
-        message = Message(
-            id=f"timer:{entry.id}", kind=Kind.TIMER, text=timer.name, data=timer.data, source=entry.id
-        )
+        message = Message(id=f"timer:{entry.id}", kind=Kind.TIMER, text=timer.name, data=timer.data, source=entry.id)
         return conversation, message

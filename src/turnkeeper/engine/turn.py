@@ -280,9 +280,7 @@ class TurnRunner:
         return None
 
     async def _give_back(self, run: _Run, outcome: Outcome, wait_ms: int) -> None:
-        release = Release(
-            conversation=run.conversation, token=run.granted.token, outcome=outcome, wait_ms=wait_ms
-        )
+        release = Release(conversation=run.conversation, token=run.granted.token, outcome=outcome, wait_ms=wait_ms)
         try:
             await self._store.turns.release(release)
         except (RetryableError, OutcomeUnknownError) as exc:

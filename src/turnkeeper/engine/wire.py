@@ -1,4 +1,4 @@
-"""Encoders and decoders of what the engine itself puts into a store. Module-level: building one costs more than using it."""
+"""Encoders and decoders of what the engine puts into a store; made once, since making one costs more than using it."""
 
 import msgspec
 

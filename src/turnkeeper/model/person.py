@@ -23,7 +23,7 @@ def phone_number(text: str, region: str | None = None) -> str:
         InvalidMessageError: It is a short code, an alphanumeric sender, has an extension, or cannot be a number.
     """
     # Imported here: 30 ms that flows about orders or sessions need not pay.
-    import phonenumbers  # noqa: PLC0415
+    import phonenumbers
 
     number = text.strip()
     if any(character.isalpha() for character in number):

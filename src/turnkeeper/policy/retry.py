@@ -3,9 +3,7 @@
 from datetime import timedelta
 
 
-def backoff_ms(
-    *, attempt: int, first: timedelta, factor: float, longest: timedelta, chance: float
-) -> int:
+def backoff_ms(*, attempt: int, first: timedelta, factor: float, longest: timedelta, chance: float) -> int:
     """Return `first * factor ** (attempt - 1)`, at most `longest`, with half of it left to chance.
 
     Args:

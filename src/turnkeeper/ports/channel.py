@@ -40,7 +40,7 @@ class OnUnknown(enum.Enum):
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome of one attempt. `retry_after` is the provider's wish; `code` and `error` go to log and dead letter."""
+    """The outcome of one attempt. `retry_after` is the provider's wish; `code` and `error` are for the operator."""
 
     outcome: SendOutcome
     provider_id: str = ""

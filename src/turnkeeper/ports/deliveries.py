@@ -87,8 +87,12 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
-    """`held` False: the claim had passed to somebody else, nothing was changed. `more`: the lane, still yours, has
-    further due entries; claim again. A lane without claimed entries is free."""
+    """What became of a settlement.
+
+    Attributes:
+        held: False: the claim had passed to somebody else, nothing was changed.
+        more: The lane has further due entries; claim again. A lane without claimed entries is free.
+    """
 
     held: bool
     more: bool = False

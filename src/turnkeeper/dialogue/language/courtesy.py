@@ -26,9 +26,9 @@ LIGHT = frozenset(
 """Little words: they say something, but seldom what the person wants."""
 
 _PHRASES = """
-please|pls|plz|plez|pleas|kindly|if you please|just|simply|quickly|quick
-hey|hi|hello|hiya|heya|howdy|yo|hey there|hi there|hello there|good morning|good afternoon|good evening|dear|morning
-ok|okay|k|kk|alright|all right|right then|well|so|um|umm|uh|uhh|er|hm|hmm|ah|oh|oh hey|ooh|aw|like|you know|anyway|anyways
+please|pls|plz|plez|pleas|kindly|if you please|just|simply
+hey|hi|hello|hiya|heya|howdy|yo|hey there|hi there|hello there|good morning|good afternoon|good evening
+ok|okay|k|kk|alright|all right|right then|well|so|um|umm|uh|uhh|er|hm|hmm|ah|oh|oh hey|ooh|aw|you know|anyway|anyways
 thanks|thank you|thankyou|thx|tx|ty|tysm|tks|thanx|cheers|thanks a lot|thanks so much|thanks very much|thank you so much
 thank you very much|many thanks|much appreciated|appreciate it|i appreciate it|have a nice day|have a good day|thanks again
 thanks a bunch|thanks a million|thanks in advance|xo|xx|xoxo|lol|haha|hehe|btw|by the way|fyi|sorry|sorry to bother you

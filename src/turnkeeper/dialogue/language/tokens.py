@@ -1,7 +1,8 @@
 """A message cut into words, in linear time and without a regular expression that could run away.
 
 Two texts of one message: `source` is what the person wrote, cleaned of what nobody sees; `Word.key` is what is compared
-(NFKC, case-folded, without apostrophes: "Don't" and "dont" are one word). A slot shows the source, never the key.
+(NFKC, case-folded, contractions spoken out: "Don't", "dont" and "do not" are the same two words). A slot shows the
+source, never the key.
 """
 
 import enum
@@ -16,7 +17,38 @@ MAX_CONSIDERED_CHARACTERS = 2_000
 ABBREVIATIONS = {"u": "you", "ur": "your", "r": "are", "w": "with"}
 """Texting habits that typo tolerance cannot reach. Not here: "y" and "n" are answers, "c", "k", digits are too many things."""
 
+_S_MEANS_IS = frozenset("it he she that what who how where when there here name everything everybody".split())
+"""Words whose "'s" is short for "is"; with any other word it is a possessive and stays ("Mom's" is "moms")."""
+
+_ENDINGS = {"re": "are", "ll": "will", "ve": "have", "d": "would", "m": "am"}
+_NEGATED = {
+    "can": "can", "ca": "can", "wo": "will", "sha": "shall", "ai": "is", "do": "do", "does": "does", "did": "did", "is": "is",
+    "are": "are", "was": "was", "were": "were", "has": "has", "have": "have", "had": "had", "could": "could",
+    "would": "would", "should": "should", "must": "must", "need": "need",
+}  # fmt: skip
+_WITHOUT_APOSTROPHE: dict[str, tuple[str, ...]] = {
+    **{f"{word}nt": (full, "not") for word, full in _NEGATED.items() if word not in {"can", "ca", "sha"}},
+    **{f"{word}s": (word, "is") for word in ("it", "that", "what", "who", "how", "where", "there", "here")},
+    "cant": ("can", "not"),
+    "cannot": ("can", "not"),
+    "im": ("i", "am"),
+    "ive": ("i", "have"),
+    "weve": ("we", "have"),
+    "youre": ("you", "are"),
+    "youve": ("you", "have"),
+    "theyre": ("they", "are"),
+    "lets": ("let", "us"),
+    "gonna": ("going", "to"),
+    "wanna": ("want", "to"),
+    "gotta": ("got", "to"),
+    "lemme": ("let", "me"),
+    "gimme": ("give", "me"),
+}
+"""Contractions that are clear without their apostrophe. Not here, since they are words: ill, id, well, were, wed, shell."""
+
 APOSTROPHES = "'\u2018\u2019\u02bc\u00b4\u0060\u2032"
+_APOSTROPHE_SIGNS = {ord(char): "'" for char in APOSTROPHES}
+_NO_APOSTROPHES = dict.fromkeys(map(ord, APOSTROPHES), None)
 SENTENCE_ENDS = frozenset(".!?;\u2026\u3002\uff01\uff1f\u061f\u0964")
 CLAUSE_ENDS = frozenset(",:()[]\u2013\u2014\n\u3001\uff0c")
 
@@ -46,7 +78,7 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         key: What is compared.
-        start: First character in `Tokens.source`.
+        start: First character in `Tokens.source`; both words of a contraction have the span of the whole.
         end: The one after its last character.
         gap: What stands between it and the word before, as written.
         pause: How strongly `gap` separates.
@@ -74,6 +106,10 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
             return ""
         return " ".join(self.source[self.words[first].start : self.words[last - 1].end].split())
 
+    def rest(self, first: int) -> str:
+        """Return what was written from word `first` to the end, with its punctuation, on one line."""
+        return " ".join(self.source[self.words[first].start :].split()) if first < len(self.words) else ""
+
 
 def clean(text: str) -> str:
     """Return what a person sees of a text: NFKC, no control or invisible characters, no skin tones, cut to the limit."""
@@ -95,16 +131,19 @@ def tokenize(text: str) -> Tokens:
         is_symbol = False
         if char.isalnum():
             end = _word_end(source, end)
-            key = word_key(source[position:end])
+            spoken = spoken_words(source[position:end])
         elif _is_ampersand(source, position):
-            key = "and"
+            spoken = ("and",)
         elif not char.isascii() and unicodedata.category(char) == "So":
-            key, is_symbol = char, True
+            spoken, is_symbol = (char,), True
         else:
             position = end
             continue
         gap = source[gap_start:position]
-        words.append(Word(key=key, start=position, end=end, gap=gap, pause=_pause(gap, char), is_symbol=is_symbol))
+        pause = _pause(gap, char)
+        for key in spoken:
+            words.append(Word(key=key, start=position, end=end, gap=gap, pause=pause, is_symbol=is_symbol))
+            gap, pause = "", Break.NONE
         position = gap_start = end
     return Tokens(source=source, words=tuple(words), tail=source[gap_start:])
 
@@ -114,14 +153,28 @@ def keys(text: str) -> tuple[str, ...]:
     return tuple(word.key for word in tokenize(text).words)
 
 
-def word_key(text: str) -> str:
-    """Return what a word is compared by."""
+def key_set(text: str) -> frozenset[str]:
+    """Return the keys of a text's words, each once: a list of words as the rest of the code compares them."""
+    return frozenset(keys(text))
+
+
+def spoken_words(text: str) -> tuple[str, ...]:
+    """Return the keys of one written word: two for a contraction, one for any other."""
     key = text.casefold()
-    if not key.isalnum():
-        key = "".join(char for char in key if char not in APOSTROPHES)
     if not key.isascii():
         key = unicodedata.normalize("NFKC", key)
-    return ABBREVIATIONS.get(key, key)
+    if not key.isalnum():
+        stem, _, ending = key.translate(_APOSTROPHE_SIGNS).rpartition("'")
+        if ending == "t" and stem.endswith("n") and stem[:-1] in _NEGATED:
+            return _NEGATED[stem[:-1]], "not"
+        if ending in _ENDINGS and "'" not in stem:
+            return ABBREVIATIONS.get(stem, stem), _ENDINGS[ending]
+        if ending == "s" and stem in _S_MEANS_IS:
+            return stem, "is"
+        if stem == "let":
+            return "let", "us"
+        key = key.translate(_NO_APOSTROPHES)
+    return _WITHOUT_APOSTROPHE.get(key) or (ABBREVIATIONS.get(key, key),)
 
 
 def unstretched(key: str) -> tuple[str, ...]:

@@ -11,9 +11,13 @@ from mealplan.domain.catalogue.meat_dinners import MEAT_DINNERS
 from mealplan.domain.catalogue.plant_dinners import PLANT_DINNERS
 from mealplan.domain.catalogue.seafood_dinners import SEAFOOD_DINNERS
 
-__all__ = ["DISHES", "Cuisine", "Dish", "Part", "Role", "Technique", "dishes_by_id"]
+__all__ = ["DISHES", "MAINS", "Cuisine", "Dish", "Part", "Role", "Technique", "dishes_by_id"]
 
 DISHES: tuple[Dish, ...] = (*SEAFOOD_DINNERS, *MEAT_DINNERS, *PLANT_DINNERS)
+
+
+# Foods that can carry a dinner at all.
+MAINS: frozenset[str] = frozenset(food for dish in DISHES for food in dish.mains)
 
 
 @functools.cache

@@ -59,6 +59,12 @@ def join(names: Sequence[str], *, last: str = "and") -> str:
     return f"{', '.join(names[:-1])} {last} {names[-1]}"
 
 
+def one_of(name: str) -> str:
+    """Return the singular of a name of several words: "cherry tomato" for "cherry tomatoes"."""
+    *before, last = name.split(" ")
+    return " ".join((*before, singular(last)))
+
+
 def sentence(text: str) -> str:
     """Return the text with a capital first letter and the rest untouched."""
     return text[:1].upper() + text[1:]

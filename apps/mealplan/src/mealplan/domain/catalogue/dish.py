@@ -40,7 +40,7 @@ class Dish(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         id: Stable name; preferences are learnt under it.
-        name: With the places in braces: "Seared {main} with garlicky {greens}".
+        name: With the places in braces: "Seared {main} with garlicky {greens}"; "{veg_one}" and "{main_one}" are the singular.
         cuisine: Its kitchen.
         technique: How it is cooked; decides the steps of the recipe.
         minutes: From the fridge to the table, for an ordinary cook.
@@ -103,7 +103,7 @@ BIRDS = (*CHICKEN, "turkey breast", "duck breast")
 CHOPS = ("pork chops", "pork tenderloin", "lamb chops")
 GROUND = ("ground beef", "ground turkey", "ground pork", "ground chicken", "ground lamb")
 SAUSAGES = ("sausage", "chicken sausage")
-SHELLS = ("shrimp", "scallops")
+SHELLS = ("shrimp", "scallops", "crab", "lobster")
 SOY = ("tofu", "tempeh", "seitan")
 BEANS = ("chickpeas", "white beans", "black beans")
 COOKED_GREENS = ("kale", "chard", "spinach", "collards", "mustard greens", "bok choy", "cabbage")
@@ -116,6 +116,11 @@ ROAST_VEG = (
     "asparagus", "beets", "bell peppers", "zucchini", "parsnips", "turnips",
 )  # fmt: skip
 SUMMER_VEG = ("zucchini", "eggplant", "bell peppers", "tomatoes", "cherry tomatoes")
-RAW_VEG = ("cucumber", "tomatoes", "cherry tomatoes", "carrots", "radishes", "avocado")
+RAW_VEG = ("cucumber", "tomatoes", "cherry tomatoes", "carrots", "radishes", "avocados")
+# What goes into a pan, a pot or the oven beside the vegetable that a dinner is named after, so that the cart gets used.
+MORE_VEG = (
+    "eggplant", "bell peppers", "zucchini", "mushrooms", "broccoli", "green beans", "snap peas", "cherry tomatoes",
+    "tomatoes", "carrots", "cauliflower", "winter squash", "okra", "peas", "corn",
+)  # fmt: skip
 FRESH_HERBS = ("parsley", "cilantro", "basil", "dill", "mint")
 PASTA = ("pasta", "fresh pasta", "gluten-free pasta")

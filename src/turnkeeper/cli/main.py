@@ -1,0 +1,144 @@
+"""Puts the commands together. Each command's module is imported when it is run, so that `--help` is quick."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from turnkeeper.cli.options import App, AsJson, Flow, Member, Store
+from turnkeeper.errors import TurnkeeperError
+
+cli = typer.Typer(
+    name="turnkeeper",
+    help="Conversations that survive deploys, crashes, provider retries and double texts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+conversations = typer.Typer(help="Look at conversations in a store.", no_args_is_help=True)
+dead_letters = typer.Typer(help="Messages and deliveries that failed for good.", no_args_is_help=True)
+cli.add_typer(conversations, name="conversations")
+cli.add_typer(dead_letters, name="dead-letters")
+
+
+@cli.command()
+def serve(
+    app: App,
+    store: Store = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    phone: Annotated[
+        bool | None, typer.Option("--phone/--no-phone", help="Mount the browser phone. Default: on loopback only.")
+    ] = None,
+    log_format: Annotated[str, typer.Option(help="text or json.")] = "text",
+) -> None:
+    """Serve an application: webhooks, health and, on loopback, the browser phone. Also runs its jobs and timers."""
+    from turnkeeper.cli.serving import run_server
+
+    run_server(app, store=store, host=host, port=port, phone=phone, log_format=log_format, is_demo=False)
+
+
+@cli.command()
+def demo(
+    app: App,
+    store: Store = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+) -> None:
+    """Serve an application on this machine with the browser phone, and say what to try."""
+    from turnkeeper.cli.serving import run_server
+
+    run_server(app, store=store, host="127.0.0.1", port=port, phone=True, log_format="text", is_demo=True)
+
+
+@cli.command()
+def chat(
+    app: App,
+    speaker: Annotated[str, typer.Option("--as", help="Whom to speak for: a phone number or another address.")],
+    store: Store = None,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the work that a message started.")] = 120,
+) -> None:
+    """Talk to an application in the terminal, one message a line. Ends with the input."""
+    from turnkeeper.cli.chatting import run_chat
+
+    run_chat(app, speaker=speaker, store=store, wait_seconds=wait)
+
+
+@cli.command()
+def graph(
+    app: App,
+    flow: Flow = None,
+    output_format: Annotated[str, typer.Option("--format", help="mermaid or svg.")] = "mermaid",
+    output: Annotated[str | None, typer.Option("--output", "-o", help="File to write; default: the terminal.")] = None,
+) -> None:
+    """Draw a flow: its statuses and what leads from one to another."""
+    from turnkeeper.cli.drawing import draw
+
+    draw(app, flow=flow, output_format=output_format, output=output)
+
+
+@conversations.command("list")
+def list_conversations(
+    store: Store = None,
+    flow: Flow = None,
+    status: Annotated[str | None, typer.Option(help="Only conversations in this status.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=256, help="Conversations a page.")] = 50,
+    cursor: Annotated[str | None, typer.Option(help="Go on after an earlier page.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List conversations, most recently changed first."""
+    from turnkeeper.cli.looking import list_all
+
+    list_all(store=store, flow=flow, status=status, limit=limit, cursor=cursor, as_json=as_json)
+
+
+@conversations.command("show")
+def show_conversation(
+    person: Annotated[str, typer.Argument(help="A phone number or another address.")],
+    store: Store = None,
+    flow: Flow = None,
+    member: Member = "",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show one conversation: status, version, state, counters and log."""
+    from turnkeeper.cli.looking import show
+
+    show(person, store=store, flow=flow, member=member, as_json=as_json)
+
+
+@dead_letters.command("list")
+def list_dead_letters(
+    store: Store = None,
+    flow: Flow = None,
+    limit: Annotated[int, typer.Option(min=1, max=256, help="Dead letters a page.")] = 50,
+    cursor: Annotated[str | None, typer.Option(help="Go on after an earlier page.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List dead letters, newest first."""
+    from turnkeeper.cli.looking import list_dead
+
+    list_dead(store=store, flow=flow, limit=limit, cursor=cursor, as_json=as_json)
+
+
+@dead_letters.command("redrive")
+def redrive_dead_letters(
+    ids: Annotated[list[str], typer.Argument(help="Ids as `dead-letters list` shows them.")],
+    store: Store = None,
+) -> None:
+    """Put dead letters back: messages to the end of their inbox, deliveries into their lane."""
+    from turnkeeper.cli.looking import redrive
+
+    redrive(ids, store=store)
+
+
+def main() -> None:
+    """Run the command line; the entry point of `turnkeeper`."""
+    try:
+        cli()
+    except TurnkeeperError as exc:
+        sys.stderr.write(f"turnkeeper: {exc}\n")
+        raise SystemExit(1) from exc
+    except KeyboardInterrupt as exc:
+        raise SystemExit(130) from exc

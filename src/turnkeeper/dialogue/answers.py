@@ -1,0 +1,317 @@
+"""Answers to a pending question: yes, no, one of several options, or free words.
+
+An answer exists only while a question is pending; without one "yes" says nothing, and nobody may guess what to. The
+word at the beginning is not the whole answer either: "yes but swap the salmon" leaves a remainder that must be heard,
+and "no mushrooms please" is no "no".
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from turnkeeper.dialogue.intents import AskedQuestion, QuestionKind
+from turnkeeper.dialogue.language.courtesy import courtesies
+from turnkeeper.dialogue.language.everyday_words import EVERYDAY
+from turnkeeper.dialogue.language.options import NEGATORS, closest_option
+from turnkeeper.dialogue.language.spelling import Speller
+from turnkeeper.dialogue.language.tokens import Break, Tokens, keys, tokenize
+from turnkeeper.errors import InvalidFlowError
+
+MAX_OPTIONS = 50
+"""Options of one question, because nobody reads more, and an SMS holds fewer."""
+
+Polarity = Literal["affirmative", "negative"]
+
+
+class Question(msgspec.Struct, frozen=True):
+    """A question that waits for its answer.
+
+    Attributes:
+        name: Lower-case identifier; handlers and the log know the question by it.
+        kind: Which answers it takes.
+        options: What can be chosen, as shown, in order; only for `choice`.
+    """
+
+    name: str
+    kind: QuestionKind = "yes_no"
+    options: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.kind == "choice") != bool(self.options):
+            raise InvalidFlowError(f"question {self.name!r}: options belong to kind 'choice', and that needs some")
+        if len(self.options) > MAX_OPTIONS:
+            raise InvalidFlowError(
+                f"question {self.name!r} has {len(self.options)} options, {MAX_OPTIONS} are allowed; ask in two steps"
+            )
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a text answers.
+
+    Attributes:
+        kind: `affirmative`, `negative`, `choice` or `text`.
+        remainder: What was said besides, as written, to be understood on its own; empty: the answer is the message.
+        option: The chosen option as it was shown; only for `choice`.
+        index: Its place, counted from 0; only for `choice`.
+        text: The answer's words, trimmed; only for `text`.
+        is_insistent: The remainder is set off by "but", "except" or the like: an answer with a condition.
+    """
+
+    kind: Literal["affirmative", "negative", "choice", "text"]
+    remainder: str = ""
+    option: str = ""
+    index: int | None = None
+    text: str = ""
+    is_insistent: bool = False
+
+
+_YES = """
+yes|y|ye|yea|yeah|yeh|yah|ya|yep|yup|yip|yas|yse|yess|yes please|yes sir|yes maam|yes do|yes it is|yes i am|yes we are|yes i do
+yes we do|yes that is right|yes thats right|yes thats correct|yes lets do it|yes indeed|yes absolutely|yes of course|aye
+uh huh|mhm|mmhm|mm hmm|sure|sure thing|sure do|sure is|for sure|surely|why sure|sure why not|why not|sure lets do it
+ok|okay|okey dokey|okie dokie|okey|okie|oki|k|kk|ok then|alright|all right|alrighty|fine|thats fine|fine by me|fine with me
+im fine with that|good|thats good|its good|it is good|all good|were good|we are good|good with me|good for me|good to go
+sounds good|sound good|sounds great|sounds fine|sounds perfect|sounds lovely|sounds delicious|sounds right|that sounds good
+that sounds great|sounds like a plan|looks good|looks great|looks perfect|looks fine|it looks good|that looks good|lgtm
+looks good to me|that looks great|this looks good|this looks great|great|thats great|perfect|thats perfect|excellent|awesome
+cool|thats cool|nice|lovely|wonderful|fantastic|brilliant|super|amazing|love it|i love it|we love it|i like it|we like it
+works|works for me|works for us|that works|that works for me|that will work|thatll work|that will do|thatll do|do it|do that
+please do|go|go ahead|go for it|yes go ahead|lets go|lets do it|lets do that|let us do it|make it so|ship it|send it
+absolutely|definitely|certainly|totally|of course|ofc|naturally|by all means|with pleasure|gladly|you bet|you got it
+correct|thats correct|that is correct|right|thats right|that is right|exactly|precisely|true|thats true|indeed
+affirmative|roger|roger that|10 4|agreed|i agree|we agree|deal|its a deal|done|i do|we do|i am|we are|it is|it does|they are
+i did|we did|i have|we have|i will|we will|i would|i think so|i guess so|i suppose so|i believe so|think so|guess so|hope so
+i hope so|no problem|not a problem|no objections|im in|were in|count me in|count us in|id love to|id love that|id like that
+i would love that|i would like that|id be happy to|happy to|please|pls|yes pls|ok please|hell yes|hell yeah|heck yes|fo sho
+very good|pretty good|good idea|great idea|thats a good idea|confirmed|i confirm|👍|👌|✅|✔|☑|💯|🆗|🙆
+"""
+
+_NO = """
+no|n|nope|nah|naw|na|nay|noo|nop|noper|nopes|no no|no thanks|no thank you|no thx|no ty|nope thanks|no way|no sir|no maam
+no i dont|no we dont|no it isnt|no its not|no it is not|no thats wrong|no thats not right|no im not|no im good|no were good
+no im ok|no im fine|no not really|no not yet|no not now|no not today|no never|no i dont think so|no dont|no do not
+no dont do it|no dont do that|not really|not now|not right now|not yet|not today|not tonight|not this time|not this week
+not at all|not for me|not for us|not interested|im not interested|not in the mood|not a chance|not a fan|not exactly|not quite
+dont|do not|please dont|please do not|dont do it|dont do that|do not do that|better not|id better not|maybe not|probably not
+rather not|id rather not|i would rather not|id prefer not|i would prefer not to|id prefer not to|hard no|hard pass|pass
+ill pass|i will pass|well pass|never|absolutely not|definitely not|certainly not|of course not|by no means|under no circumstances
+i dont|we dont|i do not|we do not|i dont think so|i do not think so|dont think so|i think not|i guess not|guess not|i hope not
+i dont want to|i dont want that|i dont want it|we dont want that|i dont like it|i dont like that|we dont like it|i dont agree
+i disagree|disagree|wrong|thats wrong|incorrect|thats incorrect|thats not right|that is not right|thats not correct|not correct
+not right|it isnt|its not|it is not|it doesnt|im not|i am not|were not|we are not|i didnt|we didnt|i havent|we havent|i wont
+we wont|i cant|we cant|negative|no good|no deal|nothing|none|none of them|neither|no need|no need to|not necessary|not needed
+no changes|no change|no more|nothing else|nothing more|thats all|dont bother|forget it|dont want to|nein|hell no|heck no|thumbs down|👎|❌|🚫|✖|🙅
+"""
+
+_QUALIFIERS = frozenset("but except only just however though although if unless apart besides with without".split())
+"""Words that set off what is said besides an answer."""
+
+_BESIDES = frozenset("and also then plus so because cause cuz coz since as or oh".split())
+
+_DETERMINING = frozenset({"good", "great", "fine", "right", "perfect", "nice", "super", "lovely", "cool"})
+"""Answers that are adjectives as well: a noun right after one makes it part of the sentence ("good food")."""
+
+_DIRECT = frozenset(
+    """
+    yes yep yeah yea yeh yup ya yah sure absolutely definitely certainly surely correct agreed nope nah nay thanks you
+    please good great perfect fine lovely it that ahead
+    """.split()
+)
+"""Last words of answers after which more may follow with nothing between ("yes swap the salmon")."""
+
+_SENTENCE_OPENERS = frozenset(
+    """
+    i im ive ill id we weve wed well you your youre he shes she hes they theyre it its that thats this there theres dont not
+    please lets let make keep leave just thanks thank sorry actually cancel change because
+    """.split()
+)
+"""Words with which a sentence begins, so that a "no" before them stands for itself."""
+
+_WEAK = frozenset("ok okay k kk alright go works deal done pass true nice good great right fine cool super".split())
+"""Answers that open sentences about anything ("ok so what now"): with more behind them they need a comma or a "but"."""
+
+_WHOLE_ONLY = frozenset({"please", "pls"})
+"""Answers only when nothing follows: "please, skip monday" is a request."""
+
+
+def _table(text: str) -> dict[tuple[str, ...], None]:
+    return dict.fromkeys(keys(phrase) for phrase in text.replace("\n", "|").split("|") if phrase)
+
+
+_POLARITY: dict[tuple[str, ...], Polarity] = {
+    **dict.fromkeys(_table(_YES), "affirmative"),
+    **dict.fromkeys(_table(_NO), "negative"),
+}
+_LONGEST = max(len(phrase) for phrase in _POLARITY)
+_SPELLER = Speller(word for phrase in _POLARITY for word in phrase)
+
+
+def read_answer(text: str, question: AskedQuestion) -> Answer | None:
+    """Read a text as the answer to a pending question.
+
+    Args:
+        text: What the person wrote, any length.
+        question: What was asked. A `text` question takes any words, so try intents first.
+
+    Returns:
+        None if the text does not answer: "maybe", "not sure", two options at once, both yes and no.
+    """
+    tokens = tokenize(text)
+    match question.kind:
+        case "yes_no":
+            return _read_yes_no(tokens)
+        case "choice":
+            return _read_choice(text, tokens, question.options)
+        case "text":
+            answer = " ".join(tokens.source.split())
+            return Answer(kind="text", text=answer) if tokens.words else None
+
+
+def _read_yes_no(tokens: Tokens) -> Answer | None:
+    """Read answer phrases from the beginning on; what is left must be set off from them."""
+    said = _spelt([word.key for word in tokens.words])
+    polite = courtesies(said)
+    place = _first_telling(said, polite)
+    polarity: Polarity | None = None
+    last_phrase: tuple[str, ...] = ()
+    while place < len(said):
+        phrase = _answer_at(said, place)
+        if phrase is not None and _POLARITY[phrase] == (polarity or _POLARITY[phrase]):
+            polarity = _POLARITY[phrase]
+            last_phrase = phrase
+            place += len(phrase)
+        elif phrase is None and (polite[place] or tokens.words[place].is_symbol):
+            place += 1
+        else:
+            break
+    if polarity is None or place == len(said):
+        return None if polarity is None else Answer(kind=polarity)
+    return _with_remainder(tokens, said, polarity, last_phrase, place)
+
+
+def _with_remainder(
+    tokens: Tokens, said: Sequence[str], polarity: Polarity, phrase: tuple[str, ...], place: int
+) -> Answer | None:
+    """Return an answer with more behind it, if the more is set off: by a pause, a "but", or a sentence of its own."""
+    rest = place
+    is_insistent = said[place] in _QUALIFIERS
+    is_set_off = is_insistent or tokens.words[place].pause is not Break.NONE
+    if phrase[0] in _WHOLE_ONLY or not (is_set_off or _may_go_on(phrase, said[place])):
+        return None
+    while rest < len(said) and said[rest] in {*_BESIDES, "but", "however", "though"}:
+        rest += 1
+    if rest == len(said):
+        return Answer(kind=polarity)
+    opposite = _answer_at(said, rest)
+    if opposite is not None and _POLARITY[opposite] != polarity:
+        is_only_that = rest + len(opposite) == len(said)
+        if is_only_that or not is_set_off:
+            return None
+    remainder = tokens.text(rest, len(said)) + tokens.tail.rstrip()
+    return Answer(kind=polarity, remainder=remainder, is_insistent=is_insistent)
+
+
+def _may_go_on(phrase: tuple[str, ...], following: str) -> bool:
+    """Tell whether an answer stands for itself although its sentence goes on without a pause."""
+    if len(phrase) == 1 and (phrase[0] in _WEAK or phrase[0] in _DETERMINING):
+        return False
+    if following in _BESIDES:
+        return True
+    if phrase == ("no",):
+        return following in _SENTENCE_OPENERS
+    return phrase[-1] in _DIRECT or not phrase[-1].isalnum()
+
+
+def _first_telling(said: Sequence[str], polite: Sequence[bool]) -> int:
+    """Return the first place that is an answer or no courtesy: "hey, I think yes" begins at "yes"."""
+    for place in range(len(said)):
+        if _answer_at(said, place) is not None and not (_is_weak((said[place],)) and _has_more(said, polite, place)):
+            return place
+        if not polite[place]:
+            return place
+    return 0
+
+
+def _has_more(said: Sequence[str], polite: Sequence[bool], place: int) -> bool:
+    """Tell whether a real answer follows the courtesies from `place` on: "ok no" is no, "well yes" is yes."""
+    while place < len(said) and polite[place]:
+        place += 1
+    phrase = _answer_at(said, place) if place < len(said) else None
+    return phrase is not None and not _is_weak(phrase)
+
+
+def _answer_at(said: Sequence[str], place: int) -> tuple[str, ...] | None:
+    """Return the longest answer phrase that begins at a place."""
+    for length in range(min(_LONGEST, len(said) - place), 0, -1):
+        phrase = tuple(said[place : place + length])
+        if phrase in _POLARITY:
+            return phrase
+    return None
+
+
+def _is_weak(phrase: tuple[str, ...]) -> bool:
+    return len(phrase) == 1 and phrase[0] in _WEAK
+
+
+def _spelt(said: Sequence[str]) -> list[str]:
+    """Return the keys with misspelt and stretched answer words put right; correct words stay, plurals too."""
+    return [key if key in EVERYDAY else (_SPELLER.readings(key) or (key,))[0] for key in said]
+
+
+_ORDINALS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "first 1st one", "second 2nd two", "third 3rd three", "fourth 4th four", "fifth 5th five", "sixth 6th six",
+            "seventh 7th seven", "eighth 8th eight", "ninth 9th nine", "tenth 10th ten",
+        )
+    )
+    for name in names.split()
+}  # fmt: skip
+_NUMBERING = frozenset("option number choice one the pick take want ill i want id like nr no num its make it go with".split())
+_LAST = frozenset({"last", "latter", "final", "bottom"})
+_FIRST = frozenset({"former", "top"})
+
+
+def _read_choice(text: str, tokens: Tokens, options: tuple[str, ...]) -> Answer | None:
+    """Choose by the option's own words first, since "4" is more likely "4 people" than the fourth option."""
+    index = closest_option(text, options)
+    if index is None:
+        index = _numbered([word.key for word in tokens.words], len(options))
+    if index is None and len(options) == 2:  # noqa: PLR2004 - "yep" to "Yes / No"
+        index = _by_polarity(tokens, options)
+    if index is None:
+        return None
+    return Answer(kind="choice", option=options[index], index=index)
+
+
+def _numbered(said: Sequence[str], count: int) -> int | None:
+    """Return the option that a number, an ordinal or a letter names: "2", "the second one", "option b", "last"."""
+    if any(key in NEGATORS and key != "no" for key in said):
+        return None
+    polite = courtesies(said)
+    told = [key for key, courteous in zip(said, polite, strict=True) if not courteous]
+    named = [key for key in told if key not in _NUMBERING]
+    if not named and told and told[-1] == "one" and told[0] in {"one", "option", "number", "choice"}:
+        named = ["one"]
+    if len(set(named)) != 1:
+        return None
+    name = named[0]
+    if name in _LAST:
+        return count - 1
+    index = 0 if name in _FIRST else _ORDINALS.get(name, -1)
+    if name.isascii() and name.isdigit() and len(name) <= len(str(MAX_OPTIONS)):
+        index = int(name) - 1
+    elif len(name) == 1 and "a" <= name <= "z":
+        index = ord(name) - ord("a")
+    return index if 0 <= index < count else None
+
+
+def _by_polarity(tokens: Tokens, options: Sequence[str]) -> int | None:
+    """Return which of two options a yes or no names, if one of them says yes and the other no."""
+    answer = _read_yes_no(tokens)
+    kinds = [found.kind if found is not None else None for found in map(_read_yes_no, map(tokenize, options))]
+    if answer is None or answer.remainder or kinds[0] == kinds[1] or answer.kind not in kinds:
+        return None
+    return kinds.index(answer.kind)

@@ -1,0 +1,275 @@
+"""Draws a graph as SVG: complete in itself, readable by a screen reader, light or dark as the reader prefers.
+
+Solid lines are what a person says or presses, dashed ones what a job or a timer does. Text is drawn as text, with
+widths estimated generously, because no font is known here.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from xml.sax.saxutils import escape
+
+from turnkeeper.dialogue.diagram.layout import Gaps, Layout, Point, Run, Size, Way, lay_out
+from turnkeeper.dialogue.diagram.shape import ANYWHERE_ID, END_ID, Edge, Node
+
+NODE_HEIGHT = 36
+NODE_RADIUS = 9
+NODE_PADDING = 16
+NODE_MIN_WIDTH = 76
+NODE_SIZE = 13
+"""Pixels, as all sizes here; `NODE_SIZE` is that of the letters."""
+LABEL_SIZE = 11
+LINE_HEIGHT = 15
+BASELINE = 0.35
+"""How far below the middle letters stand, as a part of their size."""
+TIP = 8
+END_RADIUS = 9
+LOOP_WIDTH = 36
+LOOP_HEIGHT = 18
+LOOP_BULGE = 8
+"""A loop leaves a status at its right side, with its label beyond it."""
+GAPS = Gaps(beside=24, least=16, most=56, slope=0.14)
+MARGIN = 28
+HEAD_HEIGHT = 40
+LEGEND_HEIGHT = 24
+LEGEND_WIDTH = 250
+PORT_SPREAD = 0.7
+"""Part of a status's width over which its edges are spread; beyond it they would touch the round corners."""
+PORT_STEP = 16
+"""Between two edges on one side, where there is room."""
+
+NARROW, WIDE = "fijlrt.,:;'|![]()I ", "mwMW@%"
+NARROW_WIDTH, AVERAGE, WIDE_WIDTH = 0.36, 0.6, 0.9
+"""Widths of letters as parts of the font's size: what Arial, the system fonts and DejaVu Sans take at most."""
+
+STYLE = """
+text{font-family:ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
+.paper{fill:#fff}
+.node{fill:#f5f7fa;stroke:#8a97a8;stroke-width:1.25}
+.start{fill:#e6f0ff;stroke:#2563c9;stroke-width:1.75}
+.anywhere{fill:none;stroke:#8a97a8;stroke-width:1.25;stroke-dasharray:4 3}
+.name{font-size:13px;font-weight:500;fill:#1c2633}
+.heading{font-size:15px;font-weight:600;fill:#1c2633}
+.label{font-size:11px;fill:#3d4a5c}
+.own{font-style:italic}
+.edge{fill:none;stroke:#6b7a8f;stroke-width:1.25}
+.self{stroke-dasharray:5 4}
+.tip,.dot{fill:#6b7a8f}
+.begin{fill:#2563c9;stroke:#2563c9}
+@media (prefers-color-scheme:dark){
+.paper{fill:#12171f}
+.node{fill:#1d2530;stroke:#5d6b7e}
+.start{fill:#172a49;stroke:#6ea2f5}
+.anywhere{fill:none;stroke:#5d6b7e}
+.name,.heading{fill:#e6ebf2}
+.label{fill:#b7c2d1}
+.edge{stroke:#77869b}
+.tip,.dot{fill:#77869b}
+.begin{fill:#6ea2f5;stroke:#6ea2f5}
+}"""
+
+
+def draw(name: str, start: str, nodes: Sequence[Node], edges: Sequence[Edge]) -> str:
+    """Return the drawing as a whole SVG document."""
+    loops = {edge.source: edge for edge in edges if edge.source == edge.target}
+    moves = [edge for edge in edges if edge.source != edge.target]
+    sizes = {node.id: _node_size(node, loops.get(node.id)) for node in nodes}
+    ways = [Way(source=edge.source, target=edge.target, label=_label_size(edge)) for edge in moves]
+    layout = lay_out(start, sizes, ways, GAPS)
+    body = [
+        *_edges(moves, layout, sizes),
+        *(_loop(loop, layout.nodes[node], sizes[node]) for node, loop in loops.items()),
+        *(_node(node, layout.nodes[node.id], sizes[node.id], is_start=node.id == start) for node in nodes),
+        _beginning(layout.nodes[start]),
+    ]
+    return _document(name, start, nodes, edges, layout, body)
+
+
+def _document(
+    name: str, start: str, nodes: Sequence[Node], edges: Sequence[Edge], layout: Layout, body: Sequence[str]
+) -> str:
+    has_legend = not all(edge.is_personal for edge in edges)
+    left, top = layout.left - MARGIN, -MARGIN - HEAD_HEIGHT
+    width = max(layout.right - layout.left, LEGEND_WIDTH) + 2 * MARGIN
+    height = layout.height + HEAD_HEIGHT + 2 * MARGIN + (LEGEND_HEIGHT if has_legend else 0)
+    view = f"{_n(left)} {_n(top)} {_n(width)} {_n(height)}"
+    extent = f'width="{_n(width)}" height="{_n(height)}"'
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="{view}" {extent}>',
+        f"<title>{escape(name)}: statuses and moves</title>",
+        f"<desc>{escape(_described(start, nodes, edges))}</desc>",
+        f"<style>{STYLE}\n</style>",
+        f'<rect class="paper" x="{_n(left)}" y="{_n(top)}" {extent}/>',
+        f'<text class="heading" x="{_n(layout.left)}" y="{_n(top + MARGIN)}">{escape(name)}</text>',
+        *body,
+    ]
+    if has_legend:
+        lines.extend(_legend(layout.left, layout.height + MARGIN + LEGEND_HEIGHT / 2))
+    return "\n".join([*lines, "</svg>"]) + "\n"
+
+
+def _described(start: str, nodes: Sequence[Node], edges: Sequence[Edge]) -> str:
+    texts = {node.id: node.text for node in nodes}
+    sentences = [f"A conversation starts in {start}."]
+    for node in nodes:
+        moves = [
+            f"{', '.join(label.text for label in edge.labels)} leads to {texts[edge.target]}"
+            for edge in edges
+            if edge.source == node.id
+        ]
+        if moves:
+            sentences.append(f"From {node.text}: {'; '.join(moves)}.")
+    return " ".join(sentences)
+
+
+def _node(node: Node, middle: Point, size: Size, *, is_start: bool) -> str:
+    x, y = middle
+    if node.id == END_ID:
+        return (
+            f'<g><circle class="node" cx="{_n(x)}" cy="{_n(y)}" r="{END_RADIUS}"/>'
+            f'<circle class="dot" cx="{_n(x)}" cy="{_n(y)}" r="{END_RADIUS / 2}"/></g>'
+        )
+    kind = "anywhere" if node.id == ANYWHERE_ID else "node start" if is_start else "node"
+    radius = NODE_HEIGHT / 2 if node.id == ANYWHERE_ID else NODE_RADIUS
+    tip = f"<title>{escape(node.help)}</title>" if node.help else ""
+    return (
+        f'<g>{tip}<rect class="{kind}" x="{_n(x - size.left)}" y="{_n(y - NODE_HEIGHT / 2)}" '
+        f'width="{_n(2 * size.left)}" height="{NODE_HEIGHT}" rx="{_n(radius)}"/>'
+        f'<text class="name" x="{_n(x)}" y="{_n(y + NODE_SIZE * BASELINE)}" text-anchor="middle">'
+        f"{escape(node.text)}</text></g>"
+    )
+
+
+def _beginning(middle: Point) -> str:
+    x, top = middle[0], middle[1] - NODE_HEIGHT / 2
+    return (
+        f'<circle class="dot begin" cx="{_n(x)}" cy="{_n(top - 24)}" r="5"/>'
+        f'<path class="edge begin" d="M{_n(x)} {_n(top - 19)}V{_n(top - TIP)}"/>{_tip((x, top), "down", "tip begin")}'
+    )
+
+
+def _edges(moves: Sequence[Edge], layout: Layout, sizes: Mapping[str, Size]) -> Iterator[str]:
+    ports = _ports(moves, layout, sizes)
+    for number, (edge, run) in enumerate(zip(moves, layout.runs, strict=True)):
+        start, end = ports[number, "source"], ports[number, "target"]
+        direction = "down" if end[1] > start[1] else "up"
+        kind = "edge" if edge.is_personal else "edge self"
+        yield (
+            f'<g><path class="{kind}" d="{_path(start, run, end, direction)}"/>{_tip(end, direction, "tip")}'
+            f"{_label(edge, run.label, 'middle')}</g>"
+        )
+
+
+def _ports(moves: Sequence[Edge], layout: Layout, sizes: Mapping[str, Size]) -> dict[tuple[int, str], Point]:
+    """Spread the ends of edges over the upper and lower sides of their nodes, in the order in which they go on."""
+    sides: dict[tuple[str, bool], list[tuple[float, int, str]]] = {}
+    for number, (edge, run) in enumerate(zip(moves, layout.runs, strict=True)):
+        for node, bend, end in ((edge.source, run.bends[0], "source"), (edge.target, run.bends[-1], "target")):
+            is_below = bend.top > layout.nodes[node][1]
+            sides.setdefault((node, is_below), []).append((bend.x, number, end))
+    ports: dict[tuple[int, str], Point] = {}
+    for (node, is_below), ends in sides.items():
+        x, y = layout.nodes[node]
+        room = 2 * sizes[node].left * PORT_SPREAD
+        step = min(PORT_STEP, room / max(1, len(ends) - 1))
+        half = (NODE_HEIGHT if node != END_ID else 2 * END_RADIUS) / 2
+        for place, (_, number, end) in enumerate(sorted(ends)):
+            port = x + step * (place - (len(ends) - 1) / 2)
+            ports[number, end] = (port, y + half if is_below else y - half)
+    return ports
+
+
+def _path(start: Point, run: Run, end: Point, direction: str) -> str:
+    x, y = start
+    parts = [f"M{_n(x)} {_n(y)}"]
+    for bend in run.bends:
+        entry, leave = (bend.top, bend.bottom) if direction == "down" else (bend.bottom, bend.top)
+        parts.append(_curve((x, y), (bend.x, entry)))
+        if leave != entry:
+            parts.append(f"V{_n(leave)}")
+        x, y = bend.x, leave
+    tip = TIP if direction == "down" else -TIP
+    parts.append(_curve((x, y), (end[0], end[1] - tip)))
+    return "".join(parts)
+
+
+def _curve(start: Point, end: Point) -> str:
+    if round(start[0] - end[0]) == 0:
+        return f"L{_n(end[0])} {_n(end[1])}"
+    middle = (start[1] + end[1]) / 2
+    return f"C{_n(start[0])} {_n(middle)} {_n(end[0])} {_n(middle)} {_n(end[0])} {_n(end[1])}"
+
+
+def _tip(point: Point, direction: str, kind: str) -> str:
+    x, y = point
+    back, side = TIP, TIP * 0.45
+    match direction:
+        case "down":
+            corners = (x, y), (x - side, y - back), (x + side, y - back)
+        case "up":
+            corners = (x, y), (x - side, y + back), (x + side, y + back)
+        case _:
+            corners = (x, y), (x + back, y - side), (x + back, y + side)
+    points = " ".join(f"{_n(a)},{_n(b)}" for a, b in corners)
+    return f'<polygon class="{kind}" points="{points}"/>'
+
+
+def _loop(edge: Edge, middle: Point, size: Size) -> str:
+    x, y = middle[0] + size.left, middle[1]
+    out, half = x + LOOP_WIDTH, LOOP_HEIGHT / 2
+    control = half + LOOP_BULGE
+    path = (
+        f"M{_n(x)} {_n(y - half)}C{_n(out)} {_n(y - control)} {_n(out)} {_n(y + control)} {_n(x + TIP)} {_n(y + half)}"
+    )
+    kind = "edge" if edge.is_personal else "edge self"
+    label = _label(edge, (out - 2, y), "start")
+    return f'<g><path class="{kind}" d="{path}"/>{_tip((x, y + half), "left", "tip")}{label}</g>'
+
+
+def _label(edge: Edge, middle: Point, anchor: str) -> str:
+    x, y = middle
+    size = _label_size(edge)
+    left = x - size.left if anchor == "middle" else x
+    first = y - LINE_HEIGHT * len(edge.labels) / 2 + LABEL_SIZE
+    rect = (
+        f'<rect class="paper" x="{_n(left)}" y="{_n(y - size.height / 2)}" width="{_n(size.left + size.right)}" '
+        f'height="{_n(size.height)}"/>'
+    )
+    lines = "".join(
+        f'<text class="{"label" if label.is_personal else "label own"}" x="{_n(x)}" '
+        f'y="{_n(first + number * LINE_HEIGHT)}" text-anchor="{anchor}">{escape(label.text)}</text>'
+        for number, label in enumerate(edge.labels)
+    )
+    return rect + lines
+
+
+def _legend(x: float, y: float) -> Iterator[str]:
+    for kind, text, offset in (("edge", "a person", 0), ("edge self", "a job or a timer", 100)):
+        label = "label" if kind == "edge" else "label own"
+        yield (
+            f'<path class="{kind}" d="M{_n(x + offset)} {_n(y)}h28"/>'
+            f'<text class="{label}" x="{_n(x + offset + 35)}" y="{_n(y + LABEL_SIZE * BASELINE)}">{text}</text>'
+        )
+
+
+def _node_size(node: Node, loop: Edge | None) -> Size:
+    if node.id == END_ID:
+        return Size(END_RADIUS, END_RADIUS, NODE_HEIGHT)
+    half = max(NODE_MIN_WIDTH, _text_width(node.text, NODE_SIZE) + 2 * NODE_PADDING) / 2
+    if loop is None:
+        return Size(half, half, NODE_HEIGHT)
+    label = _label_size(loop)
+    return Size(half, half + LOOP_WIDTH + label.left + label.right, max(NODE_HEIGHT, label.height))
+
+
+def _label_size(edge: Edge) -> Size:
+    half = max(_text_width(label.text, LABEL_SIZE) for label in edge.labels) / 2 + 3
+    return Size(half, half, LINE_HEIGHT * len(edge.labels) + 2)
+
+
+def _text_width(text: str, size: float) -> float:
+    widths = (NARROW_WIDTH if letter in NARROW else WIDE_WIDTH if letter in WIDE else AVERAGE for letter in text)
+    return size * sum(widths)
+
+
+def _n(value: float) -> str:
+    """Return a number with one decimal at most: a tenth of a pixel is not seen."""
+    return f"{value:.1f}".removesuffix(".0")

@@ -1,0 +1,63 @@
+"""What words mean to this flow: the built-in matcher, or the flow's own classifier with the matcher behind it.
+
+A classifier may fail (a model that is down); then the matcher answers, the failure is logged, and no message is lost.
+"""
+
+import logging
+from collections.abc import Collection
+from typing import Any
+
+from turnkeeper.dialogue import answers
+from turnkeeper.dialogue.intents import AFFIRMATIVE, ANSWER, CHOICE, NEGATIVE
+from turnkeeper.dialogue.matching import Match, Matcher, check_match
+from turnkeeper.dialogue.plan import FlowPlan
+from turnkeeper.dialogue.thread import Question
+
+logger = logging.getLogger(__name__)
+
+ANSWERS = frozenset({AFFIRMATIVE, NEGATIVE, CHOICE, ANSWER})
+"""Intents that answer a pending question."""
+
+
+class Hearing:
+    """Understands the messages of one flow. Holds no state between messages."""
+
+    def __init__(self, plan: FlowPlan[Any]) -> None:
+        """Compile the phrases."""
+        self._intents = plan.intents
+        self._classifier = plan.classifier
+        self._matcher = Matcher(plan.intents)
+
+    async def understand(self, text: str, *, status: str, question: Question | None) -> tuple[Match, str]:
+        """Return what a text means, and why the flow's classifier did not say so (empty: it did, or there is none)."""
+        asked = None if question is None else as_asked(question)
+        if self._classifier is None or (question is not None and question.is_own):
+            return self._matcher.match(text, status=status, expecting=asked), ""
+        try:
+            match = await self._classifier.classify(text, status=status, question=asked, candidates=self._intents)
+            return check_match(match, candidates=self._intents, question=asked), ""
+        except Exception as exc:  # whatever a model's client raises: the person still gets an answer
+            reason = f"{type(exc).__name__}: {exc}"
+            logger.warning("classifier_failed", extra={"reason": reason})
+            return self._matcher.match(text, status=status, expecting=asked), reason
+
+    def among(self, text: str, intents: Collection[str], *, question: Question | None = None) -> Match:
+        """Return which of a few intents a text means, as far as the built-in matcher knows."""
+        asked = None if question is None else as_asked(question)
+        return self._matcher.match(text, only=intents, expecting=asked)
+
+    def label(self, intent: str) -> str:
+        """Return how a clarifying question names an intent."""
+        declared = self._matcher.intents.get(intent)
+        return intent if declared is None else declared.sample
+
+
+def as_asked(question: Question) -> answers.Question:
+    """Return a pending question as the matcher takes it."""
+    return answers.Question(name=question.name, kind=question.kind, options=question.options)
+
+
+def denies(text: str) -> bool:
+    """Tell whether a text is a plain no, whatever was asked."""
+    answer = answers.read_answer(text, answers.Question(name=NEGATIVE))
+    return answer is not None and answer.kind == NEGATIVE and not answer.remainder

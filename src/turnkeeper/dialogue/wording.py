@@ -1,0 +1,35 @@
+"""What the flow says by itself besides `plan.Texts`, and how its texts are filled in."""
+
+import re
+
+import msgspec
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+class Wording(msgspec.Struct, frozen=True, kw_only=True):
+    """Texts around the ready policies, to be replaced for another language or tone.
+
+    Attributes:
+        can_say: A hint. `{words}` is what can be said now.
+        late_question: After a long silence. `{go_on}` and `{new}` are the two answers.
+        late_repeat: Behind the reminder, when the words that had to wait are still open. `{text}` is them.
+        reminder: Where they were, unless `late_reply` says it. `{status}` is the status in words.
+        fresh: A new beginning, unless `start_over` says it.
+        no_help: Help in a status that has no help text.
+    """
+
+    can_say: str = "You can say: {words}."
+    late_question: str = "It has been a while! Reply {go_on} to go on where we were, or {new} to start fresh."
+    late_repeat: str = 'You wrote "{text}". Send it again if it still holds.'
+    reminder: str = "Welcome back! We were at: {status}."
+    fresh: str = "Starting fresh."
+    no_help: str = "Just tell me what you need."
+
+
+def fill(text: str, **values: str) -> str:
+    """Return a text with its placeholders replaced; unknown ones stay, so that a slip in a text stops no turn.
+
+    A value is never searched for placeholders: it may be what a person wrote.
+    """
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text).strip()

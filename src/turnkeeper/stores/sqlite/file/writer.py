@@ -1,0 +1,187 @@
+"""The one thread that writes: it takes whatever is queued, runs it in one transaction, and commits once for all.
+
+While it commits, the next batch gathers. An answer leaves only after the COMMIT that it depends on. Operations must
+validate before their first write; one that fails after it costs the batch a second run, each in a transaction of
+its own, so that it fails alone.
+"""
+
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+
+from turnkeeper.errors import OutcomeUnknownError, StoreBusyError, TurnkeeperError
+from turnkeeper.ports.faults import reach
+from turnkeeper.stores.sqlite.file.checkpoints import Checkpoints
+from turnkeeper.stores.sqlite.file.failures import is_busy, translate
+from turnkeeper.stores.sqlite.file.operations import Operation, OperationQueue, Outcome, deliver
+from turnkeeper.stores.sqlite.file.patience import pause
+from turnkeeper.stores.sqlite.file.storetime import StoreTime
+from turnkeeper.stores.sqlite.file.wakeups import Wakeups
+
+logger = logging.getLogger(__name__)
+
+MAX_GROUP = 256
+"""Operations in one transaction: about 15 ms of work, the longest that a latecomer waits for the batch before."""
+
+CLOCK_STEP_MS = 1_000
+"""How old the persisted time may get: so much a lease can be short after a crash and a clock that was set back."""
+
+
+class Transaction:
+    """What an operation may use to write. Shared by all operations of one batch; `now_ms` is one for all."""
+
+    __slots__ = (
+        "_clock_ms", "_connection", "_first", "_rows",
+        "blob_bytes", "changed", "execute", "now_ms", "number", "soonest_ms",
+    )  # fmt: skip
+
+    def __init__(self, connection: sqlite3.Connection, time: StoreTime) -> None:
+        """Read where the last transaction, of whichever process, left off."""
+        self._connection = connection
+        self._rows = connection.total_changes
+        self.execute = connection.execute
+        self._first, self._clock_ms = self.execute("SELECT number, clock_ms FROM meta").fetchone()
+        self.number: int = self._first
+        self.now_ms = time.read(self._clock_ms)
+        self.soonest_ms: int | None = None
+        self.changed = False
+        self.blob_bytes = 0
+
+    def next_number(self) -> int:
+        """Return a number that is greater than every one before it in this store."""
+        self.number += 1
+        return self.number
+
+    def next_change(self) -> int:
+        """Return the next number for something that the catalogue shows, and wake who watches."""
+        self.changed = True
+        self.number += 1
+        return self.number
+
+    def note_due(self, due_ms: int | None) -> None:
+        """Remember that something is due then, to wake who waits for it."""
+        if due_ms is not None and (self.soonest_ms is None or due_ms < self.soonest_ms):
+            self.soonest_ms = due_ms
+
+    def finish(self) -> None:
+        """Leave word for the next transaction. One that wrote nothing leaves none, so that it costs no fsync."""
+        is_late = self.now_ms - self._clock_ms >= CLOCK_STEP_MS and self._connection.total_changes != self._rows
+        if self.number != self._first or is_late:
+            self.execute("UPDATE meta SET number = ?, clock_ms = ? WHERE id = 1", (self.number, self.now_ms))
+
+
+class Writer:
+    """Writes for one open store. Everything but the constructor belongs to one thread."""
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        writes: OperationQueue[Transaction],
+        time: StoreTime,
+        wakeups: Wakeups,
+        checkpoints: Checkpoints,
+    ) -> None:
+        """Take what it serves."""
+        self._path = path
+        self._writes = writes
+        self._time = time
+        self._wakeups = wakeups
+        self._checkpoints = checkpoints
+        self._connection: sqlite3.Connection
+
+    def serve(self, connection: sqlite3.Connection) -> None:
+        """Write until the queue is closed and drained."""
+        self._connection = connection
+        while batch := self._writes.take(MAX_GROUP):
+            if batch := self._begin(batch):
+                deliver(self._commit_together(batch))
+                self._checkpoints.finish_if_copied(connection)
+
+    def _begin(self, batch: list[Operation[Transaction]]) -> list[Operation[Transaction]]:
+        """Take the file's write lock; who waited too long for another process to let go of it is told so."""
+        while batch:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.Error as exc:
+                if not is_busy(exc):
+                    deliver([self._failed(operation, exc) for operation in batch])
+                    return []
+            else:
+                return batch
+            now = time.monotonic()
+            late = [operation for operation in batch if operation.deadline <= now]
+            if late:
+                deliver([Outcome(operation, error=self._busy()) for operation in late])
+                batch = [operation for operation in batch if operation.deadline > now]
+            pause()
+        return []
+
+    def _commit_together(self, batch: Sequence[Operation[Transaction]]) -> list[Outcome[Transaction]]:
+        """Run and commit what has begun; if that fails, each alone."""
+        connection = self._connection
+        rows = connection.total_changes
+        in_commit = False
+        try:
+            transaction = Transaction(connection, self._time)
+            outcomes = [self._run(transaction, operation) for operation in batch]
+            transaction.finish()
+            reach("sqlite.before_commit")
+            in_commit = True
+            connection.execute("COMMIT")
+        except Exception as exc:  # noqa: BLE001 - whatever it was, it is given to the callers, and the thread goes on
+            self._roll_back()
+            if len(batch) == 1 or (in_commit and isinstance(self._translated(exc, in_commit=True), OutcomeUnknownError)):
+                return [self._failed(operation, exc, in_commit=in_commit) for operation in batch]
+            return [outcome for operation in batch for outcome in self._commit_alone(operation)]
+        self._checkpoints.wrote(rows=connection.total_changes - rows, blob_bytes=transaction.blob_bytes)
+        try:
+            reach("sqlite.after_commit")
+        except Exception as exc:  # noqa: BLE001 - the commit stands, but its answer is lost, as a crash here would do
+            return [self._lost(operation, exc) for operation in batch]
+        self._wakeups.committed(soonest_ms=transaction.soonest_ms, changed=transaction.changed)
+        return outcomes
+
+    def _commit_alone(self, operation: Operation[Transaction]) -> list[Outcome[Transaction]]:
+        begun = self._begin([operation])
+        return self._commit_together(begun) if begun else []
+
+    def _run(self, transaction: Transaction, operation: Operation[Transaction]) -> Outcome[Transaction]:
+        """Run one operation. A refusal before its first write is its answer; anything else is the batch's problem."""
+        rows = self._connection.total_changes
+        try:
+            return Outcome(operation, operation.run(transaction))
+        except TurnkeeperError as exc:
+            if self._connection.total_changes != rows:
+                raise
+            return Outcome(operation, error=exc)
+
+    def _roll_back(self) -> None:
+        try:
+            if self._connection.in_transaction:  # after a full disk SQLite may have done it by itself
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error as exc:
+            logger.warning("sqlite_rollback_failed", extra={"reason": str(exc)})
+
+    def _failed(
+        self, operation: Operation[Transaction], exc: Exception, *, in_commit: bool = False
+    ) -> Outcome[Transaction]:
+        return Outcome(operation, error=self._translated(exc, in_commit=in_commit))
+
+    def _translated(self, exc: Exception, *, in_commit: bool) -> Exception:
+        if not isinstance(exc, sqlite3.Error):
+            return exc
+        error = translate(exc, path=self._path, in_commit=in_commit)
+        error.__cause__ = exc
+        return error
+
+    def _lost(self, operation: Operation[Transaction], exc: Exception) -> Outcome[Transaction]:
+        error = OutcomeUnknownError(f"{self._path}: the answer was lost ({exc}); repeat it with the same ids")
+        error.__cause__ = exc
+        return Outcome(operation, error=error)
+
+    def _busy(self) -> StoreBusyError:
+        return StoreBusyError(
+            f"{self._path} is locked by another process; nothing was written, repeat it or stop that process"
+        )

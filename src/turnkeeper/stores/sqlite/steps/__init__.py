@@ -1,0 +1,1 @@
+"""What happens inside one write transaction: each function is one transition, validates first and then writes."""

@@ -1,0 +1,238 @@
+"""The head: one conversation's row, with everything that a decision needs.
+
+A step loads it, changes the struct and saves it once. `save_turn` leaves the catalogue's columns alone, so that taking
+and giving back a lease touches no index of theirs.
+"""
+
+import msgspec
+
+from turnkeeper.model.conversation import ConversationId
+from turnkeeper.ports.limits import DEDUP_WINDOW
+from turnkeeper.stores.sqlite.file.writer import Transaction
+
+DEDUP_WINDOW_MS = DEDUP_WINDOW // DEDUP_WINDOW.resolution // 1000
+"""The dedup window in milliseconds; also how long a head outlives its state."""
+
+
+class Head(msgspec.Struct):
+    """A row of `conversation`, in the order of its columns.
+
+    Attributes:
+        id: Names the conversation in the other tables.
+        token: Of the lease's owner; empty: nobody has it.
+        handed: How many messages the live grant handed out.
+        interrupted: The live grant was taken from a running turn.
+        next_seq: Of the next message. The inbox is the `waiting` messages before it: they have no gaps.
+        due_ms: When somebody must look after the inbox; None: nothing waits.
+        memos: How many there are.
+        is_known: False: erased or outlived; the row only remembers that it must not repeat its fences.
+        is_published: There is something to tell to those who watch.
+        status: As committed, for the catalogue; None: not listed.
+        change: Orders the catalogue.
+        created_ms: When this generation began; 0: forgotten and not begun anew.
+        first_commit_ms: Of this generation, for a fixed retention.
+        replies: Unsettled replies; they share a lane.
+        unsent: Unsettled effects, replies included, timers not.
+        timers: Unsettled timers.
+        next_effect: Of the next delivery; orders a lane.
+        log_seq: Of the newest log entry.
+        opted_out: The person's wish, of another table.
+    """
+
+    id: int
+    flow: str
+    person: str
+    member: str
+    state_key: str
+    generation: int
+    version: int
+    fence: int
+    token: str
+    lease_until_ms: int
+    handed: int
+    interrupted: int
+    attempts: int
+    errors: int
+    next_seq: int
+    waiting: int
+    ready_ms: int
+    due_ms: int | None
+    memos: int
+    is_known: int
+    is_published: int
+    status: str | None
+    change: int
+    created_ms: int
+    changed_ms: int
+    active_ms: int | None
+    first_commit_ms: int | None
+    expires_ms: int | None
+    replies: int
+    unsent: int
+    timers: int
+    next_effect: int
+    log_seq: int
+    log_keep_ms: int
+    last_commit_id: str
+    opted_out: int = 0
+
+    @property
+    def conversation(self) -> ConversationId:
+        """The identity that it is known by."""
+        return ConversationId(flow=self.flow, person=self.person, member=self.member, state_key=self.state_key)
+
+    @property
+    def first_seq(self) -> int:
+        """The earliest waiting message, if any."""
+        return self.next_seq - self.waiting
+
+    @property
+    def is_in_flight(self) -> bool:
+        """Whether anything keeps the state from being forgotten. A lease implies a waiting message."""
+        return bool(self.waiting or self.unsent or self.timers)
+
+    def is_leased(self, now_ms: int) -> bool:
+        """Return whether somebody's lease lasts; an expired one is free."""
+        return bool(self.token) and self.lease_until_ms > now_ms
+
+    def is_over(self, now_ms: int) -> bool:
+        """Return whether the time of the state is over and nothing is in flight."""
+        return self.expires_ms is not None and self.expires_ms <= now_ms and not self.is_in_flight
+
+    def free_lease(self) -> None:
+        """Let go of the lease; what was handed out waits again."""
+        self.token = ""
+        self.lease_until_ms = 0
+        self.handed = 0
+        self.interrupted = 0
+
+
+COLUMNS = Head.__struct_fields__[:-1]
+"""Of the table; `opted_out` is read with them."""
+
+
+def select_heads(where: str) -> str:
+    """Return a SELECT of whole heads; in `where` the table is called `c`."""
+    columns = ", ".join("c." + column for column in COLUMNS)
+    return (
+        f"SELECT {columns}, "  # noqa: S608 - our own column names
+        "COALESCE((SELECT o.is_out FROM opt_out o WHERE o.person = c.person AND o.flow = c.flow), 0) "
+        f"FROM conversation c {where}"
+    )
+
+
+BY_NAME = select_heads("WHERE c.person = ? AND c.flow = ? AND c.member = ?")
+BY_PERSON = select_heads("WHERE c.person = ? AND c.flow = ? ORDER BY c.id")
+BY_ID = select_heads("WHERE c.id = ?")
+
+_TURN = (
+    "state_key", "fence", "token", "lease_until_ms", "handed", "interrupted", "attempts", "errors", "next_seq",
+    "waiting", "ready_ms", "due_ms", "memos",
+)  # fmt: skip
+_SAVE_TURN = f"UPDATE conversation SET {', '.join(column + ' = ?' for column in _TURN)} WHERE id = ?"  # noqa: S608
+_SAVE_EFFECTS = "UPDATE conversation SET replies = ?, unsent = ?, timers = ? WHERE id = ?"
+_SAVE = f"UPDATE conversation SET {', '.join(column + ' = ?' for column in COLUMNS[1:])} WHERE id = ?"  # noqa: S608
+_INSERT = (
+    f"INSERT INTO conversation ({', '.join(COLUMNS[1:])}) "  # noqa: S608 - our own column names
+    f"VALUES ({', '.join('?' * (len(COLUMNS) - 1))})"
+)
+
+
+def load(transaction: Transaction, conversation: ConversationId) -> Head | None:
+    """Return the conversation's row, even if it is only remembered (see `Head.is_known`); None: there is none."""
+    row = transaction.execute(BY_NAME, (conversation.person, conversation.flow, conversation.member)).fetchone()
+    return None if row is None else Head(*row)
+
+
+def new_head(conversation: ConversationId, now_ms: int) -> Head:
+    """Return a head that has not begun; `save` inserts it."""
+    return Head(
+        id=0,
+        flow=conversation.flow,
+        person=conversation.person,
+        member=conversation.member,
+        state_key=conversation.state_key,
+        generation=now_ms,
+        version=0,
+        fence=0,
+        token="",
+        lease_until_ms=0,
+        handed=0,
+        interrupted=0,
+        attempts=0,
+        errors=0,
+        next_seq=1,
+        waiting=0,
+        ready_ms=0,
+        due_ms=None,
+        memos=0,
+        is_known=1,
+        is_published=0,
+        status=None,
+        change=0,
+        created_ms=0,
+        changed_ms=now_ms,
+        active_ms=None,
+        first_commit_ms=None,
+        expires_ms=None,
+        replies=0,
+        unsent=0,
+        timers=0,
+        next_effect=1,
+        log_seq=0,
+        log_keep_ms=0,
+        last_commit_id="",
+    )
+
+
+def save_turn(transaction: Transaction, head: Head) -> None:
+    """Write the columns of lease and inbox."""
+    _set_due(transaction, head)
+    transaction.execute(
+        _SAVE_TURN,
+        (
+            head.state_key,
+            head.fence,
+            head.token,
+            head.lease_until_ms,
+            head.handed,
+            head.interrupted,
+            head.attempts,
+            head.errors,
+            head.next_seq,
+            head.waiting,
+            head.ready_ms,
+            head.due_ms,
+            head.memos,
+            head.id,
+        ),
+    )
+
+
+def save_effects(transaction: Transaction, head: Head) -> None:
+    """Write how many effects are unsettled."""
+    transaction.execute(_SAVE_EFFECTS, (head.replies, head.unsent, head.timers, head.id))
+
+
+def save(transaction: Transaction, head: Head) -> None:
+    """Write the whole row; a new one gets its id."""
+    _set_due(transaction, head)
+    values = msgspec.structs.astuple(head)[1:-1]
+    if head.id:
+        transaction.execute(_SAVE, (*values, head.id))
+    else:
+        head.id = transaction.execute(_INSERT, values).lastrowid or 0
+
+
+def _set_due(transaction: Transaction, head: Head) -> None:
+    if not head.waiting:
+        head.due_ms = None
+        return
+    if head.token:
+        since_ms = head.lease_until_ms
+    elif head.due_ms is not None and head.due_ms <= transaction.now_ms:
+        since_ms = head.due_ms  # it stays as overdue as it was, however many more arrive
+    else:
+        since_ms = transaction.now_ms
+    head.due_ms = max(head.ready_ms, since_ms)
+    transaction.note_due(head.due_ms)

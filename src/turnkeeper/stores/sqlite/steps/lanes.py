@@ -1,0 +1,306 @@
+"""Deliveries in their lanes: put, cancel, claim.
+
+A lane is claimed as a whole: its first entries carry the claimer's token, and all of them the same end. Only the first
+entry of a lane has a time at which somebody must look, so that a long lane costs the index no more than a short one.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from turnkeeper.model.conversation import ConversationId
+from turnkeeper.ports.deliveries import Claim, Claimed, Lane
+from turnkeeper.ports.turns import Commit, Effect, EffectKind
+from turnkeeper.stores.sqlite.file.writer import Transaction
+from turnkeeper.stores.sqlite.steps.heads import BY_PERSON, Head, load, save
+
+REPLIES = ""
+"""The lane that a conversation's replies share; any other effect is alone in the lane of its id."""
+
+
+class Entry(msgspec.Struct):
+    """A row of `delivery`, in the order of its columns."""
+
+    conversation: int
+    lane: str
+    number: int
+    flow: str
+    id: str
+    kind: str
+    name: str
+    due_ms: int
+    look_ms: int | None
+    token: str
+    until_ms: int
+    attempts: int
+    is_uncertain: int
+    committed_ms: int
+    change: int
+    payload: bytes
+
+    def is_held(self, now_ms: int) -> bool:
+        """Return whether a claim on it lasts."""
+        return bool(self.token) and self.until_ms > now_ms
+
+
+_COLUMNS = Entry.__struct_fields__
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM delivery "  # noqa: S608 - our own column names
+_INSERT = f"INSERT INTO delivery ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+_FIRST = _SELECT + "WHERE conversation = ? AND lane = ? ORDER BY number LIMIT ?"
+_CLAIMED = _SELECT + "WHERE conversation = ? AND lane = ? AND token <> '' ORDER BY number"
+_BY_ID = _SELECT + "WHERE conversation = ? AND lane = ? AND id = ?"
+_BY_NAME = _SELECT + "WHERE conversation = ? AND name = ? AND name <> ''"
+_ALL = _SELECT + "WHERE conversation = ?"
+_LAST_TOKEN = "SELECT token FROM delivery WHERE conversation = ? AND lane = '' ORDER BY number DESC LIMIT 1"
+_DELETE = "DELETE FROM delivery WHERE conversation = ? AND lane = ? AND number = ?"
+_LOOK = "UPDATE delivery SET look_ms = ? WHERE conversation = ? AND lane = ? AND number = ?"
+_DOUBT = (
+    "UPDATE delivery SET is_uncertain = 1, token = '', until_ms = 0 WHERE conversation = ? AND lane = ? AND token <> ''"
+)
+_FREE = (
+    "UPDATE delivery SET token = '', until_ms = 0, attempts = attempts - 1 "
+    "WHERE conversation = ? AND lane = ? AND token <> ''"
+)
+_POSTPONE = (
+    "UPDATE delivery SET token = '', until_ms = 0, due_ms = ?, attempts = ?, is_uncertain = ? "
+    "WHERE conversation = ? AND lane = ? AND number = ?"
+)
+_HAND_OVER = (
+    "UPDATE delivery SET token = ?, until_ms = ?, attempts = attempts + 1 "
+    "WHERE conversation = ? AND lane = ? AND number <= ?"
+)
+_PROLONG = "UPDATE delivery SET until_ms = ? WHERE conversation = ? AND lane = ? AND token <> ''"
+_LAST_OPT_OUT = "SELECT change FROM opt_out WHERE person = ? AND flow = ? AND is_out = 1"
+
+
+def put_effects(transaction: Transaction, head: Head, commit: Commit) -> bool:
+    """Put a commit's effects at the end of their lanes; True if its replies are claimed for its sender.
+
+    They are only if nothing stands unclaimed before them and all of them are due, so that nothing is overtaken.
+    """
+    now_ms = transaction.now_ms
+    replies = [effect for effect in commit.effects if effect.kind is EffectKind.REPLY]
+    is_claimed = (
+        bool(replies)
+        and bool(commit.lane_token)
+        and all(effect.due_ms <= now_ms for effect in replies)
+        and _may_claim(transaction, head, commit.lane_token)
+    )
+    until_ms = now_ms + commit.lane_ms
+    if is_claimed and head.replies:
+        until_ms = prolong(transaction, head, REPLIES, until_ms)
+    for effect in commit.effects:
+        if effect.kind is EffectKind.TIMER and effect.name:
+            for entry in timers_named(transaction, head, effect.name):
+                remove(transaction, head, entry)
+        entry = _entry(transaction, head, effect)
+        if is_claimed and effect.kind is EffectKind.REPLY:
+            entry.token, entry.until_ms, entry.attempts = commit.lane_token, until_ms, 1
+        put_entry(transaction, head, entry)
+    return is_claimed
+
+
+def _may_claim(transaction: Transaction, head: Head, token: str) -> bool:
+    if not head.replies:
+        return True
+    (first,) = first_entries(transaction, head, REPLIES, 1)
+    (last_token,) = transaction.execute(_LAST_TOKEN, (head.id,)).fetchone()
+    return first.is_held(transaction.now_ms) and first.token == token == last_token
+
+
+def _entry(transaction: Transaction, head: Head, effect: Effect) -> Entry:
+    return Entry(
+        conversation=head.id,
+        lane=REPLIES if effect.kind is EffectKind.REPLY else effect.id,
+        number=0,
+        flow=head.flow,
+        id=effect.id,
+        kind=effect.kind.value,
+        name=effect.name,
+        due_ms=effect.due_ms,
+        look_ms=None,
+        token="",
+        until_ms=0,
+        attempts=0,
+        is_uncertain=0,
+        committed_ms=transaction.now_ms,
+        change=head.change,
+        payload=effect.payload,
+    )
+
+
+def put_entry(transaction: Transaction, head: Head, entry: Entry) -> None:
+    """Put an entry at the end of its lane. Saving the head is the caller's."""
+    entry.number = head.next_effect
+    head.next_effect += 1
+    if entry.lane != REPLIES or not head.replies:
+        entry.look_ms = look_ms(entry)
+        transaction.note_due(entry.look_ms)
+    _count(head, entry, 1)
+    transaction.blob_bytes += len(entry.payload)
+    transaction.execute(_INSERT, msgspec.structs.astuple(entry))
+
+
+def look_ms(entry: Entry) -> int:
+    """Return when somebody must look at a lane that begins with this entry."""
+    return entry.until_ms if entry.token else max(entry.due_ms, entry.committed_ms)
+
+
+def first_entries(transaction: Transaction, head: Head, lane: str, count: int) -> list[Entry]:
+    """Return the first entries of a lane, in order."""
+    return [Entry(*row) for row in transaction.execute(_FIRST, (head.id, lane, count))]
+
+
+def claimed_entries(transaction: Transaction, head: Head, lane: str) -> list[Entry]:
+    """Return what a claim, live or not, has of a lane."""
+    return [Entry(*row) for row in transaction.execute(_CLAIMED, (head.id, lane))]
+
+
+def find_entry(transaction: Transaction, head: Head, lane: str, entry_id: str) -> Entry | None:
+    """Return an entry of a lane. Entries are settled in order, so that it is found at the front."""
+    row = transaction.execute(_BY_ID, (head.id, lane, entry_id)).fetchone()
+    return None if row is None else Entry(*row)
+
+
+def prolong(transaction: Transaction, head: Head, lane: str, until_ms: int) -> int:
+    """Let a lane's claim end later, never earlier; return when."""
+    first = first_entries(transaction, head, lane, 1)
+    if first and first[0].until_ms < until_ms:
+        transaction.execute(_PROLONG, (until_ms, head.id, lane))
+        transaction.execute(_LOOK, (until_ms, head.id, lane, first[0].number))
+        return until_ms
+    return first[0].until_ms if first else until_ms
+
+
+def remove(transaction: Transaction, head: Head, entry: Entry) -> None:
+    """Take an entry off its lane. Saving the head is the caller's."""
+    transaction.execute(_DELETE, (entry.conversation, entry.lane, entry.number))
+    _count(head, entry, -1)
+    if entry.lane == REPLIES and head.replies:
+        look_again(transaction, head, entry.lane)
+
+
+def postpone(transaction: Transaction, head: Head, entry: Entry) -> None:
+    """Write back a claimed entry that must wait, and let go of its lane: what stands behind it was not tried."""
+    transaction.execute(
+        _POSTPONE, (entry.due_ms, entry.attempts, entry.is_uncertain, entry.conversation, entry.lane, entry.number)
+    )
+    transaction.execute(_FREE, (entry.conversation, entry.lane))
+    look_again(transaction, head, entry.lane)
+
+
+def look_again(transaction: Transaction, head: Head, lane: str) -> None:
+    """Give a lane's first entry its time to look."""
+    for first in first_entries(transaction, head, lane, 1):
+        due_ms = look_ms(first)
+        if first.look_ms != due_ms:
+            transaction.execute(_LOOK, (due_ms, head.id, lane, first.number))
+        transaction.note_due(due_ms)
+
+
+def _count(head: Head, entry: Entry, change: int) -> None:
+    if entry.kind == EffectKind.TIMER.value:
+        head.timers += change
+    else:
+        head.unsent += change
+        head.replies += change if entry.lane == REPLIES else 0
+
+
+def cancel(
+    transaction: Transaction, head: Head, names: Iterable[str], *, unless_claimed: bool = False
+) -> int:
+    """Remove effects by id or timer name; return how many were. Saving the head is the caller's."""
+    removed = 0
+    for name in names:
+        for entry in _find_all(transaction, head, name):
+            if not (unless_claimed and entry.is_held(transaction.now_ms)):
+                remove(transaction, head, entry)
+                removed += 1
+    return removed
+
+
+def _find_all(transaction: Transaction, head: Head, name: str) -> list[Entry]:
+    found = {entry.id: entry for entry in timers_named(transaction, head, name)}
+    for lane in (name, REPLIES):
+        entry = find_entry(transaction, head, lane, name)
+        if entry is not None:
+            found[entry.id] = entry
+    return list(found.values())
+
+
+def timers_named(transaction: Transaction, head: Head, name: str) -> list[Entry]:
+    """Return the unsettled timers of that name; there is at most one unless a dead one was put back."""
+    if not head.timers:
+        return []
+    entries = [Entry(*row) for row in transaction.execute(_BY_NAME, (head.id, name))]
+    return [entry for entry in entries if entry.kind == EffectKind.TIMER.value]
+
+
+def cancel_person(transaction: Transaction, head: Head) -> None:
+    """Remove everything of a person in a flow that is not handed out. Saving this head is the caller's."""
+    rows = transaction.execute(BY_PERSON, (head.person, head.flow)).fetchall()
+    for other in (Head(*row) for row in rows):
+        if other.id == head.id:
+            _cancel_all(transaction, head)
+        elif other.unsent or other.timers:
+            _cancel_all(transaction, other)
+            save(transaction, other)
+
+
+def _cancel_all(transaction: Transaction, head: Head) -> None:
+    for row in transaction.execute(_ALL, (head.id,)).fetchall():
+        entry = Entry(*row)
+        if not entry.is_held(transaction.now_ms):
+            remove(transaction, head, entry)
+
+
+def claim(transaction: Transaction, lane: Lane, *, token: str, lease_ms: int, limit: int) -> Claim | None:
+    """See `Deliveries.claim`."""
+    now_ms = transaction.now_ms
+    head = load(transaction, lane.conversation)
+    entries = [] if head is None else first_entries(transaction, head, lane.name, limit)
+    if head is None or not entries:
+        return None
+    if entries[0].is_held(now_ms):
+        if entries[0].token != token:
+            return None
+        until_ms = prolong(transaction, head, lane.name, now_ms + lease_ms)
+        return _claim(transaction, head, lane, token, until_ms, claimed_entries(transaction, head, lane.name))
+    due = list(_due(entries, now_ms))
+    if not due:
+        return None
+    until_ms = now_ms + lease_ms
+    transaction.execute(_DOUBT, (head.id, lane.name))
+    transaction.execute(_HAND_OVER, (token, until_ms, head.id, lane.name, due[-1].number))
+    transaction.execute(_LOOK, (until_ms, head.id, lane.name, due[0].number))
+    return _claim(transaction, head, lane, token, until_ms, claimed_entries(transaction, head, lane.name))
+
+
+def _due(entries: Sequence[Entry], now_ms: int) -> Iterable[Entry]:
+    """Yield the entries that may go now: those before the first that may not."""
+    for entry in entries:
+        if entry.due_ms > now_ms:
+            return
+        yield entry
+
+
+def _claim(
+    transaction: Transaction, head: Head, lane: Lane, token: str, until_ms: int, entries: Sequence[Entry]
+) -> Claim:
+    opt_out = transaction.execute(_LAST_OPT_OUT, (head.person, head.flow)).fetchone()
+    silent_before = 0 if opt_out is None else int(opt_out[0])
+    claimed = tuple(
+        Claimed(
+            id=entry.id,
+            kind=EffectKind(entry.kind),
+            payload=entry.payload,
+            attempt=entry.attempts,
+            committed_ms=entry.committed_ms,
+            maybe_sent=bool(entry.is_uncertain),
+            suppressed=entry.kind == EffectKind.REPLY.value and entry.change < silent_before,
+            name=entry.name,
+        )
+        for entry in entries
+    )
+    return Claim(lane=lane, token=token, entries=claimed, until_ms=until_ms, now_ms=transaction.now_ms)

@@ -1,0 +1,26 @@
+"""What Turnkeeper's users test with: stores against the conformance suite, time without waiting.
+
+Names are loaded when they are used, so that importing this package costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from turnkeeper.testing.clock import ManualClock
+    from turnkeeper.testing.conformance import StoreConformance
+
+__all__ = ["ManualClock", "StoreConformance"]
+
+_HOMES = {
+    "ManualClock": "turnkeeper.testing.clock",
+    "StoreConformance": "turnkeeper.testing.conformance",
+}
+"""Where each public name stands."""
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - it stands for every name above
+    """Load a public name from its module."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -291,7 +291,7 @@ CORPUS: tuple[Line, ...] = (
     # Answers to a pending question
     *_asked("affirmative", "yes", "Yes!", "y", "yep", "yeah", "yesss", "sure thing", "sounds good", "ok", "\U0001f44d", "\U0001f44d\U0001f3fd"),
     *_asked("affirmative", "yes please", "of course", "go ahead", "hey yes", "I think so", "ok yes thanks", "absolutely!", "perfect, thank you"),
-    *_asked("affirmative", "k", "alright", "yes yes yes", "that works for me", "no problem", "\u2705", "Yeah, sure", "sounds goood", "sue"),
+    *_asked("affirmative", "k", "alright", "yes yes yes", "that works for me", "no problem", "\u2705", "Yeah, sure", "sounds goood"),
     *_asked("negative", "no", "No.", "n", "nope", "nah", "no thanks", "no thank you!", "not really", "\U0001f44e", "\U0001f44e\U0001f3ff", "nooo"),
     *_asked("negative", "not yet", "no way", "i don't think so", "Not today, thanks", "no, that's wrong", "please don't", "ok no", "nah im good"),
     Line("yes but swap the salmon", "affirmative", question=YES_NO, remainder="swap the salmon"),
@@ -304,7 +304,7 @@ CORPUS: tuple[Line, ...] = (
     _skip("skip monday", "monday", question=YES_NO),
     Line("how much is it?", "pricing", question=YES_NO),
     Line("confirm", "confirm", question=YES_NO),
-    *_asked("unknown", "maybe", "not sure", "idk", "what?", "yes no", "hmm", "good food is hard to find", "right now", "i know"),
+    *_asked("unknown", "maybe", "not sure", "idk", "what?", "yes no", "hmm", "good food is hard to find", "i know"),
     # Words in words, and correct words one letter away
     *_unknown("now", "know", "nothing", "plant", "plane", "planet", "plain", "plaque", "snow", "ship monday", "slip"),
     *_unknown("I will be there now", "renew", "news", "newspaper", "whelp", "helmet", "hell", "swamp", "swab", "replica", "resort"),

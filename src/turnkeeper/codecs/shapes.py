@@ -29,7 +29,7 @@ def describe(type_: object, *, name: str) -> inspect.Type:
     try:
         node = inspect.type_info(type_)
     except (TypeError, NameError) as error:
-        path, cause = _culprit(type_, error, seen=set())
+        path, cause = _culprit(type_, error, seen=set()) or ("", error)
         raise InvalidStateError(what=name + path, reason=str(cause)) from error
     for path, place in find(node, _is_unknown):
         kind = getattr(place.cls, "__name__", place.cls) if isinstance(place, inspect.CustomType) else "Ext"
@@ -126,22 +126,28 @@ def _is_unknown(node: inspect.Type) -> bool:
     return isinstance(node, inspect.ExtType)
 
 
-def _culprit(type_: object, error: Exception, *, seen: set[int]) -> tuple[str, Exception]:
-    """Find the innermost field that msgspec refuses; path and error are empty and the given one if there is none."""
-    if id(type_) in seen:
-        return "", error
-    seen.add(id(type_))
+def _culprit(type_: object, error: Exception, *, seen: set[object]) -> tuple[str, Exception] | None:
+    """Find the innermost field that msgspec refuses and its error; None if this type is being searched already."""
+    cls = get_origin(type_) or type_
+    hints = _hints(cls)
+    if hints and cls in seen:
+        return None
+    if hints:
+        seen.add(cls)
+    found: tuple[str, Exception] | None = "", error
     for argument in get_args(type_):
-        path, cause = _culprit(argument, error, seen=seen)
-        if path:
-            return path, cause
-    for field, hint in _hints(get_origin(type_) or type_).items():
+        below = _culprit(argument, error, seen=seen)
+        if below is not None and below[0]:
+            return below
+        found = None if below is None else found
+    for field, hint in hints.items():
         try:
             inspect.type_info(hint)
         except (TypeError, NameError) as refused:
-            path, cause = _culprit(hint, refused, seen=seen)
-            return f".{field}{path}", cause
-    return "", error
+            below = _culprit(hint, refused, seen=seen)
+            if below is not None:  # else it is refused because of a field that is still to come
+                return f".{field}{below[0]}", below[1]
+    return found
 
 
 def _hints(cls: object) -> dict[str, object]:

@@ -5,7 +5,7 @@ word at the beginning is not the whole answer either: "yes but swap the salmon" 
 and "no mushrooms please" is no "no".
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 import msgspec
@@ -15,13 +15,13 @@ from turnkeeper.dialogue.language.courtesy import courtesies
 from turnkeeper.dialogue.language.everyday_words import EVERYDAY
 from turnkeeper.dialogue.language.options import NEGATORS, closest_option
 from turnkeeper.dialogue.language.spelling import Speller
-from turnkeeper.dialogue.language.tokens import Break, Tokens, keys, tokenize
+from turnkeeper.dialogue.language.tokens import Break, Tokens, key_set, keys, tokenize
+from turnkeeper.dialogue.language.yes_and_no import EITHER, POLARITY, Polarity
 from turnkeeper.errors import InvalidFlowError
 
 MAX_OPTIONS = 50
 """Options of one question, because nobody reads more, and an SMS holds fewer."""
 
-Polarity = Literal["affirmative", "negative"]
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -66,44 +66,6 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     is_insistent: bool = False
 
 
-_YES = """
-yes|y|ye|yea|yeah|yeh|yah|ya|yep|yup|yip|yas|yse|yess|yes please|yes sir|yes maam|yes do|yes it is|yes i am|yes we are|yes i do
-yes we do|yes that is right|yes thats right|yes thats correct|yes lets do it|yes indeed|yes absolutely|yes of course|aye
-uh huh|mhm|mmhm|mm hmm|sure|sure thing|sure do|sure is|for sure|surely|why sure|sure why not|why not|sure lets do it
-ok|okay|okey dokey|okie dokie|okey|okie|oki|k|kk|ok then|alright|all right|alrighty|fine|thats fine|fine by me|fine with me
-im fine with that|good|thats good|its good|it is good|all good|were good|we are good|good with me|good for me|good to go
-sounds good|sound good|sounds great|sounds fine|sounds perfect|sounds lovely|sounds delicious|sounds right|that sounds good
-that sounds great|sounds like a plan|looks good|looks great|looks perfect|looks fine|it looks good|that looks good|lgtm
-looks good to me|that looks great|this looks good|this looks great|great|thats great|perfect|thats perfect|excellent|awesome
-cool|thats cool|nice|lovely|wonderful|fantastic|brilliant|super|amazing|love it|i love it|we love it|i like it|we like it
-works|works for me|works for us|that works|that works for me|that will work|thatll work|that will do|thatll do|do it|do that
-please do|go|go ahead|go for it|yes go ahead|lets go|lets do it|lets do that|let us do it|make it so|ship it|send it
-absolutely|definitely|certainly|totally|of course|ofc|naturally|by all means|with pleasure|gladly|you bet|you got it
-correct|thats correct|that is correct|right|thats right|that is right|exactly|precisely|true|thats true|indeed
-affirmative|roger|roger that|10 4|agreed|i agree|we agree|deal|its a deal|done|i do|we do|i am|we are|it is|it does|they are
-i did|we did|i have|we have|i will|we will|i would|i think so|i guess so|i suppose so|i believe so|think so|guess so|hope so
-i hope so|no problem|not a problem|no objections|im in|were in|count me in|count us in|id love to|id love that|id like that
-i would love that|i would like that|id be happy to|happy to|please|pls|yes pls|ok please|hell yes|hell yeah|heck yes|fo sho
-very good|pretty good|good idea|great idea|thats a good idea|confirmed|i confirm|👍|👌|✅|✔|☑|💯|🆗|🙆
-"""
-
-_NO = """
-no|n|nope|nah|naw|na|nay|noo|nop|noper|nopes|no no|no thanks|no thank you|no thx|no ty|nope thanks|no way|no sir|no maam
-no i dont|no we dont|no it isnt|no its not|no it is not|no thats wrong|no thats not right|no im not|no im good|no were good
-no im ok|no im fine|no not really|no not yet|no not now|no not today|no never|no i dont think so|no dont|no do not
-no dont do it|no dont do that|not really|not now|not right now|not yet|not today|not tonight|not this time|not this week
-not at all|not for me|not for us|not interested|im not interested|not in the mood|not a chance|not a fan|not exactly|not quite
-dont|do not|please dont|please do not|dont do it|dont do that|do not do that|better not|id better not|maybe not|probably not
-rather not|id rather not|i would rather not|id prefer not|i would prefer not to|id prefer not to|hard no|hard pass|pass
-ill pass|i will pass|well pass|never|absolutely not|definitely not|certainly not|of course not|by no means|under no circumstances
-i dont|we dont|i do not|we do not|i dont think so|i do not think so|dont think so|i think not|i guess not|guess not|i hope not
-i dont want to|i dont want that|i dont want it|we dont want that|i dont like it|i dont like that|we dont like it|i dont agree
-i disagree|disagree|wrong|thats wrong|incorrect|thats incorrect|thats not right|that is not right|thats not correct|not correct
-not right|it isnt|its not|it is not|it doesnt|im not|i am not|were not|we are not|i didnt|we didnt|i havent|we havent|i wont
-we wont|i cant|we cant|negative|no good|no deal|nothing|none|none of them|neither|no need|no need to|not necessary|not needed
-no changes|no change|no more|nothing else|nothing more|thats all|dont bother|forget it|dont want to|nein|hell no|heck no|thumbs down|👎|❌|🚫|✖|🙅
-"""
-
 _QUALIFIERS = frozenset("but except only just however though although if unless apart besides with without".split())
 """Words that set off what is said besides an answer."""
 
@@ -115,16 +77,16 @@ _DETERMINING = frozenset({"good", "great", "fine", "right", "perfect", "nice", "
 _DIRECT = frozenset(
     """
     yes yep yeah yea yeh yup ya yah sure absolutely definitely certainly surely correct agreed nope nah nay thanks you
-    please good great perfect fine lovely it that ahead
+    please good great perfect fine lovely it that ahead me
     """.split()
 )
 """Last words of answers after which more may follow with nothing between ("yes swap the salmon")."""
 
-_SENTENCE_OPENERS = frozenset(
+_SENTENCE_OPENERS = key_set(
     """
-    i im ive ill id we weve wed well you your youre he shes she hes they theyre it its that thats this there theres dont not
-    please lets let make keep leave just thanks thank sorry actually cancel change because
-    """.split()
+    i ill id we well you your he she they it that this there do not please let make keep leave just thanks thank sorry
+    actually cancel change because
+    """
 )
 """Words with which a sentence begins, so that a "no" before them stands for itself."""
 
@@ -135,16 +97,8 @@ _WHOLE_ONLY = frozenset({"please", "pls"})
 """Answers only when nothing follows: "please, skip monday" is a request."""
 
 
-def _table(text: str) -> dict[tuple[str, ...], None]:
-    return dict.fromkeys(keys(phrase) for phrase in text.replace("\n", "|").split("|") if phrase)
-
-
-_POLARITY: dict[tuple[str, ...], Polarity] = {
-    **dict.fromkeys(_table(_YES), "affirmative"),
-    **dict.fromkeys(_table(_NO), "negative"),
-}
-_LONGEST = max(len(phrase) for phrase in _POLARITY)
-_SPELLER = Speller(word for phrase in _POLARITY for word in phrase)
+_LONGEST = max(len(phrase) for phrase in POLARITY)
+_SPELLER = Speller(word for phrase in POLARITY for word in phrase)
 
 
 def read_answer(text: str, question: AskedQuestion) -> Answer | None:
@@ -177,10 +131,12 @@ def _read_yes_no(tokens: Tokens) -> Answer | None:
     last_phrase: tuple[str, ...] = ()
     while place < len(said):
         phrase = _answer_at(said, place)
-        if phrase is not None and _POLARITY[phrase] == (polarity or _POLARITY[phrase]):
-            polarity = _POLARITY[phrase]
+        if phrase is not None and POLARITY[phrase] == (polarity or POLARITY[phrase]):
+            polarity = POLARITY[phrase]
             last_phrase = phrase
             place += len(phrase)
+        elif polarity is not None and (either := _longest_at(said, place, EITHER)):
+            place += len(either)
         elif phrase is None and (polite[place] or tokens.words[place].is_symbol):
             place += 1
         else:
@@ -204,11 +160,11 @@ def _with_remainder(
     if rest == len(said):
         return Answer(kind=polarity)
     opposite = _answer_at(said, rest)
-    if opposite is not None and _POLARITY[opposite] != polarity:
+    if opposite is not None and POLARITY[opposite] != polarity:
         is_only_that = rest + len(opposite) == len(said)
         if is_only_that or not is_set_off:
             return None
-    remainder = tokens.text(rest, len(said)) + tokens.tail.rstrip()
+    remainder = tokens.rest(rest)
     return Answer(kind=polarity, remainder=remainder, is_insistent=is_insistent)
 
 
@@ -243,9 +199,14 @@ def _has_more(said: Sequence[str], polite: Sequence[bool], place: int) -> bool:
 
 def _answer_at(said: Sequence[str], place: int) -> tuple[str, ...] | None:
     """Return the longest answer phrase that begins at a place."""
+    return _longest_at(said, place, POLARITY)
+
+
+def _longest_at(said: Sequence[str], place: int, phrases: Collection[tuple[str, ...]]) -> tuple[str, ...] | None:
+    """Return the longest of some phrases that begins at a place."""
     for length in range(min(_LONGEST, len(said) - place), 0, -1):
         phrase = tuple(said[place : place + length])
-        if phrase in _POLARITY:
+        if phrase in phrases:
             return phrase
     return None
 
@@ -269,7 +230,7 @@ _ORDINALS = {
     )
     for name in names.split()
 }  # fmt: skip
-_NUMBERING = frozenset("option number choice one the pick take want ill i want id like nr no num its make it go with".split())
+_NUMBERING = frozenset("option number choice one the pick take want ill i want id like nr no num is make it go with would will".split())
 _LAST = frozenset({"last", "latter", "final", "bottom"})
 _FIRST = frozenset({"former", "top"})
 

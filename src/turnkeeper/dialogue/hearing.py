@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 ANSWERS = frozenset({AFFIRMATIVE, NEGATIVE, CHOICE, ANSWER})
 """Intents that answer a pending question."""
 
+_ANYTHING = answers.Question(name="anything")
+
 
 class Hearing:
     """Understands the messages of one flow. Holds no state between messages."""
@@ -57,7 +59,16 @@ def as_asked(question: Question) -> answers.Question:
     return answers.Question(name=question.name, kind=question.kind, options=question.options)
 
 
+def agrees(text: str) -> bool:
+    """Tell whether a text is a plain yes, whatever was asked."""
+    return _polarity(text) == AFFIRMATIVE
+
+
 def denies(text: str) -> bool:
     """Tell whether a text is a plain no, whatever was asked."""
-    answer = answers.read_answer(text, answers.Question(name=NEGATIVE))
-    return answer is not None and answer.kind == NEGATIVE and not answer.remainder
+    return _polarity(text) == NEGATIVE
+
+
+def _polarity(text: str) -> str:
+    answer = answers.read_answer(text, _ANYTHING)
+    return "" if answer is None or answer.remainder else answer.kind

@@ -32,8 +32,8 @@ class Introduction(msgspec.Struct, frozen=True):
     slug: str
 
 
-_STRONG = ("this is", "my name is", "my names", "the name is", "the names", "name is", "call me", "you can call me")
-_WEAK = ("its", "it is", "im", "i am")
+_STRONG = ("this is", "my name is", "the name is", "name is", "call me", "you can call me")
+_WEAK = ("it is", "i am")
 _ENDINGS = ("here", "speaking", "again", "texting", "calling", "writing", "now", "btw", "by the way", "here again")
 _GREETINGS = frozenset("hi hey hello hiya heya yo ok okay and so oh well good morning evening afternoon actually there".split())
 

@@ -10,7 +10,7 @@ import msgspec
 
 from turnkeeper.dialogue.answers import Answer, read_answer
 from turnkeeper.dialogue.intents import AMBIGUOUS, ANSWER, UNKNOWN, AskedQuestion, Intent, Match
-from turnkeeper.dialogue.language.courtesy import JOINERS
+from turnkeeper.dialogue.language.courtesy import JOINERS, REASONS
 from turnkeeper.dialogue.language.spelling import Speller
 from turnkeeper.dialogue.language.tokens import tokenize
 from turnkeeper.dialogue.language.utterance import Utterance, listen
@@ -146,7 +146,7 @@ class Matcher:
     ) -> Match:
         """Return the first of the wishes in a message, and the rest of the text if there is another one in it."""
         tokens = utterance.tokens
-        first, behind = best, len(tokens.words)
+        first = best
         for _ in range(MAX_WISHES):
             if first.is_whole or utterance.weight_between(0, first.clause_first) < 1:
                 break
@@ -156,8 +156,9 @@ class Matcher:
             first = earlier
         rest = ""
         if not first.is_whole or first is not best:
-            rest = _beginning(tokens.text(first.clause_last, behind))
-            if first is best and self._wish(rest, utterance.today, status, only) is None:
+            rest = _next_wish(tokens.rest(first.clause_last))
+            wish = self._wish(rest, utterance.today, status, only) if first is best else None
+            if first is best and (wish is None or (wish.intent, wish.slots) == (first.intent, first.slots)):
                 rest = ""
         rivals = [one.intent for one in (best, *others) if one.intent != first.intent]
         return Match(
@@ -194,10 +195,12 @@ def _answered(answer: Answer, text: str) -> Match:
     )
 
 
-def _beginning(text: str) -> str:
-    """Return a text without the words that joined it to what was before."""
+def _next_wish(text: str) -> str:
+    """Return a text without the words that join it to what was before; nothing if they make it a reason."""
     tokens = tokenize(text)
     place = 0
     while place < len(tokens.words) and tokens.words[place].key in JOINERS:
+        if tokens.words[place].key in REASONS:
+            return ""
         place += 1
-    return (tokens.text(place, len(tokens.words)) + tokens.tail.rstrip()).strip() if place < len(tokens.words) else ""
+    return tokens.rest(place)

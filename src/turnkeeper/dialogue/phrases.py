@@ -22,35 +22,53 @@ MAX_STARTS = 8
 MAX_STEPS_OVER = 3
 """Courtesies and articles that may stand between two words of a phrase ("undo just the last one")."""
 
+SHORTEST_HEAD = 4
+"""Letters of a first word that make a slot's content another phrase: "no bake cookies" is a dish, "skip monday" is not."""
+
 SPAN_SLACK = 4
 """Articles and courtesies that a free slot may hold beside its words."""
 
 _STOPS = frozenset(
     """
     because cause cuz coz bc since but although though unless if while whenever so please pls plz plez thanks thank thx
-    thankyou ty i im ive ill id we weve they theyre he she its thats lets youre then also
+    thankyou ty i ill id we they he she it you let then also
     """.split()
 )
 """Words that end a free slot at the end of a phrase: what follows is a reason, a thank-you or the next thought."""
 
 _OPENERS = frozenset(
     """
-    i im ive ill id we weve wed you youre he hes she shes they theyre its thats theres lets to is are was were not dont
-    because if but be do does did can could would will should need reason point way idea clue problem problems prob worries
-    worry doubt longer matter rush hurry wonder
+    i ill id we you he she they it there let to is are was were not because if but be do does did could will would
+    should reason point way idea clue problem problems prob worries worry doubt longer matter rush hurry wonder
     """.split()
 )
 """Words with which no thing's name begins, but a sentence or an idiom does ("no idea", "no, it's fine")."""
 
+_VERBS = frozenset(
+    """
+    is are am was were be been not will would can could has have had do does did love loves like likes hate hates eat eats
+    want wants need needs got said says think came come comes
+    """.split()
+)
+"""Words that make what follows a comma a sentence and no further thing ("…, my kids won't eat it")."""
+
+_FOREIGN = frozenset(
+    """
+    que para muy puedo quiero necesito tengo porque gracias hola ich nicht und aber bitte kein keine wir je nous vous pas
+    avec merci bonjour não nao obrigado voglio grazie sono eu você
+    """.split()
+)
+"""Little words of other languages that stand in no dish's name: with one of them a slot holds a sentence."""
+
 _LEADING_VERBS = frozenset(
     """
-    have get do use make want give prefer like love take rather cook eat try go add put need order choose pick id i we you
-    would it me us be with having to for
+    have get do use make want give prefer like love take rather cook eat try go add put need order choose pick i id we you
+    would it me us be with having to for am
     """.split()
 )
 """Stripped from a slot that begins a phrase: "can we have [chicken] instead of pork"."""
 
-_LEAD_STOPS = JOINERS - {"and", "plus"}
+_LEAD_STOPS = (JOINERS - {"and", "plus"}) | {"no", "yes", "yeah", "nope", "nah", "not"}
 _TRAILING = frozenset("instead too also anymore now tonight today again then either all please".split())
 _LINKS = frozenset({"and", "then", "also", "plus"})
 
@@ -201,7 +219,7 @@ class Aligner:
     ) -> tuple[_Found, tuple[int, ...]] | None:
         """Read a slot that begins at `first`, and the words that follow it in the phrase, if any do."""
         words = utterance.words
-        if first >= len(words) or words[first].pause is Break.SENTENCE or "," in words[first].gap:
+        if first >= len(words) or words[first].pause is Break.SENTENCE or words[first].gap in {"-", ", ", ","}:
             return None
         kind = phrase.kinds[slot]
         if following is None:
@@ -233,7 +251,7 @@ class Aligner:
         for begin in (start, *reversed(begins)):
             first = begin
             while first < end and (
-                utterance.is_idle(first) or words[first].key in _LEADING_VERBS or words[first].key in _STOPS
+                utterance.is_idle(first) or words[first].key in _LEADING_VERBS | _LEAD_STOPS | _STOPS
             ):
                 first += 1
             found = self._value(phrase, phrase.kinds[slot], utterance, first, end, depth) if first < end else None
@@ -249,18 +267,20 @@ class Aligner:
             reading: SlotReading | None = read_closed(kind, utterance, first=first, last=last)
             return None if reading is None else _Found(reading.value, first, reading.end, 0)
         begin, end = _trimmed(utterance, first, last)
-        words = utterance.words
-        if begin >= end or end - begin > kind.max_words or words[begin].key in _OPENERS:
+        held = [word.key for word in utterance.words[begin:end]]
+        if not held or len(held) > kind.max_words or held[0] in _OPENERS or utterance.words[first].key in _OPENERS:
             return None
-        if depth == 0 and (self._is_wish(phrase, utterance, begin, end)):
+        if not _FOREIGN.isdisjoint(held) or (depth == 0 and self._is_wish(phrase, utterance, begin, end)):
             return None
         text = utterance.tokens.text(begin, end)
         return _Found(text, first, last, sum(utterance.weights[place] > 0 for place in range(begin, end)))
 
     def _is_wish(self, phrase: Phrase, utterance: Utterance, begin: int, end: int) -> bool:
         """Tell whether the words are another phrase: then they are no value ("no, skip monday")."""
-        key = tuple(utterance.words[place].key for place in range(begin, end))
-        return self._plain.get(key, phrase.intent) != phrase.intent or self.begins_wish(utterance, begin)
+        held = tuple(word.key for word in utterance.words[begin:end])
+        if self._plain.get(held, phrase.intent) != phrase.intent:
+            return True
+        return len(held[0]) >= SHORTEST_HEAD and self.begins_wish(utterance, begin)
 
     def _free_end(self, utterance: Utterance, first: int, depth: int) -> int:
         """Return where a free slot at the end of a phrase ends."""
@@ -286,7 +306,12 @@ class Aligner:
         if place >= len(words):
             return True
         key = words[place].key
-        return key in _OPENERS or key in NEGATORS or (depth == 0 and self.begins_wish(utterance, place))
+        if key in _OPENERS or key in NEGATORS or (depth == 0 and self.begins_wish(utterance, place)):
+            return True
+        end = place + 1
+        while end < len(words) and words[end].pause is Break.NONE and words[end].key not in _LINKS:
+            end += 1
+        return any(word.key in _VERBS for word in words[place:end])
 
 
 def _run(utterance: Utterance, run: tuple[str, ...], start: int) -> tuple[int, ...] | None:

@@ -11,7 +11,7 @@ import msgspec
 from turnkeeper.dialogue.intents import Intent
 from turnkeeper.dialogue.language.options import NEGATORS
 from turnkeeper.dialogue.language.spelling import Speller
-from turnkeeper.dialogue.language.tokens import keys
+from turnkeeper.dialogue.language.tokens import Break, keys
 from turnkeeper.dialogue.language.utterance import Utterance, listen
 from turnkeeper.dialogue.phrases import Aligner, Alignment, Phrase, compile_phrase
 from turnkeeper.dialogue.slots import SlotValue
@@ -64,8 +64,9 @@ EXAMPLE_LEAST = 0.5
 RANK_BY_EVIDENCE = 0.01
 """Breaks ties between phrases that both are the whole message: the one that says more with its own words."""
 
-_ASKING_FIRST = frozenset("what whats when why how who where which did does do is are was were should has have am".split())
+_ASKING_FIRST = frozenset("what when why how who where which did does do is are was should has have am".split())
 _ASKING_ANYWHERE = frozenset("how why if whether when unless did wondering".split())
+_CONDITIONS = frozenset({"if", "unless", "whether"})
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,7 +192,7 @@ def _scored(alignment: Alignment, utterance: Utterance, total: float) -> Candida
     in_message = matched / (matched + total - own)
     is_strong = phrase.evidence >= STRONG_EVIDENCE
     is_negated = _is_negated(utterance, alignment.first, matched_places, since=clause_first)
-    is_asked = _is_asked(utterance, clause_first, alignment.first)
+    is_asked = _is_asked(utterance, clause_first, alignment.first) or _is_conditional(utterance, alignment.first)
     is_whole = in_message >= WHOLE and not is_negated and not is_asked
     score = 0.25 + 0.55 * in_clause + 0.2 * in_message if is_strong else 0.55 * in_clause + 0.45 * in_message
     if not is_whole:
@@ -269,6 +270,16 @@ def _is_asked(utterance: Utterance, clause_first: int, first: int) -> bool:
             return True
         is_opening = False
     return False
+
+
+def _is_conditional(utterance: Utterance, first: int) -> bool:
+    """Tell whether the sentence that a phrase stands in begins with a condition ("if I confirm, can I change it?")."""
+    opening = first
+    while opening > 0 and utterance.words[opening].pause is not Break.SENTENCE:
+        opening -= 1
+    while opening < first and utterance.courteous[opening]:
+        opening += 1
+    return opening < first and utterance.words[opening].key in _CONDITIONS
 
 
 def _full_words(utterance: Utterance) -> frozenset[str]:

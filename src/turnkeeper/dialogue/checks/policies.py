@@ -44,7 +44,7 @@ def policy_problems(flow: Gathered) -> Iterator[Problem]:
         what = NAMES[type(policy)]
         for intent in intents_of(policy):
             if intent not in intents and intent not in BUILT_IN_INTENTS:
-                text = f"{what}: {does_not_exist('intent', intent, intents)}; declare it in Flow(intents=…)"
+                text = f"{what}: {does_not_exist('intent', intent, intents)} (intents are declared in Flow(intents=…))"
                 yield Problem(where=policy.where, text=text)
         match policy:
             case StillWorking():

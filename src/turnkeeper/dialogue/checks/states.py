@@ -1,7 +1,8 @@
 """Can a conversation begin: is there an empty state, and is it nobody else's?
 
-A default value that can be changed is shared by every state that is made with it. msgspec copies empty lists, dicts and
-sets, but nothing else: a Struct as default would carry one person's words into another one's conversation.
+A default value that can be changed is shared by every state that is made with it, and would carry one person's words
+into another one's conversation. msgspec copies empty lists, dicts and sets and refuses the plain cases; it does not
+look into what is frozen only on the outside.
 """
 
 import dataclasses

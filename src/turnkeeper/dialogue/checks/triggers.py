@@ -42,7 +42,7 @@ def _uncaused(flow: Gathered) -> Iterator[Problem]:
                 yield Problem(where=handler.where, text=text)
             elif trigger.name not in BUILT_IN_INTENTS and trigger.name not in intents:
                 text = f"handler {handler.name}: {does_not_exist('intent', trigger.name, intents)}"
-                yield Problem(where=handler.where, text=f"{text}; declare it in Flow(intents=…)")
+                yield Problem(where=handler.where, text=f"{text} (intents are declared in Flow(intents=…))")
     jobs = {id(job) for job in flow.jobs}
     for use in flow.job_uses:
         if id(use.job) not in jobs:

@@ -16,15 +16,10 @@ CACHED_VOCABULARIES = 256
 MAX_BESIDES = 3
 """Full words beside those of the option ("pasta sounds good"): more of them make a sentence about something else."""
 
-NEGATORS = frozenset(
-    """
-    not dont never no cant cannot couldnt wont wouldnt shouldnt didnt doesnt isnt arent wasnt havent hasnt without neither
-    nor none aint nobody nothing except mustnt neednt
-    """.split()
-)
+NEGATORS = frozenset({"not", "never", "no", "without", "neither", "nor", "none", "nobody", "nothing", "except"})
 """Words that turn a wish round."""
 
-_ASKING = frozenset("what whats which how why who when where is are does do can could".split())
+_ASKING = frozenset("what which how why who when where is are does do can could".split())
 _CHOOSING = frozenset("option number choice choose pick take want have like prefer one ones please give need".split())
 
 

@@ -45,7 +45,8 @@ _NEAR_KEYS = frozenset(
 """Pairs of letters that lie side by side on a QWERTY keyboard."""
 
 _VOWELS = frozenset("aeiou")
-_ENDINGS = ("ing", "est", "ed", "er", "ly", "en", "es", "s", "d", "r", "y", "n")
+_ENDINGS = ("ing", "est", "ed", "er", "ly", "en", "es", "s", "y")
+_ENDINGS_AFTER_E = ("d", "r", "n", "st")
 
 
 def is_everyday(word: str) -> bool:
@@ -172,4 +173,4 @@ def _is_inflected(word: str, known: frozenset[str]) -> bool:
             return True
         if stem[-1] == "i" and stem[:-1] + "y" in known:
             return True
-    return False
+    return any(word.endswith("e" + ending) and word[: -len(ending)] in known for ending in _ENDINGS_AFTER_E)

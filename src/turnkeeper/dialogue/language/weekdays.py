@@ -131,8 +131,8 @@ def _named(key: str, today: str | None) -> tuple[str, ...] | None:
         return None if today is None else (today,)
     if key in _TOMORROW:
         return None if today is None else (day_after(today),)
-    readings = _SPELLER.readings(key)
-    return _DAYS[readings[0]] if len(readings) == 1 else None
+    groups = {_DAYS[reading] for reading in _SPELLER.readings(key)}
+    return groups.pop() if len(groups) == 1 else None
 
 
 def _between(first: str, last: str) -> list[str]:

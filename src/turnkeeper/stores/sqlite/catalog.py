@@ -2,7 +2,6 @@
 
 import itertools
 import sqlite3
-from collections import Counter
 from datetime import timedelta
 
 from turnkeeper.model.conversation import ConversationId
@@ -10,41 +9,168 @@ from turnkeeper.ports.catalog import Change, Changes, Counts, Exported, StoreInf
 from turnkeeper.stores.sqlite import schema
 from turnkeeper.stores.sqlite.file.readers import View
 from turnkeeper.stores.sqlite.medium import Look, Medium
-from turnkeeper.stores.sqlite.migration import export, restore
+from turnkeeper.stores.sqlite.migration import export
 from turnkeeper.stores.sqlite.shelves import Row, Shelf, all_flows, merged, statuses_of
 from turnkeeper.stores.sqlite.steps.limits import page_size
+from turnkeeper.stores.sqlite.steps.restore import restore
 
-_IS_OVER = "(c.expires_ms IS NOT NULL AND c.expires_ms <= ? AND c.waiting + c.unsent + c.timers = 0)"
+_IS_OVER = "(expires_ms IS NOT NULL AND expires_ms <= :now AND waiting + unsent + timers = 0)"
 _SUMMARY = (
-    "SELECT c.change, c.flow, c.person, c.member, c.state_key, c.status, c.version, c.created_ms, c.changed_ms, "
-    "c.active_ms, c.expires_ms, c.waiting, c.unsent, "
-    "COALESCE((SELECT o.is_out FROM opt_out o WHERE o.person = c.person AND o.flow = c.flow), 0) FROM conversation c "
+    "SELECT change, flow, person, member, state_key, status, version, created_ms, changed_ms, active_ms, expires_ms, "  # noqa: S608 - constants
+    "waiting, unsent, COALESCE((SELECT o.is_out FROM opt_out o WHERE o.person = conversation.person "
+    f"AND o.flow = conversation.flow), 0) FROM conversation WHERE NOT {_IS_OVER} AND change < :before "
 )
-_OF_SHELF = (
-    _SUMMARY + f"WHERE c.flow = ? AND c.status = ? AND c.change < ? AND NOT {_IS_OVER} ORDER BY c.change DESC"
-)
+_OF_SHELF = _SUMMARY + "AND flow = :flow AND status = :status ORDER BY change DESC"
 _OF_PERSON = (
-    _SUMMARY + "WHERE c.person = ? AND (?2 IS NULL OR c.flow = ?2) AND c.status IS NOT NULL "
-    f"AND (?3 IS NULL OR c.status = ?3) AND c.change < ?4 AND NOT {_IS_OVER.replace('?', '?5')} "
-    "ORDER BY c.change DESC LIMIT ?6"
-).replace("c.person = ?", "c.person = ?1", 1)
+    _SUMMARY + "AND person = :person AND (:flow IS NULL OR flow = :flow) "
+    "AND status IS NOT NULL AND (:status IS NULL OR status = :status) ORDER BY change DESC"
+)
 _CHANGES = (
-    f"SELECT c.change, c.flow, c.person, c.member, c.state_key, c.status, c.version, {_IS_OVER}, s.bytes "  # noqa: S608
-    "FROM conversation c LEFT JOIN state s ON s.conversation = c.id "
-    "WHERE c.flow = ? AND c.status IS ? AND c.change > ? AND c.is_published = 1 ORDER BY c.change"
+    f"SELECT change, flow, person, member, state_key, status, version, {_IS_OVER}, bytes "  # noqa: S608 - constants
+    "FROM conversation LEFT JOIN state ON conversation = id "
+    "WHERE flow = :flow AND status IS :status AND change > :after AND is_published = 1 ORDER BY change"
 )
 _TOTALS = (
-    f"SELECT c.status, sum(c.version > 0 AND NOT {_IS_OVER}), sum(c.waiting), "  # noqa: S608
-    "sum(c.token <> '' AND c.lease_until_ms > ?), sum(c.unsent), sum(c.timers) FROM conversation c "
+    f"SELECT status, sum(version > 0 AND NOT {_IS_OVER}), sum(waiting), "  # noqa: S608 - constants
+    "sum(token <> '' AND lease_until_ms > :now), sum(unsent), sum(timers) FROM conversation "
 )
-_TOTALS_OF_FLOW = _TOTALS + "WHERE c.flow = ? GROUP BY c.status"
-_TOTALS_OF_ALL = _TOTALS + "GROUP BY c.status"
-_DEAD = "SELECT count(*) FROM dead"
-_DEAD_OF_FLOW = "SELECT count(*) FROM dead WHERE flow = ?"
+_TOTALS_OF_ALL = _TOTALS + "GROUP BY status"
+_TOTALS_OF_FLOW = _TOTALS + "WHERE flow = :flow GROUP BY status"
+_DEAD = "SELECT count(*) FROM dead WHERE :flow IS NULL OR flow = :flow"
+
 _NEWEST = (1 << 63) - 1
 """Greater than every number of a change."""
 
 _LOSES = {
     "disk": "nothing that was acknowledged, as long as the disk keeps what it synced",
-    "memory": "the last commits when the machine loses power; nothing when the process crashes",
+    "memory": "the last commits when the machine loses power; nothing when only the process crashes",
 }
+
+
+class SqliteCatalog:
+    """See `turnkeeper.ports.catalog.Catalog`."""
+
+    def __init__(self, medium: Medium) -> None:
+        """Take the open file."""
+        self._medium = medium
+
+    async def find(
+        self,
+        *,
+        flow: str | None = None,
+        status: str | None = None,
+        person: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> SummaryPage:
+        """See `Catalog.find`."""
+        before = _NEWEST if cursor is None else int(cursor)
+        return await self._medium.read(lambda view: _find(view, flow, status, person, before, page_size(limit)))
+
+    async def counts(self, *, flow: str | None = None) -> Counts:
+        """See `Catalog.counts`. Reads every head: 100,000 take some 50 ms, beside everything else."""
+        return await self._medium.read(lambda view: _counts(view, flow))
+
+    async def watch(self, *, flow: str, cursor: str = "", wait: timedelta = timedelta(0), limit: int = 256) -> Changes:
+        """See `Catalog.watch`. An erasure is told for 48 hours; who was away for longer starts again with `""`."""
+        after = int(cursor or "0")
+        return await self._medium.look(
+            lambda view: _watch(view, flow, after, page_size(limit)), wait=wait, for_changes=True
+        )
+
+    async def export(self, conversation: ConversationId, /) -> Exported | None:
+        """See `Catalog.export`."""
+        return await self._medium.read(lambda view: export(view, conversation))
+
+    async def restore(self, exported: Exported, /) -> bool:
+        """See `Catalog.restore`."""
+        return await self._medium.write(lambda transaction: restore(transaction, exported))
+
+    async def info(self) -> StoreInfo:
+        """See `Catalog.info`."""
+        medium = self._medium
+        file_bytes, free_bytes = await medium.read(_file_bytes)
+        return StoreInfo(
+            kind="sqlite",
+            url=f"sqlite:///{medium.path}",
+            schema=schema.VERSION,
+            durability=medium.durability,
+            loses=_LOSES[medium.durability],
+            facts={"sqlite": sqlite3.sqlite_version, "file_bytes": file_bytes, "free_bytes": free_bytes},
+        )
+
+
+def _find(view: View, flow: str | None, status: str | None, person: str | None, before: int, limit: int) -> SummaryPage:
+    parameters = {"now": view.now_ms, "before": before, "person": person}
+    if person is not None:
+        shelves: list[Shelf] = [(flow, status)]
+        statement = _OF_PERSON
+    else:
+        flows = all_flows(view) if flow is None else [flow]
+        shelves = [
+            (one, each) for one in flows for each in ([status] if status is not None else statuses_of(view, one))
+        ]
+        statement = _OF_SHELF
+    with view.snapshot(), merged(view, statement, shelves, parameters, newest_first=True) as rows:
+        found = list(itertools.islice(rows, limit + 1))
+    items = tuple(_summary(row) for row in found[:limit])
+    return SummaryPage(items=items, cursor=str(found[limit - 1][0]) if len(found) > limit else None)
+
+
+def _summary(row: Row) -> Summary:
+    _, flow, person, member, state_key, status, version, created_ms, changed_ms, active_ms, expires_ms, *rest = row
+    waiting, unsent, opted_out = rest
+    return Summary(
+        conversation=ConversationId(flow=flow, person=person, member=member, state_key=state_key),
+        status=status,
+        version=version,
+        created_ms=created_ms,
+        changed_ms=changed_ms,
+        active_ms=active_ms,
+        expires_ms=expires_ms,
+        waiting=waiting,
+        unsent=unsent,
+        opted_out=bool(opted_out),
+    )
+
+
+def _counts(view: View, flow: str | None) -> Counts:
+    parameters = {"now": view.now_ms, "flow": flow}
+    with view.snapshot():
+        rows = view.execute(_TOTALS_OF_ALL if flow is None else _TOTALS_OF_FLOW, parameters).fetchall()
+        (dead,) = view.execute(_DEAD, parameters).fetchone()
+    totals = [sum(column) for column in zip(*(row[2:] for row in rows), strict=True)] or [0, 0, 0, 0]
+    waiting, running, unsent, timers = totals
+    return Counts(
+        statuses={status: count for status, count, *_ in rows if count},
+        waiting=waiting,
+        running=running,
+        unsent=unsent,
+        timers=timers,
+        dead=dead,
+    )
+
+
+def _watch(view: View, flow: str, after: int, limit: int) -> Look[Changes]:
+    shelves: list[Shelf] = [(flow, None), *((flow, status) for status in statuses_of(view, flow))]
+    parameters = {"now": view.now_ms, "after": after}
+    with view.snapshot(), merged(view, _CHANGES, shelves, parameters, newest_first=False) as rows:
+        found = list(itertools.islice(rows, limit))
+    changes = Changes(items=tuple(_change(row) for row in found), cursor=str(found[-1][0] if found else after))
+    return Look(answer=changes, is_enough=bool(found), now_ms=view.now_ms)
+
+
+def _change(row: Row) -> Change:
+    _, flow, person, member, state_key, status, version, is_over, state = row
+    conversation = ConversationId(flow=flow, person=person, member=member, state_key=state_key)
+    if is_over or state is None:
+        return Change(conversation=conversation, status="", version=0, state=None)
+    return Change(conversation=conversation, status=status, version=version, state=state)
+
+
+def _file_bytes(view: View) -> tuple[int, int]:
+    """Return the size of the database, and how much of it is free for reuse."""
+    (page_bytes,) = view.execute("PRAGMA page_size").fetchone()
+    (pages,) = view.execute("PRAGMA page_count").fetchone()
+    (free,) = view.execute("PRAGMA freelist_count").fetchone()
+    return pages * page_bytes, free * page_bytes

@@ -9,7 +9,7 @@ from turnkeeper.ports.turns import EffectKind
 from turnkeeper.stores.sqlite.file.readers import View
 from turnkeeper.stores.sqlite.file.writer import Transaction
 from turnkeeper.stores.sqlite.medium import Look, Medium
-from turnkeeper.stores.sqlite.shelves import all_flows
+from turnkeeper.stores.sqlite.shelves import Row, all_flows
 from turnkeeper.stores.sqlite.steps.dead import redrive
 from turnkeeper.stores.sqlite.steps.heads import load, save_effects
 from turnkeeper.stores.sqlite.steps.lanes import cancel, claim
@@ -17,8 +17,7 @@ from turnkeeper.stores.sqlite.steps.limits import check_batch, page_size
 from turnkeeper.stores.sqlite.steps.settle import settle
 
 _TURNS = (
-    "SELECT due_ms, person, member, state_key FROM conversation WHERE flow = ? AND due_ms <= ? "
-    "ORDER BY due_ms LIMIT ?"
+    "SELECT due_ms, person, member, state_key FROM conversation WHERE flow = ? AND due_ms <= ? ORDER BY due_ms LIMIT ?"
 )
 _LANES = (
     "SELECT d.look_ms, c.person, c.member, c.state_key, d.lane, d.kind FROM delivery d "
@@ -116,24 +115,12 @@ def _dead(view: View, flow: str | None, cursor: str | None, limit: int) -> DeadP
         rows = view.execute(_DEAD, (before, limit + 1)).fetchall()
     else:
         rows = view.execute(_DEAD_OF_FLOW, (before, flow, limit + 1)).fetchall()
-    items = tuple(_letter(*row) for row in rows[:limit])
+    items = tuple(_letter(row) for row in rows[:limit])
     return DeadPage(items=items, cursor=items[-1].id if len(rows) > limit else None)
 
 
-def _letter(  # noqa: PLR0913 - one argument per column
-    number: int,
-    flow: str,
-    person: str,
-    member: str,
-    state_key: str,
-    source_id: str,
-    kind: str | None,
-    payload: bytes,
-    error: str,
-    attempts: int,
-    version: int,
-    at_ms: int,
-) -> DeadLetter:
+def _letter(row: Row) -> DeadLetter:
+    number, flow, person, member, state_key, source_id, kind, payload, error, attempts, version, at_ms = row
     return DeadLetter(
         id=str(number),
         conversation=ConversationId(flow=flow, person=person, member=member, state_key=state_key),

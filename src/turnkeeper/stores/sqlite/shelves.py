@@ -6,12 +6,12 @@ the states of a flow: a handful, not one per conversation.
 
 import contextlib
 import heapq
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 from turnkeeper.stores.sqlite.file.readers import View
 
-Shelf = tuple[str, str | None]
+Shelf = tuple[str | None, str | None]
 """A flow and a status; the status None holds what is not listed any more."""
 
 Row = tuple[Any, ...]
@@ -41,18 +41,18 @@ def statuses_of(view: View, flow: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def merged(
-    view: View, statement: str, shelves: list[Shelf], parameters: tuple[object, ...], *, newest_first: bool
+    view: View, statement: str, shelves: list[Shelf], parameters: Mapping[str, object], *, newest_first: bool
 ) -> Generator[Iterator[Row], None, None]:
     """Read several shelves as one, in order of change. The cursors end with the block, read or not.
 
     Args:
         view: Where.
-        statement: Reads one shelf in order; its first column is the change, its first parameters flow and status.
+        statement: Reads the shelf `:flow`, `:status` in order; its first column is the change.
         shelves: Which ones.
         parameters: The statement's other parameters.
         newest_first: The order that the statement has.
     """
-    cursors = [view.execute(statement, (*shelf, *parameters)) for shelf in shelves]
+    cursors = [view.execute(statement, {**parameters, "flow": flow, "status": status}) for flow, status in shelves]
     try:
         yield heapq.merge(*cursors, key=_change, reverse=newest_first)
     finally:

@@ -1,7 +1,7 @@
 """The plan of a week, as the person gets it.
 
-Everything in it is decided: names, days, amounts. It holds no clock and no reference to the cart, so a stored plan reads
-the same a month later.
+Everything in it is decided: names, days, amounts. It holds no clock and no reference to the cart, so a stored plan
+reads the same a month later.
 """
 
 from datetime import date

@@ -20,43 +20,46 @@ _MAX_SUGGESTIONS = 4
 _MAX_ECHO_CHARS = 40  # of what the person wrote, when we repeat it
 _FUZZY_FROM = 4  # letters; below that one wrong letter makes another word ("ham", "yam")
 _FUZZY_TWO_FROM = 8  # letters; long words may have two mistakes ("brocolli")
+_KINDS = ("protein", "vegetable", "other")  # the order in which we say what is there
 _FILLERS = frozenset(
     tokens("the a an my our all any of some please that this those these both fresh organic item items stuff")
 )
 
 # What people call whole groups, in the singular, as families or single foods.
-_GROUPS: Mapping[str, frozenset[str]] = MappingProxyType({
-    "fish": frozenset({"fish"}),
-    "seafood": frozenset({"fish", "shellfish"}),
-    "shellfish": frozenset({"shellfish"}),
-    "meat": frozenset({"poultry", "pork", "beef", "lamb"}),
-    "poultry": frozenset({"poultry"}),
-    "pork": frozenset({"pork"}),
-    "beef": frozenset({"beef"}),
-    "lamb": frozenset({"lamb"}),
-    "protein": frozenset(PROTEIN_FAMILIES),
-    "greens": frozenset({"greens"}),
-    "leafy greens": frozenset({"greens"}),
-    "salad": frozenset({"lettuce", "arugula", "mixed greens"}),
-    "mushroom": frozenset({"mushroom"}),
-    "squash": frozenset({"squash"}),
-    "root vegetable": frozenset({"root"}),
-    "root": frozenset({"root"}),
-    "vegetable": frozenset(VEGETABLE_FAMILIES),
-    "veggy": frozenset(VEGETABLE_FAMILIES),  # what "veggies" becomes in the singular
-    "veggie": frozenset(VEGETABLE_FAMILIES),
-    "veg": frozenset(VEGETABLE_FAMILIES),
-    "fruit": frozenset({"fruit"}),
-    "bean": frozenset({"legume"}),
-    "cheese": frozenset({"cheese"}),
-    "dairy": frozenset({"dairy", "cheese"}),
-    "herb": frozenset({"herb"}),
-    "nut": frozenset({"nut"}),
-    "grain": frozenset({"grain"}),
-    "pasta": frozenset({"pasta", "fresh pasta", "gluten-free pasta"}),
-    "noodle": frozenset({"rice noodles", "ramen noodles"}),
-    "bread": frozenset({"bread"}),
-})
+_GROUPS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "fish": frozenset({"fish"}),
+        "seafood": frozenset({"fish", "shellfish"}),
+        "shellfish": frozenset({"shellfish"}),
+        "meat": frozenset({"poultry", "pork", "beef", "lamb"}),
+        "poultry": frozenset({"poultry"}),
+        "pork": frozenset({"pork"}),
+        "beef": frozenset({"beef"}),
+        "lamb": frozenset({"lamb"}),
+        "protein": frozenset(PROTEIN_FAMILIES),
+        "greens": frozenset({"greens"}),
+        "leafy greens": frozenset({"greens"}),
+        "salad": frozenset({"lettuce", "arugula", "mixed greens"}),
+        "mushroom": frozenset({"mushroom"}),
+        "squash": frozenset({"squash"}),
+        "root vegetable": frozenset({"root"}),
+        "root": frozenset({"root"}),
+        "vegetable": frozenset(VEGETABLE_FAMILIES),
+        "veggy": frozenset(VEGETABLE_FAMILIES),  # what "veggies" becomes in the singular
+        "veggie": frozenset(VEGETABLE_FAMILIES),
+        "veg": frozenset(VEGETABLE_FAMILIES),
+        "fruit": frozenset({"fruit"}),
+        "bean": frozenset({"legume"}),
+        "cheese": frozenset({"cheese"}),
+        "dairy": frozenset({"dairy", "cheese"}),
+        "herb": frozenset({"herb"}),
+        "nut": frozenset({"nut"}),
+        "grain": frozenset({"grain"}),
+        "pasta": frozenset({"pasta", "fresh pasta", "gluten-free pasta"}),
+        "noodle": frozenset({"rice noodles", "ramen noodles"}),
+        "bread": frozenset({"bread"}),
+    }
+)
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -117,7 +120,7 @@ def is_meant(spoken: str, name: str) -> bool:
     if not words:
         return False
     food = identify(name)
-    return set(words) <= set(tokens(name)) or _is_in_group(words, food) or _is_same_food(words, food)
+    return _has_words(words, tokens(name), food) or _is_in_group(words, food) or _is_same_food(words, food)
 
 
 def find_item(spoken: str, cart: Cart) -> Found | Ambiguous | NotInCart:
@@ -153,7 +156,9 @@ def _entries(cart: Cart) -> tuple[_Entry, ...]:
 def _fitting(words: tuple[str, ...], entries: Iterable[_Entry]) -> list[_Entry]:
     if not words:
         return []
-    fitting = [entry for entry in entries if set(words) <= entry.words or _is_in_group(words, entry.food)]
+    fitting = [
+        entry for entry in entries if _has_words(words, entry.words, entry.food) or _is_in_group(words, entry.food)
+    ]
     if not fitting:
         fitting = [entry for entry in entries if _is_same_food(words, entry.food)]
     # "Chicken" is not the chicken broth, and "salmon" not the smoked one, while the thing itself is there.
@@ -164,6 +169,12 @@ def _fitting(words: tuple[str, ...], entries: Iterable[_Entry]) -> list[_Entry]:
         if len(narrower) == 1:
             return narrower
     return real or fitting
+
+
+def _has_words(words: tuple[str, ...], name: Iterable[str], food: Identified | None) -> bool:
+    if food is not None and food.ingredient.texture == "fat" and words != tokens(food.label):
+        return False  # olive oil is no olive
+    return set(words) <= set(name)
 
 
 def _is_in_group(words: tuple[str, ...], food: Identified | None) -> bool:
@@ -214,9 +225,6 @@ def _suggest(words: tuple[str, ...], entries: Iterable[_Entry]) -> tuple[CartIte
 
     single = [entry for entry in entries if entry.item.kind == "item"]
     return tuple(entry.item for entry in sorted(single, key=rank)[:_MAX_SUGGESTIONS])
-
-
-_KINDS = ("protein", "vegetable", "other")
 
 
 def _kind(family: Family | None) -> str:

@@ -14,6 +14,7 @@ import msgspec
 from mealplan.domain.analysis import Analysis
 from mealplan.domain.cart import Cart, CartItem
 from mealplan.domain.catalogue.identify import identify
+from mealplan.domain.dishes import MAINS
 from mealplan.domain.items import Ambiguous, Found, NotInCart, find_item, short_name
 from mealplan.domain.preferences import Preferences, Restriction, Weekday, read_restriction, read_weekday
 from mealplan.domain.words import join, sentence, tokens
@@ -21,6 +22,7 @@ from mealplan.domain.words import join, sentence, tokens
 ModificationType = Literal["swap", "remove", "skip", "diet"]
 # A week has five dinners; a list longer than this is a loop somewhere, not a person.
 MAX_MODIFICATIONS = 100
+_MAX_OFFERS = 4  # names in a text message
 _NOTE_WORDS = frozenset(tokens("no not without please hold skip remove avoid drop leave out any more"))
 
 
@@ -66,13 +68,15 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         text: The answer to the person.
         options: Names of the items to choose from, when the text asks which one is meant.
+        unclear: Which of the names that were given the text asks about; empty when it asks nothing.
     """
 
     text: str
     options: tuple[str, ...] = ()
+    unclear: Literal["", "old", "new"] = ""
 
 
-def read_swap(  # noqa: PLR0913 -- a swap has two names, and is checked against the cart, the diet and the plan
+def read_swap(
     cart: Cart,
     preferences: Preferences,
     *,
@@ -92,12 +96,12 @@ def read_swap(  # noqa: PLR0913 -- a swap has two names, and is checked against 
         plan: The present plan, if there is one; what none of its dinners uses cannot be swapped, and it decides
             between several items that fit `old`.
     """
-    gone = _resolve(old, cart, used=_used(plan))
+    gone = _resolve(old, cart, name="old", used=_used(plan))
     if isinstance(gone, Refusal):
         return gone
     if plan is not None and gone not in _used(plan):
         return Refusal(text=f"No dinner uses {_short(gone)}. The plan has {_mains(plan)}.")
-    come = _resolve(new, cart)
+    come = _resolve(new, cart, name="new")
     if isinstance(come, Refusal):
         return come
     if come == gone:
@@ -111,9 +115,7 @@ def read_swap(  # noqa: PLR0913 -- a swap has two names, and is checked against 
     return Modification(type="swap", details=Details(old=gone, new=come), timestamp=timestamp)
 
 
-def read_removal(
-    cart: Cart, *, item: str, timestamp: datetime, plan: Analysis | None = None
-) -> Modification | Refusal:
+def read_removal(cart: Cart, *, item: str, timestamp: datetime, plan: Analysis | None = None) -> Modification | Refusal:
     """Check "remove `item`". A word that several items fit ("mushrooms") removes all of them.
 
     Args:
@@ -164,9 +166,7 @@ def read_skip(
     return Modification(type="skip", details=Details(days=planned), timestamp=timestamp)
 
 
-def read_note(
-    cart: Cart, *, text: str, timestamp: datetime, plan: Analysis | None = None
-) -> Modification | Refusal:
+def read_note(cart: Cart, *, text: str, timestamp: datetime, plan: Analysis | None = None) -> Modification | Refusal:
     """Understand a note about food: "no mushrooms please" removes them, "gluten free please" is a diet for this plan.
 
     Where both readings are possible ("no fish"), it is a diet, because it may be an allergy.
@@ -186,7 +186,9 @@ def read_note(
     return read_removal(cart, item=rest, timestamp=timestamp, plan=plan)
 
 
-def _resolve(spoken: str, cart: Cart, *, used: frozenset[str] = frozenset()) -> str | Refusal:
+def _resolve(
+    spoken: str, cart: Cart, *, name: Literal["old", "new"], used: frozenset[str] = frozenset()
+) -> str | Refusal:
     found = find_item(spoken, cart)
     if isinstance(found, Found):
         if found.item.kind != "item":
@@ -197,7 +199,7 @@ def _resolve(spoken: str, cart: Cart, *, used: frozenset[str] = frozenset()) -> 
     in_plan = [item.name for item in found.options if item.name in used]
     if len(in_plan) == 1:
         return in_plan[0]
-    return Refusal(text=found.to_text(), options=tuple(item.name for item in found.options))
+    return Refusal(text=found.to_text(), options=tuple(item.name for item in found.options), unclear=name)
 
 
 def _expand(item: CartItem) -> frozenset[str]:
@@ -223,9 +225,6 @@ def _offer(cart: Cart, preferences: Preferences | None = None) -> str:
     names: list[str] = []
     for item in cart.every_item():
         food = identify(item.name)
-        if food and food.ingredient.texture in _CARRYING and not food.contains & forbidden:
+        if food and food.ingredient.id in MAINS and not food.contains & forbidden:
             names.append(food.label)
-    return f"You have {join(list(dict.fromkeys(names))[:4])}." if names else ""
-
-
-_CARRYING = frozenset({"fillet", "piece", "ground", "sausage", "shell", "block", "bean", "egg"})
+    return f"You have {join(list(dict.fromkeys(names))[:_MAX_OFFERS])}." if names else ""

@@ -13,7 +13,7 @@ from mealplan.domain.cart import Cart
 from mealplan.domain.items import is_meant
 from mealplan.domain.modifications import MAX_MODIFICATIONS, Modification
 from mealplan.domain.planning.amounts import write_amount
-from mealplan.domain.planning.candidates import Candidate, Kitchen, Pick, Terms, candidates, cook, fit_dishes, spend
+from mealplan.domain.planning.candidates import Kitchen, Pick, Terms, candidates, cook, fit_dishes, spend
 from mealplan.domain.planning.explanation import explain
 from mealplan.domain.planning.revision import Draft, Reviser, note_shortages
 from mealplan.domain.planning.supplies import Supply, read_supplies

@@ -25,22 +25,24 @@ Restriction = Literal[
 MAX_HOUSEHOLD = 12  # people; a larger group is an event, and one cart does not feed it
 HIGH_PROTEIN_G = 30  # a serving; what "high protein" means when a goal names no number
 
-_FORBIDDEN: Mapping[Restriction, frozenset[Mark]] = MappingProxyType({
-    # Rennet comes from calves: parmesan is no vegetarian food.
-    "vegetarian": frozenset[Mark]({"meat", "fish", "shellfish", "rennet"}),
-    "vegan": frozenset[Mark]({"meat", "fish", "shellfish", "rennet", "egg", "dairy", "honey"}),
-    "pescatarian": frozenset[Mark]({"meat"}),
-    "gluten-free": frozenset[Mark]({"gluten"}),
-    "dairy-free": frozenset[Mark]({"dairy"}),
-    "egg-free": frozenset[Mark]({"egg"}),
-    "nut-free": frozenset[Mark]({"nuts"}),
-    "shellfish-free": frozenset[Mark]({"shellfish"}),
-    "fish-free": frozenset[Mark]({"fish"}),
-    "soy-free": frozenset[Mark]({"soy"}),
-    "sesame-free": frozenset[Mark]({"sesame"}),
-    "pork-free": frozenset[Mark]({"pork"}),
-    "red-meat-free": frozenset[Mark]({"red meat"}),
-})
+_FORBIDDEN: Mapping[Restriction, frozenset[Mark]] = MappingProxyType(
+    {
+        # Rennet comes from calves: parmesan is no vegetarian food.
+        "vegetarian": frozenset[Mark]({"meat", "fish", "shellfish", "rennet"}),
+        "vegan": frozenset[Mark]({"meat", "fish", "shellfish", "rennet", "egg", "dairy", "honey"}),
+        "pescatarian": frozenset[Mark]({"meat"}),
+        "gluten-free": frozenset[Mark]({"gluten"}),
+        "dairy-free": frozenset[Mark]({"dairy"}),
+        "egg-free": frozenset[Mark]({"egg"}),
+        "nut-free": frozenset[Mark]({"nuts"}),
+        "shellfish-free": frozenset[Mark]({"shellfish"}),
+        "fish-free": frozenset[Mark]({"fish"}),
+        "soy-free": frozenset[Mark]({"soy"}),
+        "sesame-free": frozenset[Mark]({"sesame"}),
+        "pork-free": frozenset[Mark]({"pork"}),
+        "red-meat-free": frozenset[Mark]({"red meat"}),
+    }
+)
 # What people write, word by word in the singular; "gluten" alone is understood as "no gluten".
 _SPOKEN: Mapping[str, Restriction] = MappingProxyType({
     "vegetarian": "vegetarian", "veggie": "vegetarian", "meatless": "vegetarian", "vegan": "vegan",

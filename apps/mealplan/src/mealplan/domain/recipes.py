@@ -20,12 +20,14 @@ MESSAGE_CHARS = 459
 _MIN_MESSAGE_CHARS = 40
 
 _POT_TECHNIQUES = frozenset({"curry", "shakshuka"})  # their spices go into the pot and not on the main
-_WARM_TECHNIQUES = frozenset({"pasta", "skillet", "frittata", "stir-fry", "curry", "soup", "stew", "braise", "noodles"})
+_WARM_TECHNIQUES = frozenset(
+    {"pasta", "skillet", "frittata", "stir-fry", "curry", "soup", "stew", "braise", "noodles", "fried rice"}
+)
 _OVEN_TECHNIQUES = frozenset({"sheet pan", "bake"})
 _PASTA = frozenset({"pasta", "fresh pasta", "gluten-free pasta"})
 _IN_THE_POT = frozenset({"potatoes", "sweet potatoes", "rice", "farro", "quinoa", *_PASTA})
 _BINDERS = frozenset({"breadcrumbs", "cornstarch"})
-_MINUTES = {"firm": 8, "tender": 4, "fruit": 3, "leafy": 2}
+_MINUTES = {"firm": 8, "aromatic": 5, "tender": 4, "fruit": 3, "leafy": 3}  # in a hot pan, cut small
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,13 +149,16 @@ class _Foods:
     def words(self) -> dict[str, str]:
         """Return what the braces of the steps stand for; an empty text is what the dinner does not have."""
         method = find_method(_food(self._main), MODES[self._technique])
-        oil = join(self._of("fat")) or "a little oil"
+        oil = join(self._of("fat")) or "oil"
         return {
             "main": self._main.label,
             "prepare": method.prepare,
             "cook": method.cook,
             "cook_in_pan": self._cook_in_pan(method.cook, oil),
-            "oil": oil.removeprefix("a little ") if self._of("fat") else "oil",
+            "oil": oil,
+            "rest_of_oil": f"the rest of the {oil}"
+            if self._groups.keys() & {"firm", "aromatic", "tender"}
+            else f"the {oil}",
             **self._seasonings(),
             **self._vegetables(),
             **self._bases(),
@@ -182,7 +187,7 @@ class _Foods:
         mix = [*self._of("sauce"), *in_mix]
         squeezed = [label for label in sour if label not in in_mix]
         is_dressed = self._technique in {"bowl", "salad"}
-        dressing = [*mix, *squeezed, *self._of("aromatic")]
+        dressing = [*mix, *(_juice(label) for label in squeezed), *self._of("aromatic")]
         on_top = [*self._of("herb", "topping"), *(self._loose() if self._technique == "tacos" else ())]
         in_pot = self._technique in _POT_TECHNIQUES
         return {
@@ -193,9 +198,11 @@ class _Foods:
             "with_mix": f" with the {join(mix)}" if mix else "",
             "marinade": join([*mix, *self._of("aromatic")]),
             "binding": join([*self._of("binder"), *mix, *self._of("aromatic")]) or "a spoon of water",
-            "scatter": f"Scatter the {join(self._of('binder'))} over it for the last 10 minutes." if self._of("binder") else "",
+            "scatter": f"Scatter the {join(self._of('binder'))} over it for the last 10 minutes."
+            if self._of("binder")
+            else "",
             "dressing": join(dressing),
-            "dressing_or_oil": join(squeezed) or "a little oil",
+            "dressing_or_oil": _sour(squeezed) or "a little oil",
             "finish": "" if is_dressed or not squeezed else f"Finish with {_sour(squeezed)}.",
             "top": f"Top with the {join(on_top)}." if on_top else "",
             "serve": join([*squeezed, *on_top, *self._of("fresh")]),
@@ -219,9 +226,11 @@ class _Foods:
             "raw": raw,
             "with_raw": f" and the {raw}" if raw else "",
             "fresh_on_top": f"Add the {raw}, cut small." if raw else "",
-            "salad": f"the {join(self._of('leafy', 'fresh', 'fruit'))}" if self._of("leafy", "fresh", "fruit") else "the vegetables",
+            "salad": f"the {join(self._of('leafy', 'fresh', 'fruit'))}"
+            if self._of("leafy", "fresh", "fruit")
+            else "the vegetables",
             "slaw": join(leaves),
-            "pan": _timed({"firm": self._of("firm"), "tender": self._of("tender")}),
+            "pan": _timed({kind: self._of(kind) for kind in ("firm", "aromatic", "tender")}),
             "roots": join(roots),
             "quick": join(self._of("tender", "fruit")),
             "soft": join(self._of("leafy", "fresh")),
@@ -233,15 +242,18 @@ class _Foods:
         base, label = self._base, self._base.label if self._base else "bread"
         start = BASES[base.food].format(base=label) if base else ""
         is_root = base is not None and _is_root(base)
+        is_pasta = base is not None and base.food in _PASTA
         in_pot = base is not None and base.food in _IN_THE_POT
         over = f" with the {label}" if base is not None and base.food == "bread" else f" over the {label}"
         toss = f"Spoon the sauce{{with_raw}} over the {label}."
-        if base is not None and base.food in _PASTA:
+        if is_pasta:
             toss = f"Toss the {label} with the sauce{{with_raw}} and a few spoons of its water."
         raw = join(self._of("fresh"))
         return {
             "base": label,
-            "start": "" if is_root and self._technique in _OVEN_TECHNIQUES else start,
+            "start": start,
+            "start_early": "" if is_pasta or (is_root and self._technique in _OVEN_TECHNIQUES) else start,
+            "start_late": start if is_pasta else "",
             "grain_start": "" if is_root else start,
             "own_pot": "" if in_pot else start,
             "in_pot": label if in_pot else "",
@@ -263,7 +275,7 @@ class _Foods:
         texture = _food(self._main).texture
         if texture == "egg":
             return cook
-        return f"Heat a little {oil.removeprefix('a little ')} in a pan. {cook}{' Slice.' if texture == 'fillet' else ''}"
+        return f"Heat a little {oil} in a pan. {cook}{' Slice.' if texture == 'fillet' else ''}"
 
 
 def _food(portion: Portion) -> Ingredient:
@@ -280,5 +292,14 @@ def _timed(kinds: dict[str, list[str]]) -> str:
     return ", then ".join(steps)
 
 
+def _juice(label: str) -> str:
+    return label if label.endswith("vinegar") else f"{label.removesuffix('s')} juice"
+
+
 def _sour(labels: Sequence[str]) -> str:
-    return join([f"a splash of {label}" if label.endswith("vinegar") else f"a squeeze of {label.removesuffix('s')}" for label in labels])
+    return join(
+        [
+            f"a splash of {label}" if label.endswith("vinegar") else f"a squeeze of {label.removesuffix('s')}"
+            for label in labels
+        ]
+    )

@@ -81,9 +81,7 @@ def _prepare_file(path: Path, connection: sqlite3.Connection, durability: Durabi
 def connect(path: Path, *, writable: bool = False) -> sqlite3.Connection:
     """Return a connection to an existing store, to be used by the calling thread only."""
     uri = f"file:{quote(str(path))}?mode={'rwc' if writable else 'rw'}"
-    connection = sqlite3.connect(
-        uri, uri=True, timeout=0, isolation_level=None, cached_statements=CACHED_STATEMENTS
-    )
+    connection = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, cached_statements=CACHED_STATEMENTS)
     connection.execute("PRAGMA wal_autocheckpoint=0")
     if not writable:
         connection.execute("PRAGMA query_only=ON")

@@ -1,14 +1,13 @@
 """One open file with all its threads. A new one is made after `close`, after a failed opening, and after a fork."""
 
 import os
-import sqlite3
 import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from turnkeeper.errors import OutcomeUnknownError, TurnkeeperError
+from turnkeeper.errors import TurnkeeperError
 from turnkeeper.ports.clock import Clock
 from turnkeeper.stores.sqlite.file.checkpoints import Checkpoints, checkpoint
 from turnkeeper.stores.sqlite.file.opening import Durability, connect, open_writer

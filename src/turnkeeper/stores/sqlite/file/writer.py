@@ -8,7 +8,7 @@ its own, so that it fails alone.
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from turnkeeper.errors import OutcomeUnknownError, StoreBusyError, TurnkeeperError
 from turnkeeper.ports.faults import reach
@@ -132,7 +132,9 @@ class Writer:
             connection.execute("COMMIT")
         except Exception as exc:  # noqa: BLE001 - whatever it was, it is given to the callers, and the thread goes on
             self._roll_back()
-            if len(batch) == 1 or (in_commit and isinstance(self._translated(exc, in_commit=True), OutcomeUnknownError)):
+            if len(batch) == 1 or (
+                in_commit and isinstance(self._translated(exc, in_commit=True), OutcomeUnknownError)
+            ):
                 return [self._failed(operation, exc, in_commit=in_commit) for operation in batch]
             return [outcome for operation in batch for outcome in self._commit_alone(operation)]
         self._checkpoints.wrote(rows=connection.total_changes - rows, blob_bytes=transaction.blob_bytes)

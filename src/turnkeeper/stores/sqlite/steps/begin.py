@@ -52,9 +52,7 @@ def _introduce(transaction: Transaction, head: Head | None, request: Begin) -> H
     return head
 
 
-def _append_or_refuse(
-    transaction: Transaction, head: Head, request: Begin, message: Incoming
-) -> Begun | None:
+def _append_or_refuse(transaction: Transaction, head: Head, request: Begin, message: Incoming) -> Begun | None:
     """Append the message and return None; or the answer to one that is known or cannot be taken."""
     digest = inbox.digest_of(message.id)
     is_refused = head.waiting >= MAX_INBOX or (request.mode is Mode.REJECT and head.waiting > 0)
@@ -142,11 +140,7 @@ def take_lease(transaction: Transaction, head: Head, *, token: str, lease_ms: in
 
 
 def granted(transaction: Transaction, head: Head, messages: tuple[Waiting, ...] | None = None) -> Granted:
-    """Describe the grant that stands.
-
-    Args:
-        messages: What was handed out, if it is known without asking the file.
-    """
+    """Describe the grant that stands; `messages` is what was handed out, if that is known without asking the file."""
     row = transaction.execute(_STATE, (head.id,)).fetchone() if head.version else None
     state: bytes | None = None if row is None else row[0]
     return Granted(

@@ -16,19 +16,19 @@ from turnkeeper.stores.sqlite.steps.lanes import REPLIES, cancel, cancel_person,
 from turnkeeper.stores.sqlite.steps.lifetime import PART_GRACE_MS, begin_if_over, forget_state, retain
 from turnkeeper.stores.sqlite.steps.limits import check_commit
 
-_PUT_STATE = (
+PUT_STATE = (
     "INSERT INTO state (conversation, bytes) VALUES (?, ?) "
     "ON CONFLICT (conversation) DO UPDATE SET bytes = excluded.bytes"
 )
-_PUT_LOG = "INSERT INTO log (conversation, seq, version, generation, at_ms, bytes) VALUES (?, ?, ?, ?, ?, ?)"
+PUT_LOG = "INSERT INTO log (conversation, seq, version, generation, at_ms, bytes) VALUES (?, ?, ?, ?, ?, ?)"
 _TRIM_LOG = "DELETE FROM log WHERE conversation = ? AND seq <= ?"
-_PUT_PART = (
+PUT_PART = (
     "INSERT INTO document (collection, id, person, etag, expires_ms, conversation, bytes) "
     "VALUES (?, ?, ?, ?, NULL, ?, ?) ON CONFLICT (collection, id, person) DO UPDATE SET "
     "etag = excluded.etag, expires_ms = NULL, conversation = excluded.conversation, bytes = excluded.bytes"
 )
 _KEEP_PART = "UPDATE document SET expires_ms = ? WHERE collection = ? AND id = ? AND person = ?"
-_WISH = (
+PUT_WISH = (
     "INSERT INTO opt_out (person, flow, is_out, change) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (person, flow) DO UPDATE SET is_out = excluded.is_out, "
     "change = CASE WHEN excluded.is_out THEN excluded.change ELSE change END"
@@ -98,7 +98,7 @@ def _apply_effects(transaction: Transaction, head: Head, request: Commit) -> boo
     if request.cancel_all:
         cancel_person(transaction, head)
     if request.opt_out is not None:
-        transaction.execute(_WISH, (head.person, head.flow, int(request.opt_out), head.change))
+        transaction.execute(PUT_WISH, (head.person, head.flow, int(request.opt_out), head.change))
         head.opted_out = int(request.opt_out)
     return put_effects(transaction, head, request) if request.effects else False
 
@@ -110,14 +110,14 @@ def _put_state(transaction: Transaction, head: Head, request: Commit) -> None:
     head.status = request.status
     head.is_published = 1
     transaction.blob_bytes += len(request.state)
-    transaction.execute(_PUT_STATE, (head.id, request.state))
+    transaction.execute(PUT_STATE, (head.id, request.state))
 
 
 def _put_log(transaction: Transaction, head: Head, request: Commit) -> None:
     if request.log is not None:
         head.log_seq += 1
         row = (head.id, head.log_seq, head.version, head.generation, transaction.now_ms, request.log)
-        transaction.execute(_PUT_LOG, row)
+        transaction.execute(PUT_LOG, row)
     head.log_keep_ms = request.log_keep_ms
     if head.log_seq > request.log_keep:
         transaction.execute(_TRIM_LOG, (head.id, head.log_seq - max(request.log_keep, 0)))
@@ -128,7 +128,7 @@ def _put_parts(transaction: Transaction, head: Head, request: Commit) -> None:
         key = part_key(head.conversation, part.id)
         etag = transaction.next_number()
         transaction.blob_bytes += len(part.data)
-        transaction.execute(_PUT_PART, (key.collection, key.id, key.person, etag, head.id, part.data))
+        transaction.execute(PUT_PART, (key.collection, key.id, key.person, etag, head.id, part.data))
     for part_ids, expires_ms in ((request.adopted, None), (request.retired, transaction.now_ms + PART_GRACE_MS)):
         for part_id in part_ids:
             key = part_key(head.conversation, part_id)
@@ -143,7 +143,5 @@ def _grant_next(transaction: Transaction, head: Head, request: Commit) -> bool:
     begin_if_over(transaction, head)
     if not request.next or head.ready_ms > transaction.now_ms:
         return False
-    take_lease(
-        transaction, head, token=request.token, lease_ms=request.lease_ms, hand_out=request.hand_out
-    )
+    take_lease(transaction, head, token=request.token, lease_ms=request.lease_ms, hand_out=request.hand_out)
     return True

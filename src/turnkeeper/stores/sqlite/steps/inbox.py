@@ -6,6 +6,7 @@ Rows are found by position, so nothing here depends on how many messages wait or
 import hashlib
 import sqlite3
 
+from turnkeeper.errors import InvalidMessageError
 from turnkeeper.ports.limits import RECEIPTS_KEPT
 from turnkeeper.ports.turns import Waiting
 from turnkeeper.stores.sqlite.file.writer import Transaction
@@ -20,13 +21,11 @@ _APPEND = (
 )
 _FIND = "SELECT seq, accepted_ms, is_done, reply FROM message WHERE conversation = ? AND digest = ?"
 _DROP = "DELETE FROM message WHERE conversation = ? AND digest = ?"
-_TRIM = (
-    "DELETE FROM message WHERE conversation = ? AND seq < ? AND is_done = 1 AND (seq < ? OR accepted_ms <= ?)"
+_TRIM = "DELETE FROM message WHERE conversation = ? AND seq < ? AND is_done = 1 AND (seq < ? OR accepted_ms <= ?)"
+_TAKE = (
+    "UPDATE message SET is_done = 1, id = '', payload = x'', reply = ? WHERE conversation = ? AND seq >= ? AND seq < ?"
 )
-_TAKE = "UPDATE message SET is_done = 1, id = '', payload = x'', reply = ? WHERE conversation = ? AND seq >= ? AND seq < ?"
-_HAND_OUT = (
-    "SELECT seq, id, payload, accepted_ms FROM message WHERE conversation = ? AND seq >= ? ORDER BY seq LIMIT ?"
-)
+_HAND_OUT = "SELECT seq, id, payload, accepted_ms FROM message WHERE conversation = ? AND seq >= ? ORDER BY seq LIMIT ?"
 _ACCEPTED = "SELECT accepted_ms FROM message WHERE conversation = ? AND seq = ?"
 
 
@@ -45,6 +44,23 @@ def digest_of(message_id: str) -> int:
     """Return what a receipt keeps of a message id: 8 bytes of BLAKE2b, as SQLite's signed integer."""
     digest = hashlib.blake2b(message_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
+
+
+def text_of(digest: int) -> str:
+    """Return a digest as it leaves the store: 16 hexadecimal digits, the same in every store."""
+    return digest.to_bytes(8, "big", signed=True).hex()
+
+
+def digest_from(text: str) -> int:
+    """Return a digest that came from a store.
+
+    Raises:
+        InvalidMessageError: It is none.
+    """
+    try:
+        return int.from_bytes(bytes.fromhex(text), "big", signed=True)
+    except ValueError as exc:
+        raise InvalidMessageError(f"receipt {text!r} is no digest; 16 hexadecimal digits are expected") from exc
 
 
 def find_receipt(transaction: Transaction, head: Head, digest: int) -> Receipt | None:

@@ -4,12 +4,10 @@ A lane is claimed as a whole: its first entries carry the claimer's token, and a
 entry of a lane has a time at which somebody must look, so that a long lane costs the index no more than a short one.
 """
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.deliveries import Claim, Claimed, Lane
 from turnkeeper.ports.turns import Commit, Effect, EffectKind
 from turnkeeper.stores.sqlite.file.writer import Transaction
@@ -52,7 +50,7 @@ _CLAIMED = _SELECT + "WHERE conversation = ? AND lane = ? AND token <> '' ORDER 
 _BY_ID = _SELECT + "WHERE conversation = ? AND lane = ? AND id = ?"
 _BY_NAME = _SELECT + "WHERE conversation = ? AND name = ? AND name <> ''"
 _ALL = _SELECT + "WHERE conversation = ?"
-_LAST_TOKEN = "SELECT token FROM delivery WHERE conversation = ? AND lane = '' ORDER BY number DESC LIMIT 1"
+_LAST_HOLDER = "SELECT token FROM delivery WHERE conversation = ? AND lane = '' ORDER BY number DESC LIMIT 1"
 _DELETE = "DELETE FROM delivery WHERE conversation = ? AND lane = ? AND number = ?"
 _LOOK = "UPDATE delivery SET look_ms = ? WHERE conversation = ? AND lane = ? AND number = ?"
 _DOUBT = (
@@ -105,7 +103,7 @@ def _may_claim(transaction: Transaction, head: Head, token: str) -> bool:
     if not head.replies:
         return True
     (first,) = first_entries(transaction, head, REPLIES, 1)
-    (last_token,) = transaction.execute(_LAST_TOKEN, (head.id,)).fetchone()
+    (last_token,) = transaction.execute(_LAST_HOLDER, (head.id,)).fetchone()
     return first.is_held(transaction.now_ms) and first.token == token == last_token
 
 
@@ -207,9 +205,7 @@ def _count(head: Head, entry: Entry, change: int) -> None:
         head.replies += change if entry.lane == REPLIES else 0
 
 
-def cancel(
-    transaction: Transaction, head: Head, names: Iterable[str], *, unless_claimed: bool = False
-) -> int:
+def cancel(transaction: Transaction, head: Head, names: Iterable[str], *, unless_claimed: bool = False) -> int:
     """Remove effects by id or timer name; return how many were. Saving the head is the caller's."""
     removed = 0
     for name in names:

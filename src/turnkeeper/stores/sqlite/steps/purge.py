@@ -15,20 +15,14 @@ PURGE_CHANGES = 500
 """Rows deleted after which a step ends early: two long conversations, some two milliseconds."""
 
 _WALK = select_heads("WHERE c.id > ? ORDER BY c.id LIMIT ?")
-_DROP_DOCUMENTS = (
-    "DELETE FROM document WHERE number IN (SELECT number FROM document WHERE expires_ms <= ? LIMIT ?)"
-)
+_DROP_DOCUMENTS = "DELETE FROM document WHERE number IN (SELECT number FROM document WHERE expires_ms <= ? LIMIT ?)"
 _TRIM_LOG = "DELETE FROM log WHERE conversation = ? AND at_ms <= ?"
 _IS_REMEMBERED = "SELECT 1 FROM log WHERE conversation = ? UNION ALL SELECT 1 FROM dead WHERE conversation = ? LIMIT 1"
 _DROP_HEAD = "DELETE FROM conversation WHERE id = ?"
 
 
 def purge(transaction: Transaction, after: int) -> int:
-    """Do one step; return where the next one goes on.
-
-    Args:
-        after: What the last step returned; 0 begins anew.
-    """
+    """Do one step; return where the next one goes on. `after` is what the last one returned; 0 begins anew."""
     transaction.execute(_DROP_DOCUMENTS, (transaction.now_ms, PURGE_ROWS))
     rows = transaction.execute(_WALK, (after, PURGE_ROWS)).fetchall()
     changes = 0

@@ -40,7 +40,8 @@ class Dish(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         id: Stable name; preferences are learnt under it.
-        name: With the places in braces: "Seared {main} with garlicky {greens}"; "{veg_one}" and "{main_one}" are the singular.
+        name: With the places in braces: "Seared {main} with garlicky {greens}"; "{veg_one}" and "{main_one}" are the
+            singular.
         cuisine: Its kitchen.
         technique: How it is cooked; decides the steps of the recipe.
         minutes: From the fridge to the table, for an ordinary cook.

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- a food is one line of the table
 """The table of foods; `ingredients.py` says what its columns mean and where the numbers come from.
 
 A name that starts with "~" stands for many kinds: the kind found in the cart is shown instead of it.
@@ -155,14 +156,14 @@ stock | flavour | liquid | 0.3 | 180 | 950 | cup/240 | 365 | | vegetable stock, 
 coconut milk | flavour | liquid | 2.0 | 100 | 400 | can/400 | 365 | | coconut cream
 fish sauce | flavour | sauce | 5.0 | 8 | 200 | tbsp/18 | 365 | fish | anchovy, anchovies
 cornstarch | flavour | sauce | 0.0 | 5 | 450 | tbsp/8 | 365 | | potato starch
-cumin | flavour | spice | 0.0 | 2 | 50 | tsp/2.1 | 365 | | ground cumin
-smoked paprika | flavour | spice | 0.0 | 2 | 50 | tsp/2.3 | 365 | | paprika
-curry powder | flavour | spice | 0.0 | 3 | 50 | tsp/2 | 365 | | garam masala
-chili flakes | flavour | spice | 0.0 | 1 | 50 | tsp/1.8 | 365 | | red pepper flakes
+cumin | flavour | spice | 0.0 | 1.2 | 50 | tsp/2.1 | 365 | | ground cumin
+smoked paprika | flavour | spice | 0.0 | 1.2 | 50 | tsp/2.3 | 365 | | paprika
+curry powder | flavour | spice | 0.0 | 2.5 | 50 | tsp/2 | 365 | | garam masala
+chili flakes | flavour | spice | 0.0 | 0.4 | 50 | tsp/1.8 | 365 | | red pepper flakes
 ~black pepper | flavour | spice | 0.0 | 1 | 50 | tsp/2.3 | 365 | | peppercorns, white pepper
 chili powder | flavour | spice | 0.0 | 2 | 50 | tsp/2.7 | 365 | |
-oregano | flavour | spice | 0.0 | 1 | 30 | tsp/1 | 365 | | dried oregano
-thyme | flavour | spice | 0.0 | 1 | 30 | tsp/1 | 365 | | fresh thyme, dried thyme
-cinnamon | flavour | spice | 0.0 | 1 | 50 | tsp/2.6 | 365 | |
-turmeric | flavour | spice | 0.0 | 1 | 50 | tsp/3 | 365 | |
+oregano | flavour | spice | 0.0 | 0.5 | 30 | tsp/1 | 365 | | dried oregano
+thyme | flavour | spice | 0.0 | 0.5 | 30 | tsp/1 | 365 | | fresh thyme, dried thyme
+cinnamon | flavour | spice | 0.0 | 0.5 | 50 | tsp/2.6 | 365 | |
+turmeric | flavour | spice | 0.0 | 0.6 | 50 | tsp/3 | 365 | |
 """

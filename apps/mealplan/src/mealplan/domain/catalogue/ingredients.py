@@ -24,7 +24,19 @@ Texture = Literal[
     "aromatic", "spice", "acid", "sauce", "liquid", "topping", "fat",
 ]  # fmt: skip
 Mark = Literal[
-    "meat", "red meat", "pork", "fish", "shellfish", "egg", "dairy", "rennet", "gluten", "nuts", "soy", "sesame", "honey"
+    "meat",
+    "red meat",
+    "pork",
+    "fish",
+    "shellfish",
+    "egg",
+    "dairy",
+    "rennet",
+    "gluten",
+    "nuts",
+    "soy",
+    "sesame",
+    "honey",
 ]
 
 # What every member of a family contains; a row adds what is its own.
@@ -71,7 +83,7 @@ class Ingredient(msgspec.Struct, frozen=True, kw_only=True):
     family: Family
     texture: Texture
     protein: float
-    serving_g: int
+    serving_g: float
     each_g: int
     measure: str
     measure_g: float
@@ -91,7 +103,7 @@ def _read_row(row: str) -> Ingredient:
         "family": family,
         "texture": texture,
         "protein": float(protein),
-        "serving_g": int(serving),
+        "serving_g": float(serving),
         "each_g": int(each),
         "measure": unit,
         "measure_g": float(unit_g or {"oz": 28.35}.get(unit, float(each))),

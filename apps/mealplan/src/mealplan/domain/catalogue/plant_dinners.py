@@ -1,9 +1,24 @@
 """Dinners made with eggs, cheese, tofu, beans and lentils."""
 
 from mealplan.domain.catalogue.dish import (
-    ASIAN_GREENS, BEANS, COOKED_GREENS, FRESH_HERBS, MORE_VEG, QUICK_VEG, RAW_VEG, ROAST_VEG, SOY, SUMMER_VEG, Dish, base, extra,
-    greens, main, season, veg,
-)  # fmt: skip
+    ASIAN_GREENS,
+    BEANS,
+    COOKED_GREENS,
+    FRESH_HERBS,
+    MORE_VEG,
+    QUICK_VEG,
+    RAW_VEG,
+    ROAST_VEG,
+    SOY,
+    SUMMER_VEG,
+    Dish,
+    base,
+    extra,
+    greens,
+    main,
+    season,
+    veg,
+)
 
 PLANT_DINNERS: tuple[Dish, ...] = (
     Dish(

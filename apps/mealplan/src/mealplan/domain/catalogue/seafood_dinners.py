@@ -1,9 +1,30 @@
 """Dinners made with fish and shellfish (most of them also take a fillet of something else)."""
 
 from mealplan.domain.catalogue.dish import (
-    ASIAN_GREENS, BIRDS, CHICKEN, CHOPS, COOKED_GREENS, FISH, FRESH_HERBS, MORE_VEG, PASTA, QUICK_VEG, RAW_VEG, ROAST_VEG,
-    SALAD_GREENS, SAUSAGES, SHELLS, SOY, Dish, base, extra, greens, main, season, veg,
-)  # fmt: skip
+    ASIAN_GREENS,
+    BIRDS,
+    CHICKEN,
+    CHOPS,
+    COOKED_GREENS,
+    FISH,
+    FRESH_HERBS,
+    MORE_VEG,
+    PASTA,
+    QUICK_VEG,
+    RAW_VEG,
+    ROAST_VEG,
+    SALAD_GREENS,
+    SAUSAGES,
+    SHELLS,
+    SOY,
+    Dish,
+    base,
+    extra,
+    greens,
+    main,
+    season,
+    veg,
+)
 
 SEAFOOD_DINNERS: tuple[Dish, ...] = (
     Dish(

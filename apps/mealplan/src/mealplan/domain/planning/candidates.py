@@ -122,9 +122,7 @@ def fit_dishes(supplies: Sequence[Supply]) -> dict[str, tuple[tuple[Supply, ...]
         shelves.setdefault(supply.ingredient.id, []).append(supply)
     fitting: dict[str, tuple[tuple[Supply, ...], ...]] = {}
     for dish in DISHES:
-        places = tuple(
-            tuple(supply for food in part.any_of for supply in shelves.get(food, ())) for part in dish.parts
-        )
+        places = tuple(tuple(supply for food in part.any_of for supply in shelves.get(food, ())) for part in dish.parts)
         if all(place or not part.is_required for part, place in zip(dish.parts, places, strict=True)):
             fitting[dish.id] = places
     return fitting

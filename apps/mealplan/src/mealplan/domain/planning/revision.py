@@ -158,5 +158,6 @@ def note_shortages(week: Week) -> tuple[str, ...]:
         for key, supply in supplies.items()
         if supply.source == "cart" and used[key] > supply.grams * _SHORT_FROM
     ]
-    return (f"That takes more {join(short)} than your cart has; add some, or make the portions smaller.",) if short else ()
-
+    return (
+        (f"That takes more {join(short)} than your cart has; add some, or make the portions smaller.",) if short else ()
+    )

@@ -47,6 +47,7 @@ class EchoProgram:
         self._work = work
         self._attempts = attempts
         self.runs: list[tuple[str, ...]] = []
+        self.opt_out = False
 
     async def run(self, turn: TurnInput, tools: Tools, /) -> Draft:
         """Append and repeat."""
@@ -65,6 +66,8 @@ class EchoProgram:
             log=msgspec.json.encode(said),
             effects=self._effects(turn, said, is_text=label is None),
             replies=(f"echo {said}",),
+            opt_out=True if self.opt_out else None,
+            cancel_all=self.opt_out,
         )
 
     def _effects(self, turn: TurnInput, said: str, *, is_text: bool) -> tuple[Effect, ...]:

@@ -8,51 +8,21 @@ import msgspec
 import pytest
 
 from tests.unit.echo_program import WHO, EchoProgram, coalescing, rest, spin, text
+from tests.unit.engine_bench import Bench
 from turnkeeper.engine.engine import Engine
 from turnkeeper.engine.results import Taken
 from turnkeeper.engine.settings import Settings
-from turnkeeper.errors import ConfigurationError, StateNewerError, StoreUnavailableError
+from turnkeeper.engine.wire import encode
+from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, StateNewerError, StoreUnavailableError
 from turnkeeper.model.message import Kind
 from turnkeeper.ports.program import Busyness, Rules, Tools, TurnInput
-from turnkeeper.ports.turns import Begin, Granted
+from turnkeeper.ports.turns import Begin, Granted, Incoming
 from turnkeeper.stores.memory import MemoryStore
-from turnkeeper.testing.channel import FakeChannel
 from turnkeeper.testing.clock import ManualClock
 
 pytestmark = pytest.mark.anyio
 
 SOON = timedelta(seconds=20)
-SETTINGS = Settings(work=False, heartbeat=False)
-
-
-class Bench:
-    """An engine over a memory store whose clock the test moves."""
-
-    def __init__(self, program: EchoProgram, store: MemoryStore | None = None, clock: ManualClock | None = None) -> None:
-        self.clock = clock or ManualClock()
-        self.store = store or MemoryStore(clock=self.clock)
-        self.sms = FakeChannel("sms")
-        self.program = program
-        self.engine = Engine(
-            store=self.store, programs={"echo": program}, channels={"sms": self.sms}, settings=SETTINGS
-        )
-
-    async def say(self, words: str, **options: str) -> None:
-        """Send a text and let everything come to rest."""
-        await self.engine.accept(WHO, text(words, **options))
-        await rest(self.engine)
-
-    async def heard(self) -> list[str]:
-        """Return the committed state."""
-        exported = await self.store.catalog.export(WHO)
-        assert exported is not None
-        return msgspec.json.decode(exported.state or b"[]", type=list[str])
-
-    async def later(self, **duration: float) -> None:
-        """Move the clock and let everything come to rest."""
-        self.clock.advance(timedelta(**duration))
-        await rest(self.engine)
-
 
 async def test_a_message_is_applied_and_answered() -> None:
     """State and reply of one turn appear together."""
@@ -158,8 +128,8 @@ async def test_a_worker_that_lost_its_lease_changes_nothing() -> None:
 
     clock = ManualClock()
     store = MemoryStore(clock=clock)
-    first = Bench(EchoProgram(handle=slow), store, clock)
-    second = Bench(EchoProgram(), store, clock)
+    first = Bench(EchoProgram(handle=slow), store=store, clock=clock)
+    second = Bench(EchoProgram(), store=store, clock=clock)
     await first.engine.accept(WHO, text("hello"))
     await entered.wait()
     clock.advance(timedelta(seconds=16))
@@ -196,17 +166,12 @@ async def test_a_crash_counts_as_an_attempt() -> None:
     assert await bench.heard() == ["warm up"]
 
 
-def _incoming(words: str) -> "msgspec.Struct":
-    from turnkeeper.engine.wire import encode
-    from turnkeeper.ports.turns import Incoming
-
+def _incoming(words: str) -> Incoming:
     return Incoming(id=words, payload=encode(text(words)))
 
 
 async def test_an_unreadable_message_is_buried() -> None:
     """Bytes that are no message end in the dead letters and hold nobody up."""
-    from turnkeeper.ports.turns import Incoming
-
     bench = Bench(EchoProgram(rules=Rules(max_attempts=1)))
     begin = Begin(
         conversation=WHO, token="t", lease_ms=1000, message=Incoming(id="x", payload=b"\xff"), run=False
@@ -230,7 +195,7 @@ async def test_state_of_newer_code_leaves_the_message_waiting() -> None:
     await old.say("hello")
     for _ in range(10):
         await old.later(seconds=6)
-    new = Bench(EchoProgram(), old.store, old.clock)
+    new = Bench(EchoProgram(), store=old.store, clock=old.clock)
 
     await new.later(seconds=6)
 
@@ -276,7 +241,7 @@ async def test_stopping_gives_running_turns_back_without_counting() -> None:
     async def note(turn: TurnInput, tools: Tools) -> None:
         attempts.append(turn.attempt)
 
-    new = Bench(EchoProgram(handle=note), store, clock)
+    new = Bench(EchoProgram(handle=note), store=store, clock=clock)
     await rest(new.engine)
 
     assert attempts == [1]
@@ -393,8 +358,6 @@ async def test_a_step_is_remembered_over_a_rerun() -> None:
 
 async def test_lost_answers_of_begin_and_commit_change_nothing() -> None:
     """An answer that is lost is asked for again, under the same ids: applied once."""
-    from turnkeeper.errors import OutcomeUnknownError
-
     bench = Bench(EchoProgram())
     turns = bench.store.turns
     lost = {"begin": 1, "commit": 1}

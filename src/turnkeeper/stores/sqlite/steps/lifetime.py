@@ -104,6 +104,7 @@ def outlive(transaction: Transaction, head: Head) -> None:
     head.free_lease()
     head.generation = max(transaction.now_ms, head.generation + 1)
     head.is_known = 0
+    head.next_seq = 1
     head.version = head.waiting = head.memos = 0
     head.attempts = head.errors = head.ready_ms = 0
     head.replies = head.unsent = head.timers = 0

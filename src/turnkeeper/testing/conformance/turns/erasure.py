@@ -19,7 +19,7 @@ class ErasurePromises(Backend):
         )
         parts = (Part(id="kept", data=b"1"), Part(id="retired", data=b"2"))
         await talk.apply(replace(draft, log=b"entry", dead="poison", parts=parts, retain_ms=60_000))
-        await talk.turn("m1")
+        await talk.apply(replace(talk.draft(await talk.take("m1")), retired=("retired",)))
         await talk.claimed("j1")
         await talk.settle("j1", Verdict.DEAD, name="j1")
         running = await talk.take("m2")

@@ -1,0 +1,77 @@
+"""Turnkeeper keeps a conversation: the turn is a transaction.
+
+    provider ─▶ channel ─▶ begin ─▶ flow (handlers) ─▶ commit ─▶ outbox ─▶ channel ─▶ provider
+                             ▲                            │
+                             └── timers, job results ─────┘   (they come back as messages)
+
+A message is made durable, a handler computes, and what changed in the state, the log entry, the replies, the jobs and
+the timers are committed together, once, in order. Write a `Flow`, bind it with `App`, run `turnkeeper serve`.
+"""
+
+from turnkeeper.app import App, Line
+from turnkeeper.dialogue.flow import Flow
+from turnkeeper.dialogue.intents import Classifier, Intent
+from turnkeeper.dialogue.jobtype import Retry
+from turnkeeper.dialogue.plan import LogRetention, Texts
+from turnkeeper.dialogue.router import Router
+from turnkeeper.dialogue.slots import Number, OneOf, Text, Weekdays
+from turnkeeper.dialogue.turn import Job, Turn
+from turnkeeper.engine.results import Accepted, Handled, Taken
+from turnkeeper.engine.settings import Settings
+from turnkeeper.errors import OutcomeUnknownError, PermanentError, RetryableError, TurnkeeperError
+from turnkeeper.model.conversation import ConversationId
+from turnkeeper.model.message import Button, JobFailed, Kind, Message, Reply
+from turnkeeper.model.person import opaque, phone_number
+from turnkeeper.model.ref import Ref
+from turnkeeper.model.struct import Struct
+from turnkeeper.policy.durations import days, hours, minutes, seconds
+from turnkeeper.ports.channel import Channel, OnUnknown, Outgoing, SendOutcome, Sent
+from turnkeeper.ports.program import Busyness
+from turnkeeper.stores.urls import choose_store
+
+__all__ = [
+    "Accepted",
+    "App",
+    "Busyness",
+    "Button",
+    "Channel",
+    "Classifier",
+    "ConversationId",
+    "Flow",
+    "Handled",
+    "Intent",
+    "Job",
+    "JobFailed",
+    "Kind",
+    "Line",
+    "LogRetention",
+    "Message",
+    "Number",
+    "OnUnknown",
+    "OneOf",
+    "Outgoing",
+    "OutcomeUnknownError",
+    "PermanentError",
+    "Ref",
+    "Reply",
+    "Retry",
+    "RetryableError",
+    "Router",
+    "SendOutcome",
+    "Sent",
+    "Settings",
+    "Struct",
+    "Taken",
+    "Text",
+    "Texts",
+    "Turn",
+    "TurnkeeperError",
+    "Weekdays",
+    "choose_store",
+    "days",
+    "hours",
+    "minutes",
+    "opaque",
+    "phone_number",
+    "seconds",
+]

@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from turnkeeper.dialogue.eventlog import decode_entry
 from turnkeeper.dialogue.flow import Flow
-from turnkeeper.dialogue.running import FlowProgram
-from turnkeeper.dialogue.text import clean_text, is_opt_out
+from turnkeeper.dialogue.running.program import FlowProgram
 from turnkeeper.engine.engine import Engine
 from turnkeeper.engine.results import Accepted, Handled
 from turnkeeper.engine.settings import Settings
 from turnkeeper.errors import ConfigurationError, InvalidMessageError
 from turnkeeper.model.conversation import ConversationId
-from turnkeeper.model.event import LogEntry
+from turnkeeper.model.event import LogEntry, decode_entry
 from turnkeeper.model.message import NOTHING, Button, Kind, Message
+from turnkeeper.model.text import clean_text
 from turnkeeper.ports.catalog import Exported, StoreInfo, Summary
 from turnkeeper.ports.channel import Channel
 from turnkeeper.ports.clock import Clock, SystemClock
@@ -214,8 +213,8 @@ class App:
         if id is not None and not 0 < len(id) <= MAX_ID_CHARACTERS:
             raise InvalidMessageError(f"a message id has 1 to {MAX_ID_CHARACTERS} characters, got {len(id)}")
         text = clean_text(text)
-        if kind is Kind.TEXT and self._named(flow).check().carrier_words and is_opt_out(text):
-            kind = Kind.OPT_OUT
+        if kind is Kind.TEXT:
+            kind = self._named(flow).check().classify_kind(text)
         return Message(
             id=id or f"m-{secrets.token_hex(12)}",
             kind=kind,

@@ -7,8 +7,7 @@ from typing import Any
 
 import msgspec
 
-from turnkeeper.dialogue.answers import Question
-from turnkeeper.dialogue.intents import Intent
+from turnkeeper.dialogue.intents import Intent, QuestionKind
 from turnkeeper.dialogue.slots import Text, Weekdays
 
 PLANNED = ("analysis_sent", "modifying", "awaiting_confirmation", "confirmed", "recipes_scheduled")
@@ -43,7 +42,7 @@ MEAL_PLANNER = (
     Intent(
         "swap",
         phrases=(
-            "(swap|switch|change|exchange|trade|substitute|sub) [out] {old} (for|with|to) {new}",
+            "(swap|switch|change|exchange|trade|substitute|sub) [out] {old} [out] (for|with|to) {new}",
             "replace {old} (with|by) {new}",
             "[swap|use|have] {new} instead of {old}",
             "{new} rather than {old}",
@@ -60,7 +59,7 @@ MEAL_PLANNER = (
             "(take|leave) {item} (out|off)",
             "get rid of {item}",
             "(no|no more|without|hold the) {item}",
-            "(dont|do not) (want|like|need|include|add|eat) {item}",
+            "(dont|doesnt) (want|like|need|include|add|eat) {item}",
             "(allergic to|sick of|tired of|hate|cant eat|out of) {item}",
         ),
         when=PLANNED,
@@ -148,7 +147,16 @@ MEAL_PLANNER = (
     ),
 )
 
-YES_NO = Question("ready", "yes_no")
+
+class Asked(msgspec.Struct, frozen=True):
+    """A pending question with nothing but what matching needs."""
+
+    name: str
+    kind: QuestionKind = "yes_no"
+    options: tuple[str, ...] = ()
+
+
+YES_NO = Asked("ready")
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -158,7 +166,7 @@ class Line(msgspec.Struct, frozen=True):
     intent: str
     slots: dict[str, Any] = {}
     status: str = "analysis_sent"
-    question: Question | None = None
+    question: Asked | None = None
     remainder: str = ""
 
 
@@ -166,11 +174,11 @@ def _swap(text: str, old: str, new: str, remainder: str = "") -> Line:
     return Line(text, "swap", {"old": old, "new": new}, remainder=remainder)
 
 
-def _remove(text: str, item: str, question: Question | None = None) -> Line:
+def _remove(text: str, item: str, question: Asked | None = None) -> Line:
     return Line(text, "remove", {"item": item}, question=question)
 
 
-def _skip(text: str, *days: str, remainder: str = "", question: Question | None = None) -> Line:
+def _skip(text: str, *days: str, remainder: str = "", question: Asked | None = None) -> Line:
     return Line(text, "skip", {"days": days}, remainder=remainder, question=question)
 
 

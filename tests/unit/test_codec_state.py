@@ -175,7 +175,7 @@ def test_what_cannot_be_decoded_is_reported_with_path_and_reason(data: bytes, re
 
 
 def test_a_wrong_value_is_refused_before_it_is_stored_and_named() -> None:
-    """msgspec writes wrong types without a word; the next turn would be the one to fail."""
+    """Msgspec writes wrong types without a word; the next turn would be the one to fail."""
     state = MealPlan()
     state.swaps.append(7)  # type: ignore[arg-type]
 
@@ -188,7 +188,7 @@ def test_a_wrong_value_is_refused_before_it_is_stored_and_named() -> None:
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
 def test_numbers_that_json_does_not_have_are_refused(number: float) -> None:
-    """msgspec writes NaN as null; the reason must not leave the reader with a null that nobody stored."""
+    """Msgspec writes NaN as null; the reason must not leave the reader with a null that nobody stored."""
     with pytest.raises(InvalidStateError, match="NaN") as raised:
         StateCodec(MealPlan).encode(MealPlan(weight=number), None)
 
@@ -299,7 +299,8 @@ def test_equal_states_give_equal_bytes() -> None:
     st.builds(
         MealPlan,
         phone=st.text(),
-        analysis=st.none() | st.builds(Ref, st.text(min_size=1), size_bytes=st.integers(0, 2**40), of=st.just(Analysis)),
+        analysis=st.none()
+        | st.builds(Ref, st.text(min_size=1), size_bytes=st.integers(0, 2**40), of=st.just(Analysis)),
         swaps=st.lists(st.text()),
         servings=st.integers(),
         weight=st.floats(allow_nan=False, allow_infinity=False),
@@ -311,7 +312,9 @@ def test_equal_states_give_equal_bytes() -> None:
         fence=st.integers(0, 2**63),
         commit_id=st.text(),
         status=st.text(),
-        engine=st.dictionaries(st.text(), st.integers() | st.text()).map(lambda facts: msgspec.Raw(msgspec.json.encode(facts))),
+        engine=st.dictionaries(st.text(), st.integers() | st.text()).map(
+            lambda facts: msgspec.Raw(msgspec.json.encode(facts))
+        ),
     ),
 )
 def test_every_state_survives_the_trip(state: MealPlan, envelope: Envelope) -> None:

@@ -198,7 +198,8 @@ def test_a_string_that_looks_like_a_datetime_stays_a_string() -> None:
 
 
 @pytest.mark.parametrize(
-    "zone", [UTC, timezone(timedelta(hours=-9, minutes=-30)), ZoneInfo("Europe/Berlin"), timezone(timedelta(seconds=3_208))]
+    "zone",
+    [UTC, timezone(timedelta(hours=-9, minutes=-30)), ZoneInfo("Europe/Berlin"), timezone(timedelta(seconds=3_208))],
 )
 def test_the_instant_survives_in_every_zone(zone: Any) -> None:
     """Historical offsets have seconds, which RFC 3339 cannot say: such a datetime comes back in UTC."""
@@ -288,6 +289,66 @@ def test_a_wrong_value_is_refused_at_its_path(name: str, wrong: object, path: st
         StateCodec(Kinds).encode(state, None)
 
     assert raised.value.what.partition(".")[2].replace("words[1]", "words[0]") == path
+
+
+@pytest.mark.parametrize("name", Everywhere.__struct_fields__)
+@pytest.mark.parametrize("wrong", ["text", 7, 1.5, [3], (1,), {"a": "b"}, {"s"}, object()], ids=repr)
+def test_a_wrong_type_where_datetimes_are_declared_is_refused(name: str, wrong: object) -> None:
+    """The walk passes by what it does not know; the check behind it names it."""
+    state = everywhere(AWARE)
+    setattr(state, name, wrong)
+    path = dict(zip(Everywhere.__struct_fields__, Everywhere.__struct_encode_fields__, strict=True))[name]
+
+    if (name, wrong) == ("union", 7):
+        assert StateCodec(Everywhere).encode(state, None).data
+    else:
+        with pytest.raises(InvalidStateError) as raised:
+            StateCodec(Everywhere).encode(state, None)
+        assert raised.value.what.startswith(f"Everywhere.{path}")
+
+
+def test_a_set_among_other_types_is_stored_sorted() -> None:
+    """Also where its field may be something else."""
+
+    class Week(Struct):
+        days: set[str] | str | None = None
+        hours: dict[str, set[int]] | float | None = None
+
+    codec = StateCodec(Week)
+    data = codec.encode(Week(days={"mon", "fri"}, hours={"x": {30, 4}}), None).data
+
+    assert data == b'{"days":["fri","mon"],"hours":{"x":[4,30]}}'
+    assert codec.decode(data).state == Week(days={"mon", "fri"}, hours={"x": {30, 4}})
+    with pytest.raises(InvalidStateError, match="NaN"):
+        codec.encode(Week(hours=float("inf")), None)
+
+
+def test_what_contains_itself_is_refused() -> None:
+    """Instead of recursing until the process gives up."""
+    plain, dated = Bare(), Folder()
+    plain.items.append(plain)
+    dated.folders.append(dated)
+
+    for codec, state in ((StateCodec(Bare), plain), (StateCodec(Folder), dated)):
+        with pytest.raises(InvalidStateError, match="contains itself"):
+            codec.encode(state, None)  # type: ignore[attr-defined]
+
+
+def test_a_wrong_member_of_a_dataclass_is_named() -> None:
+    """As in a Struct."""
+
+    @dataclass
+    class Courier:
+        name: str
+        shifts: list[int]
+
+    class Team(Struct):
+        couriers: list[Courier] = []
+
+    with pytest.raises(InvalidStateError) as raised:
+        StateCodec(Team).encode(Team(couriers=[Courier(name="JS", shifts=[1, 1j])]), None)  # type: ignore[list-item]
+
+    assert raised.value.what == "Team.couriers[0].shifts[1]"
 
 
 def test_subclasses_of_plain_types_are_stored_as_what_they_are_equal_to() -> None:
@@ -387,7 +448,7 @@ class Loop(Struct):
         (Ambiguous, "Ambiguous.either", "more than one str-like type"),
         (Around, "Around.below.either", "more than one str-like type"),
         (Unknown, "Unknown", "Nowhere"),
-        (Loop, "Loop.wrong", "more than one array-like type"),
+        (Loop, "Loop.wrong", "more than one array-like"),
         (Box[complex], "content", "`complex` has no JSON form"),
     ],
 )
@@ -416,4 +477,7 @@ def test_typed_datetimes_keep_their_instant(value: dict[str, list[datetime | Non
 
 def in_utc(value: dict[str, list[datetime | None]]) -> dict[str, list[datetime | None]]:
     """Return the instants without their zones."""
-    return {name: [at and (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC) for at in ats] for name, ats in value.items()}
+    return {
+        name: [at and (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC) for at in ats]
+        for name, ats in value.items()
+    }

@@ -124,6 +124,13 @@ def test_a_dict_of_the_users_own_that_looks_like_a_tag_survives(own: dict[str, A
     assert trip(order) == order
 
 
+def test_only_the_names_of_tags_are_escaped() -> None:
+    """Other members that begin with `$` are stored as they are."""
+    seen = stored(Order(anything={"$set": 1}, thing={"$date": 1}, bare_list=[{"$$date": 1}]))
+
+    assert (seen["anything"], seen["thing"], seen["bare_list"]) == ({"$set": 1}, {"$$date": 1}, [{"$$$date": 1}])
+
+
 def test_a_tag_that_somebody_else_wrote_wrongly_stays_their_dict() -> None:
     """MongoDB's `{"$date": {"$numberLong": "1"}}` is no date of ours; it survives further trips unchanged."""
     foreign = {"a": {"$date": {"$numberLong": "1"}}, "b": {"$datetime": "soon"}, "c": {"$oid": "5f"}}
@@ -138,7 +145,9 @@ def test_a_naive_datetime_is_read_as_utc() -> None:
     back = trip(Order(details={"at": [NOON.replace(tzinfo=None)]}))
 
     assert back.details == {"at": [NOON]}
-    assert CODEC.decode(b'{"anything":{"$datetime":"2026-11-20T12:00:00"}}').state.anything == NOON.replace(microsecond=0)
+    assert CODEC.decode(b'{"anything":{"$datetime":"2026-11-20T12:00:00"}}').state.anything == NOON.replace(
+        microsecond=0
+    )
 
 
 def test_a_naive_datetime_is_refused_by_policy() -> None:
@@ -196,7 +205,7 @@ def test_what_would_not_come_back_equal_is_refused(value: object, kind: str) -> 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), [1.0, float("-inf")], {"a": 1.0, "b": float("nan")}])
 def test_numbers_that_json_does_not_have_are_refused(value: object) -> None:
-    """msgspec writes them as null."""
+    """Msgspec writes them as null."""
     with pytest.raises(InvalidStateError, match="NaN"):
         CODEC.encode(Order(anything=value), None)
 
@@ -207,6 +216,14 @@ def test_keys_that_are_no_strings_are_refused(key: object) -> None:
     for order in (Order(details={key: 1}), Order(bare_dict={key: 1}), Order(anything=[{"x": 1, key: 1}])):  # type: ignore[dict-item]
         with pytest.raises(InvalidStateError, match="would come back as a string"):
             CODEC.encode(order, None)
+
+
+def test_a_wrong_type_where_a_dict_is_declared_is_refused() -> None:
+    """`dict[str, Any]` is typed itself."""
+    with pytest.raises(InvalidStateError, match="Expected `object`, got `array`") as raised:
+        CODEC.encode(Order(details=[1]), None)  # type: ignore[arg-type]
+
+    assert raised.value.what == "Order.details"
 
 
 def test_subclasses_come_back_as_what_they_are_equal_to() -> None:
@@ -255,7 +272,9 @@ def test_nesting_has_a_limit_and_a_cycle_is_found() -> None:
 def test_the_handed_over_state_is_not_changed() -> None:
     """Tags, escapes and time zones go into copies."""
     order = Order(
-        details={"at": NOON.replace(tzinfo=None), "own": {"$date": 1}}, bare_list=[[NOON], {"x": b"y"}], pairs=(NOON, [NOON])
+        details={"at": NOON.replace(tzinfo=None), "own": {"$date": 1}},
+        bare_list=[[NOON], {"x": b"y"}],
+        pairs=(NOON, [NOON]),
     )
     before = copy.deepcopy(order)
 
@@ -281,7 +300,9 @@ values = st.recursive(
     lambda below: (
         st.lists(below)
         | st.dictionaries(st.text(), below)
-        | st.dictionaries(st.sampled_from(["$", "$$", "$x", "$date", "$datetime", "$$datetime", "a"]), below, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["$", "$$", "$x", "$date", "$datetime", "$$datetime", "a"]), below, max_size=2
+        )
     ),
     max_leaves=20,
 )
@@ -308,7 +329,11 @@ def test_every_untyped_value_survives_the_trip(value: Any, details: dict[str, An
     assert exact([order.anything, order.bare_list, order.details]) == before
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(), lambda below: st.lists(below) | st.dictionaries(st.text("$ad"), below)))
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(), lambda below: st.lists(below) | st.dictionaries(st.text("$ad"), below)
+    )
+)
 def test_foreign_json_in_an_untyped_place_settles(value: Any) -> None:
     """Whatever somebody else wrote there is read without error, and from then on survives every trip."""
     first = CODEC.decode(json.dumps({"anything": value}).encode()).state

@@ -49,7 +49,7 @@ class Meals(Struct):
     swaps: list[str] = []
 
 
-def refusal(state: type[Any] = Meals, name: str = "mealplan", **settings: Any) -> str:  # noqa: ANN401 - any setting
+def refusal(state: type[Any] = Meals, name: str = "mealplan", **settings: Any) -> str:
     """Return why a flow is refused."""
     with pytest.raises(InvalidFlowError) as caught:
         Flow(name, state, start=settings.pop("start", "idle"), **settings).check()

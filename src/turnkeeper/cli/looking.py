@@ -12,8 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from turnkeeper.cli.loading import existing_store
-from turnkeeper.dialogue.eventlog import decode_entry, read_thread
+from turnkeeper.codecs.state import Envelope
+from turnkeeper.dialogue.thread import Thread
 from turnkeeper.errors import ConfigurationError, InvalidMessageError
+from turnkeeper.model.event import decode_entry
 from turnkeeper.model.person import phone_number
 from turnkeeper.ports.catalog import Exported, Summary
 from turnkeeper.ports.store import Store
@@ -122,7 +124,7 @@ def _summary(item: Summary) -> dict[str, object]:
 
 
 def _view(item: Summary, exported: Exported, log: list[dict[str, object]]) -> dict[str, object]:
-    thread = read_thread(exported.state)
+    thread = _thread(exported.state)
     counters: dict[str, int] = {"message_count": 0, "error_count": 0, "modifications_count": 0}
     if thread is not None:
         counters = {
@@ -135,6 +137,19 @@ def _view(item: Summary, exported: Exported, log: list[dict[str, object]]) -> di
     if state is not None:
         state.pop("_", None)
     return {**_summary(item), "state": state, "counters": counters, "log": log}
+
+
+class _Stored(msgspec.Struct):
+    """What stands in front of the users' own fields in a stored state."""
+
+    envelope: Envelope | None = msgspec.field(name="_", default=None)
+
+
+def _thread(state: bytes | None) -> Thread | None:
+    envelope = msgspec.json.decode(state, type=_Stored).envelope if state else None
+    if envelope is None or bytes(envelope.engine) == b"null":
+        return None
+    return msgspec.json.decode(envelope.engine, type=Thread)
 
 
 def _entry(data: bytes) -> dict[str, object]:

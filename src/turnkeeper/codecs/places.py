@@ -140,9 +140,7 @@ class StepBuilder:
         step = self.step(node.item_type)
         if self._visits.sort and isinstance(node, SetType) and _is_sortable(node):
             return partial(walk.step_sorted, step)
-        if step is None:
-            return None
-        return partial(walk.step_series, self._built_as(node), step)
+        return None if step is None else partial(walk.step_series, self._built_as(node), step)
 
     def _built_as(self, node: inspect.Type) -> type:
         return _BUILT_AS.get(type(node), list) if self._visits.rebuild else list

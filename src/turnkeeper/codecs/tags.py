@@ -1,7 +1,7 @@
 """Untyped places (`Any`, `object`, `dict[str, Any]`): what JSON has no type for is written tagged, `{"$date": "…"}`.
 
-A string is never guessed at: only a tag makes a datetime. A dict of the users' own that could be mistaken for a tag
-(one member, its name begins with `$`) is written with one `$` more. What would not come back equal is refused.
+A string is never guessed at: only a tag makes a datetime. A dict of the users' own that looks like a tag (one member
+of that name) is written with one `$` more and read with one less. What would not come back equal is refused.
 """
 
 import math
@@ -118,9 +118,7 @@ def unpack(moment: Moment, value: object) -> object:
     if not _looks_tagged(value):
         return unpack_values(moment, value)
     ((key, content),) = value.items()
-    if key.startswith("$$"):
-        return {key[1:]: unpack(moment, content)}
-    return _unpack_tag(moment, key, content) if key in _TAGGED else unpack_values(moment, value)
+    return _unpack_tag(moment, key, content) if key in _TAGGED else {key[1:]: unpack(moment, content)}
 
 
 def unpack_values(moment: Moment, value: Any) -> Any:
@@ -155,7 +153,11 @@ def _is_plain_dict(value: dict[Any, object]) -> bool:
 
 
 def _looks_tagged(value: dict[str, Any]) -> bool:
-    return len(value) == 1 and next(iter(value)).startswith("$")
+    """Tell whether a dict is a tag, or a tag's look-alike: one member, named as a tag with one `$` or more."""
+    if len(value) != 1:
+        return False
+    (key,) = value
+    return key.startswith("$") and f"${key.lstrip('$')}" in _TAGGED
 
 
 def _one_deeper(moment: Moment, depth: int) -> Step:

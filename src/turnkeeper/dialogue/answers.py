@@ -10,40 +10,13 @@ from typing import Literal
 
 import msgspec
 
-from turnkeeper.dialogue.intents import AskedQuestion, QuestionKind
+from turnkeeper.dialogue.intents import AskedQuestion
 from turnkeeper.dialogue.language.courtesy import courtesies
 from turnkeeper.dialogue.language.everyday_words import EVERYDAY
-from turnkeeper.dialogue.language.options import NEGATORS, closest_option
+from turnkeeper.dialogue.language.options import closest_option, numbered_option
 from turnkeeper.dialogue.language.spelling import Speller
-from turnkeeper.dialogue.language.tokens import Break, Tokens, key_set, keys, tokenize
+from turnkeeper.dialogue.language.tokens import Break, Tokens, key_set, tokenize
 from turnkeeper.dialogue.language.yes_and_no import EITHER, POLARITY, Polarity
-from turnkeeper.errors import InvalidFlowError
-
-MAX_OPTIONS = 50
-"""Options of one question, because nobody reads more, and an SMS holds fewer."""
-
-
-
-class Question(msgspec.Struct, frozen=True):
-    """A question that waits for its answer.
-
-    Attributes:
-        name: Lower-case identifier; handlers and the log know the question by it.
-        kind: Which answers it takes.
-        options: What can be chosen, as shown, in order; only for `choice`.
-    """
-
-    name: str
-    kind: QuestionKind = "yes_no"
-    options: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if (self.kind == "choice") != bool(self.options):
-            raise InvalidFlowError(f"question {self.name!r}: options belong to kind 'choice', and that needs some")
-        if len(self.options) > MAX_OPTIONS:
-            raise InvalidFlowError(
-                f"question {self.name!r} has {len(self.options)} options, {MAX_OPTIONS} are allowed; ask in two steps"
-            )
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +66,9 @@ _SENTENCE_OPENERS = key_set(
 _WEAK = frozenset("ok okay k kk alright go works deal done pass true nice good great right fine cool super".split())
 """Answers that open sentences about anything ("ok so what now"): with more behind them they need a comma or a "but"."""
 
+_AUXILIARIES = frozenset("am are is do does did have has will would can not".split())
+"""Last words of short answers ("I do", "it is", "we are not") that are sentences as soon as more follows."""
+
 _WHOLE_ONLY = frozenset({"please", "pls"})
 """Answers only when nothing follows: "please, skip monday" is a request."""
 
@@ -111,12 +87,16 @@ def read_answer(text: str, question: AskedQuestion) -> Answer | None:
     Returns:
         None if the text does not answer: "maybe", "not sure", two options at once, both yes and no.
     """
-    tokens = tokenize(text)
+    return answer_in(tokenize(text), question)
+
+
+def answer_in(tokens: Tokens, question: AskedQuestion) -> Answer | None:
+    """Do what `read_answer` does, for a text that was cut into words already."""
     match question.kind:
         case "yes_no":
             return _read_yes_no(tokens)
         case "choice":
-            return _read_choice(text, tokens, question.options)
+            return _read_choice(tokens, question.options)
         case "text":
             answer = " ".join(tokens.source.split())
             return Answer(kind="text", text=answer) if tokens.words else None
@@ -131,6 +111,8 @@ def _read_yes_no(tokens: Tokens) -> Answer | None:
     last_phrase: tuple[str, ...] = ()
     while place < len(said):
         phrase = _answer_at(said, place)
+        if phrase is not None and _is_cut_short(tokens, said, place + len(phrase), phrase):
+            phrase = None
         if phrase is not None and POLARITY[phrase] == (polarity or POLARITY[phrase]):
             polarity = POLARITY[phrase]
             last_phrase = phrase
@@ -144,6 +126,13 @@ def _read_yes_no(tokens: Tokens) -> Answer | None:
     if polarity is None or place == len(said):
         return None if polarity is None else Answer(kind=polarity)
     return _with_remainder(tokens, said, polarity, last_phrase, place)
+
+
+def _is_cut_short(tokens: Tokens, said: Sequence[str], end: int, phrase: tuple[str, ...]) -> bool:
+    """Tell whether an answer such as "I do" goes on as a sentence ("I do not like fish", "it is monday")."""
+    if len(phrase) == 1 or phrase[-1] not in _AUXILIARIES or end == len(said):
+        return False
+    return tokens.words[end].pause is Break.NONE and said[end] not in _QUALIFIERS | _BESIDES
 
 
 def _with_remainder(
@@ -220,53 +209,16 @@ def _spelt(said: Sequence[str]) -> list[str]:
     return [key if key in EVERYDAY else (_SPELLER.readings(key) or (key,))[0] for key in said]
 
 
-_ORDINALS = {
-    name: number
-    for number, names in enumerate(
-        (
-            "first 1st one", "second 2nd two", "third 3rd three", "fourth 4th four", "fifth 5th five", "sixth 6th six",
-            "seventh 7th seven", "eighth 8th eight", "ninth 9th nine", "tenth 10th ten",
-        )
-    )
-    for name in names.split()
-}  # fmt: skip
-_NUMBERING = frozenset("option number choice one the pick take want ill i want id like nr no num is make it go with would will".split())
-_LAST = frozenset({"last", "latter", "final", "bottom"})
-_FIRST = frozenset({"former", "top"})
-
-
-def _read_choice(text: str, tokens: Tokens, options: tuple[str, ...]) -> Answer | None:
+def _read_choice(tokens: Tokens, options: tuple[str, ...]) -> Answer | None:
     """Choose by the option's own words first, since "4" is more likely "4 people" than the fourth option."""
-    index = closest_option(text, options)
+    index = closest_option(tokens.source, options)
     if index is None:
-        index = _numbered([word.key for word in tokens.words], len(options))
+        index = numbered_option([word.key for word in tokens.words], len(options))
     if index is None and len(options) == 2:  # noqa: PLR2004 - "yep" to "Yes / No"
         index = _by_polarity(tokens, options)
     if index is None:
         return None
     return Answer(kind="choice", option=options[index], index=index)
-
-
-def _numbered(said: Sequence[str], count: int) -> int | None:
-    """Return the option that a number, an ordinal or a letter names: "2", "the second one", "option b", "last"."""
-    if any(key in NEGATORS and key != "no" for key in said):
-        return None
-    polite = courtesies(said)
-    told = [key for key, courteous in zip(said, polite, strict=True) if not courteous]
-    named = [key for key in told if key not in _NUMBERING]
-    if not named and told and told[-1] == "one" and told[0] in {"one", "option", "number", "choice"}:
-        named = ["one"]
-    if len(set(named)) != 1:
-        return None
-    name = named[0]
-    if name in _LAST:
-        return count - 1
-    index = 0 if name in _FIRST else _ORDINALS.get(name, -1)
-    if name.isascii() and name.isdigit() and len(name) <= len(str(MAX_OPTIONS)):
-        index = int(name) - 1
-    elif len(name) == 1 and "a" <= name <= "z":
-        index = ord(name) - ord("a")
-    return index if 0 <= index < count else None
 
 
 def _by_polarity(tokens: Tokens, options: Sequence[str]) -> int | None:

@@ -14,7 +14,7 @@ import msgspec
 from turnkeeper.dialogue.intents import Intent
 from turnkeeper.dialogue.language.courtesy import courtesies
 from turnkeeper.dialogue.language.templates import slots_of, words_of
-from turnkeeper.dialogue.language.tokens import clean, keys
+from turnkeeper.dialogue.language.tokens import clean, keys, tokenize
 
 CarrierWord = Literal["opt_out", "opt_in", "help"]
 """What a reserved word does."""
@@ -22,7 +22,7 @@ CarrierWord = Literal["opt_out", "opt_in", "help"]
 OPT_OUT_WORDS = frozenset(
     {"stop", "stopall", "stop all", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "opt out", "opt-out"}
 )
-"""Twilio's list and the FCC's. Not here: ARRET and REMOVE, which only some carriers reserve and flows use ("remove")."""
+"""Twilio's list and the FCC's. Not here: ARRET and REMOVE, which few carriers reserve and flows use ("remove")."""
 
 OPT_IN_WORDS = frozenset({"start", "unstop"})
 OPT_IN_AFTER_OPT_OUT = frozenset({"yes"})
@@ -75,15 +75,16 @@ def carrier_word(text: str, *, opted_out: bool = False) -> CarrierWord | None:
 
 _WISHES = """
 stop|stop it|stop this|stop that|stop now|stop texting|stop texting me|stop messaging|stop messaging me|stop sending
-stop sending me messages|stop sending me texts|stop sending me these|stop sending messages|stop sending texts|stop these texts
-stop these messages|stop the texts|stop the messages|stop all messages|stop all texts|stop contacting me|dont text me
-dont text me anymore|dont text me again|dont message me|dont message me anymore|dont contact me|dont contact me anymore
-do not text me|do not text me anymore|do not text me again|do not message me|do not contact me|do not contact me again
-never text me|never text me again|never contact me again|no more texts|no more messages|no more text messages|quit texting me
-quit messaging me|unsubscribe|unsubscribe me|unsubscribe me from this|unsubscribe me from this list|opt out|opt me out
-i opt out|i want to opt out|take me off|take me off this list|take me off the list|take me off your list|remove me
-remove me from this list|remove me from the list|remove me from your list|delete my number|lose my number|leave me alone
-i revoke|revoke my consent|i revoke my consent|revoke consent|i withdraw my consent|end this subscription|wrong number stop
+stop sending me messages|stop sending me texts|stop sending me these|stop sending messages|stop sending texts
+stop these texts|stop these messages|stop the texts|stop the messages|stop all messages|stop all texts
+stop contacting me|dont text me|dont text me anymore|dont text me again|dont message me|dont message me anymore
+dont contact me|dont contact me anymore|do not text me|do not text me anymore|do not text me again|do not message me
+do not contact me|do not contact me again|never text me|never text me again|never contact me again|no more texts
+no more messages|no more text messages|quit texting me|quit messaging me|unsubscribe|unsubscribe me
+unsubscribe me from this|unsubscribe me from this list|opt out|opt me out|i opt out|i want to opt out|take me off
+take me off this list|take me off the list|take me off your list|remove me|remove me from this list
+remove me from the list|remove me from your list|delete my number|lose my number|leave me alone|i revoke
+revoke my consent|i revoke my consent|revoke consent|i withdraw my consent|end this subscription|wrong number stop
 """
 _OPT_OUT_WISHES = frozenset(keys(wish) for wish in _WISHES.replace("\n", "|").split("|") if wish)
 
@@ -96,7 +97,7 @@ def is_opt_out_request(text: str) -> bool:
     """
     if carrier_word(text) == "opt_out":
         return True
-    said = keys(text)
+    said = tuple(word.key for word in tokenize(text).words if not word.is_symbol)
     if said in _OPT_OUT_WISHES:
         return True
     polite = courtesies(said)
@@ -107,8 +108,9 @@ def reserved_collisions(intents: Sequence[Intent]) -> tuple[Collision, ...]:
     """Return the phrases of a flow that are reserved words, in the order of declaration, each once."""
     found: dict[Collision, None] = {}
     for intent in intents:
-        plain = [(phrase, " ".join(words_of(variant))) for phrase, variant in intent.variants() if not slots_of(variant)]
-        for phrase, text in (*plain, *((keyword, keyword) for keyword in intent.keywords)):
+        said = [(phrase, " ".join(words_of(variant))) for phrase, variant in intent.variants() if not slots_of(variant)]
+        said.extend((keyword, keyword) for keyword in intent.keywords)
+        for phrase, text in said:
             kind = carrier_word(text, opted_out=True)
             if kind is not None:
                 found[Collision(intent=intent.name, phrase=phrase, word=_bare(text), kind=kind)] = None

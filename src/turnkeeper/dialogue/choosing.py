@@ -53,15 +53,15 @@ class Choices:
         """
         for candidate in self._by_status.get(status, self._anywhere).get((kind, name), ()):
             handler = candidate.handler
-            if (not candidate.question or candidate.question == question) and (handler.guard is None or holds(handler)):
+            is_asked = not candidate.question or candidate.question == question
+            if is_asked and (handler.guard is None or holds(handler)):
                 return handler
         return None
 
     def may_run(self, intent: str, *, status: str) -> bool:
         """Tell whether some handler takes an intent in a status, guards and questions aside."""
-        return any(
-            not candidate.question for candidate in self._by_status.get(status, self._anywhere).get(("intent", intent), ())
-        )
+        candidates = self._by_status.get(status, self._anywhere).get(("intent", intent), ())
+        return any(not candidate.question for candidate in candidates)
 
     def helps(self, status: str) -> Sequence[str]:
         """Return the help texts of what can be said in a status, what is special to it first."""

@@ -1,7 +1,7 @@
 """The event log of a conversation: its entries, the state of any kept turn rebuilt from them, and what "undo" finds.
 
-An entry holds the state after its turn in full (version 1, every `FULL_STATE_EVERY` versions, after a day, and where a
-difference would not be smaller) or the difference to the state before. A turn that leaves the state as it is has neither.
+An entry holds the state after its turn in full (version 1, every `FULL_STATE_EVERY` versions, after a day, and where
+a difference would not be smaller) or the difference to the state before. A turn that left the state alone repeats it.
 """
 
 from collections.abc import Sequence

@@ -4,7 +4,7 @@ Declaring does nothing yet. `check` (called by `App`, in the user's own module) 
 line, so that a flow that imports is a flow that can run; after it nothing more can be declared.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -21,10 +21,11 @@ from turnkeeper.dialogue.jobtype import JobType
 from turnkeeper.dialogue.origin import origin_of, origin_of_caller
 from turnkeeper.dialogue.plan import FlowPlan, Help, LogRetention, OnLost, Retention, Texts
 from turnkeeper.dialogue.router import Names, Router, as_names
+from turnkeeper.dialogue.running.program import FlowProgram
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Kind
 from turnkeeper.model.person import opaque
-from turnkeeper.ports.program import Busyness, Rules
+from turnkeeper.ports.program import Busyness, Program, Rules
 
 if TYPE_CHECKING:
     from turnkeeper.dialogue.router import TurnOnly
@@ -287,6 +288,18 @@ class Flow(Generic[S]):
             InvalidFlowError: See `check`.
         """
         return graph_of(self.check())
+
+    def program(self, *, screens: Collection[str] = ()) -> Program:
+        """Return the flow as the engine runs it.
+
+        Args:
+            screens: Names of channels whose clients read the log by themselves (browser phone, terminal): replies on
+                them are logged and not sent.
+
+        Raises:
+            InvalidFlowError: See `check`.
+        """
+        return FlowProgram(self.check(), screens=frozenset(screens))
 
     def conversation(self, address: str, /, *, member: str = "") -> ConversationId:
         """See `FlowPlan.conversation`."""

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from turnkeeper.dialogue.language.templates import Variant, slots_of, unfold
+from turnkeeper.dialogue.language.templates import Variant, plain_text, slots_of, unfold
 from turnkeeper.dialogue.language.tokens import keys
 from turnkeeper.dialogue.slots import SlotKind, SlotValue, Text
 from turnkeeper.errors import InvalidFlowError, PermanentError
@@ -90,9 +90,10 @@ class Intent(msgspec.Struct, frozen=True):
 
     @property
     def sample(self) -> str:
-        """How a clarifying question names it: "Did you mean: skip monday?"."""
-        written = (*(text for text in (self.label,) if text), *self.examples, *self.phrases, *self.keywords)
-        return " ".join(written[0].translate(str.maketrans("", "", "[]")).split())
+        """How a clarifying question names it: "Did you mean: swap … for …?"."""
+        if self.label:
+            return self.label
+        return self.examples[0] if self.examples else plain_text((*self.phrases, *self.keywords)[0])
 
     def _check_name(self) -> None:
         if not self.name.isidentifier() or self.name != self.name.casefold():
@@ -112,6 +113,7 @@ class Intent(msgspec.Struct, frozen=True):
 
     def _error(self, reason: str) -> InvalidFlowError:
         return InvalidFlowError(f"intent {self.name!r}: {reason}")
+
 
 QuestionKind = Literal["yes_no", "choice", "text"]
 """How a question wants to be answered: yes or no, one of its options, or any words."""

@@ -35,18 +35,20 @@ class Introduction(msgspec.Struct, frozen=True):
 _STRONG = ("this is", "my name is", "the name is", "name is", "call me", "you can call me")
 _WEAK = ("it is", "i am")
 _ENDINGS = ("here", "speaking", "again", "texting", "calling", "writing", "now", "btw", "by the way", "here again")
-_GREETINGS = frozenset("hi hey hello hiya heya yo ok okay and so oh well good morning evening afternoon actually there".split())
+_GREETINGS = frozenset(
+    "hi hey hello hiya heya yo ok okay and so oh well good morning evening afternoon actually there".split()
+)
 
 _RELATIVES = frozenset("mom mum mommy mummy mama dad daddy papa grandma grandpa granny nana nan".split())
 """Everyday words by which one person of a household is known, in either case."""
 
 _NAMES_TOO = frozenset(
     """
-    amber angel april art ash august autumn basil bill brook brooke carol chance charity chase christian christmas clay cliff
-    coral daisy dale dawn dean drew eden faith fern forest frank gene glen grace grant guy hazel heath heather holly hope
-    hunter iris ivy jack jade jasmine jean jewel joy june lane laurel lily mark mason may mercy miles nick olive opal parker
-    pat patience pearl penny peter piper poppy rain ray reed rich rob robin rose ruby rusty sage sandy scott skip sky stone
-    sue summer sunny tanner taylor trip victor violet wade will willow worth
+    amber angel april art ash august autumn basil bill brook brooke carol chance charity chase christian christmas
+    clay cliff coral daisy dale dawn dean drew eden faith fern forest frank gene glen grace grant guy hazel heath
+    heather holly hope hunter iris ivy jack jade jasmine jean jewel joy june lane laurel lily mark mason may mercy
+    miles nick olive opal parker pat patience pearl penny peter piper poppy rain ray reed rich rob robin rose ruby
+    rusty sage sandy scott skip sky stone sue summer sunny tanner taylor trip victor violet wade will willow worth
     """.split()
 )
 """Everyday words that are given names as well: names when they are capitalised."""
@@ -55,7 +57,7 @@ _ADJECTIVE_ENDINGS = ("ing", "ful", "less", "ous", "ish", "able", "ible", "ical"
 _LONGEST_SHORT_NAME = 5
 """Letters up to which a lower-case word with such an ending may be a name after all ("irish" is in the word list)."""
 
-_PLAIN_LATIN = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
+_PLAIN_LATIN = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"})
 
 
 def introduction(text: str) -> Introduction | None:
@@ -122,15 +124,16 @@ def _is_name(tokens: Tokens, words: Sequence[Word], *, needs_capital: bool, is_s
             parts.append(word)
     if not parts or len(parts) > MAX_NAME_WORDS or words[-1].end - words[0].start > MAX_NAME_CHARACTERS:
         return False
+    written = [tokens.source[word.start : word.end] for word in words]
     return all(
-        _is_name_word(word.key, tokens.source[word.start : word.end], needs_capital=needs_capital, is_shouted=is_shouted)
-        for word in words
+        _is_name_word(word.key, text, needs_capital=needs_capital, is_shouted=is_shouted)
+        for word, text in zip(words, written, strict=True)
     )
 
 
 def _is_name_word(key: str, written: str, *, needs_capital: bool, is_shouted: bool) -> bool:
     """Tell whether one word may be a name as it is written; a script without capitals counts as capitalised."""
-    if not written[0].isalpha() or any(char.isdigit() for char in written):
+    if not written[0].isalpha() or any(char.isdigit() for char in written) or (len(written) == 1 and written.isascii()):
         return False
     if key in _RELATIVES:
         return not needs_capital or written[0].isupper()

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from turnkeeper.codecs.json import Naive, decode_value, encode_value, type_name
+from turnkeeper.codecs.json import decode_value, encode_value, type_name
+from turnkeeper.codecs.walk import Naive
 from turnkeeper.dialogue.declared import DeclaredJob
 from turnkeeper.errors import HandlerError, InvalidStateError
 from turnkeeper.model.message import JobCall

@@ -1,7 +1,7 @@
-"""What one turn has changed so far: state, thread, effects, parts. Several handlers of one turn write into one ledger.
+"""What one turn has changed so far: state, thread, effects, parts. All handlers of one turn write into one ledger.
 
-Nothing in it exists outside before the turn is committed. Ids are `{effect_prefix}:{n}` and count replies, jobs, timers,
-forwards and parts alike, so that a re-run which decides the same gives everything the same id.
+Nothing in it exists outside before the turn is committed. Ids are `{effect_prefix}:{n}` and count replies, jobs,
+timers, forwards and parts alike, so that a re-run which decides the same gives everything the same id.
 """
 
 from collections.abc import Callable
@@ -63,7 +63,7 @@ class Ledger(Generic[S]):
         "undoes",
     )
 
-    def __init__(  # noqa: PLR0913 - made in one place
+    def __init__(
         self,
         plan: FlowPlan[S],
         turn: TurnInput,

@@ -6,16 +6,14 @@ score and no probability: compare it with the thresholds here, not with another 
 
 from collections.abc import Collection, Sequence
 
-import msgspec
-
-from turnkeeper.dialogue.answers import Answer, read_answer
+from turnkeeper.dialogue.answers import Answer, answer_in
 from turnkeeper.dialogue.intents import AMBIGUOUS, ANSWER, UNKNOWN, AskedQuestion, Intent, Match
 from turnkeeper.dialogue.language.courtesy import JOINERS, REASONS
-from turnkeeper.dialogue.language.spelling import Speller
 from turnkeeper.dialogue.language.tokens import tokenize
 from turnkeeper.dialogue.language.utterance import Utterance, listen
-from turnkeeper.dialogue.scoring import Candidate, Scorer
 from turnkeeper.dialogue.slots import SlotValue
+from turnkeeper.dialogue.understanding.ranking import Ranking
+from turnkeeper.dialogue.understanding.scoring import Candidate
 from turnkeeper.errors import InvalidFlowError
 
 CONFIDENT = 0.6
@@ -29,7 +27,8 @@ MARGIN = 0.05
 """Two intents nearer than this are told apart by chance: one typo costs 0.03, one little word about as much."""
 
 EARLIER_WISH = 0.8
-"""Score from which a clause before the best one is a wish of its own and goes first: less is talk that leads up to it."""
+"""Score from which a clause before the best one is a wish of its own and goes first: less is talk that leads up to
+it."""
 
 MAX_WISHES = 8
 """Wishes of one message that are put in order, because each one costs another look at the text before it."""
@@ -52,8 +51,7 @@ class Matcher:
             names = [intent.name for intent in intents]
             twice = next(name for name in names if names.count(name) > 1)
             raise InvalidFlowError(f"intent {twice!r} is declared twice; give it all its phrases in one place")
-        self._scorer = Scorer(intents)
-        self._speller: Speller = self._scorer.speller
+        self._ranking = Ranking(intents)
 
     def match(
         self,
@@ -74,10 +72,11 @@ class Matcher:
             today: The weekday's lower-case name, so that "today" and "tomorrow" are days in slots.
             only: Names of the intents to consider; None: all.
         """
-        answer = None if expecting is None else read_answer(text, expecting)
+        tokens = tokenize(text)
+        answer = None if expecting is None else answer_in(tokens, expecting)
         if answer is not None and answer.kind != "text" and not answer.remainder:
             return _answered(answer, text)
-        utterance = listen(text, self._speller, today=today)
+        utterance = listen(tokens, self._ranking.speller, today=today)
         ranked = self._rank(utterance, status, only)
         best = ranked[0] if ranked else None
         is_intent = best is not None and best.is_whole and best.score >= CONFIDENT and not best.is_out_of_place
@@ -99,7 +98,7 @@ class Matcher:
         return tuple(self.intents[name].sample for name in match.guesses if name in self.intents)
 
     def _rank(self, utterance: Utterance, status: str | None, only: Collection[str] | None) -> list[Candidate]:
-        candidates = self._scorer.candidates(utterance, status)
+        candidates = self._ranking.candidates(utterance, status)
         return candidates if only is None else [one for one in candidates if one.intent in only]
 
     def _refusal(
@@ -170,11 +169,9 @@ class Matcher:
             runner_up=rivals[0] if rivals else None,
         )
 
-    def _wish(
-        self, text: str, today: str | None, status: str | None, only: Collection[str] | None
-    ) -> Candidate | None:
+    def _wish(self, text: str, today: str | None, status: str | None, only: Collection[str] | None) -> Candidate | None:
         """Return what a part of a message wants, None if it wants nothing."""
-        part = listen(text, self._speller, today=today)
+        part = listen(tokenize(text), self._ranking.speller, today=today)
         ranked = self._rank(part, status, only) if part.weight >= 1 else []
         return ranked[0] if ranked and ranked[0].score >= CONFIDENT else None
 

@@ -161,6 +161,13 @@ class FlowPlan(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
         return Kind.OPT_IN if word == "opt_in" else Kind.TEXT
 
 
+def is_restart(handler: Handler, policy: StillWorking) -> bool:
+    """Tell whether a handler is the one that begins a stuck request anew."""
+    return handler.name == policy.restart and any(
+        trigger.kind == "intent" and trigger.name == policy.intent for trigger in handler.triggers
+    )
+
+
 def fill_state_key(template: str, speaker: str) -> str:
     """Return the template with its one placeholder replaced; a person's name cannot bring in another one."""
     if not template:

@@ -84,8 +84,18 @@ class SlotReading(msgspec.Struct, frozen=True, kw_only=True):
     end: int
 
 
-def read_closed(kind: SlotKind, utterance: Utterance, *, first: int, last: int) -> SlotReading | None:
-    """Read a closed slot from word `first` on, at most up to word `last`; None if its value does not stand there."""
+def read_closed(
+    kind: SlotKind, utterance: Utterance, *, first: int, last: int, is_refused: bool = False
+) -> SlotReading | None:
+    """Read a closed slot from word `first` on, at most up to word `last`; None if its value does not stand there.
+
+    Args:
+        kind: What the slot holds.
+        utterance: The message.
+        first: Where to begin.
+        last: Where to stop.
+        is_refused: The phrase itself says "no" or "not", see `read_days`.
+    """
     words = utterance.words
     while first < last and utterance.is_idle(first):
         first += 1
@@ -93,7 +103,7 @@ def read_closed(kind: SlotKind, utterance: Utterance, *, first: int, last: int) 
         return None
     match kind:
         case Weekdays():
-            found = read_days(words, first=first, last=last, today=utterance.today)
+            found = read_days(words, first=first, last=last, today=utterance.today, is_refused=is_refused)
             return None if found is None else SlotReading(value=found.days, end=found.end)
         case Number():
             return _read_number(kind, utterance, first)

@@ -5,9 +5,10 @@ timers stand here as long as they may still come back: what is not listed is sta
 """
 
 from datetime import UTC, datetime
-from typing import Literal
 
 import msgspec
+
+from turnkeeper.dialogue.intents import QuestionKind
 
 KEPT_STATUSES = 10
 """Statuses in the history: enough to see how a person got here, small enough to be stored with every turn."""
@@ -20,9 +21,6 @@ MAX_LIVE_TIMERS = 64
 
 OWN_PREFIX = "_"
 """Questions and timers of the flow itself begin with it; handlers cannot use such names."""
-
-QuestionKind = Literal["yes_no", "choice", "text"]
-"""How a question wants to be answered: yes or no, one of its options, or any words."""
 
 
 class Guess(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -38,7 +36,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         name: What handlers name to be run by its answer.
         text: As it was asked, to be repeated.
-        kind: See `QuestionKind`.
+        kind: Answered by yes or no, one of its options, or any words.
         options: The choices, as the person sees them.
     """
 

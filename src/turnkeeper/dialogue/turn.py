@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 import msgspec
 
-from turnkeeper.codecs.json import Naive, decode_value, encode_value, type_name
+from turnkeeper.codecs.json import decode_value, encode_value, type_name
+from turnkeeper.codecs.walk import Naive
 from turnkeeper.dialogue.declared import Handler
+from turnkeeper.dialogue.intents import QuestionKind
 from turnkeeper.dialogue.jobcalls import pack_call
 from turnkeeper.dialogue.ledger import Ledger
-from turnkeeper.dialogue.thread import OWN_PREFIX, LiveJob, Passed, Question, QuestionKind, moment
+from turnkeeper.dialogue.thread import OWN_PREFIX, LiveJob, Passed, Question, moment
 from turnkeeper.errors import HandlerError, InvalidStateError, PartGoneError
 from turnkeeper.model.message import Button, Message, TimerCall
 from turnkeeper.model.ref import Ref
@@ -92,7 +94,7 @@ class Turn(Generic[S]):
 
     __slots__ = ("_handler", "_has_moved", "_hint", "_is_open", "_ledger", "_messages", "_understanding", "_undo")
 
-    def __init__(  # noqa: PLR0913 - made in one place
+    def __init__(
         self,
         ledger: Ledger[S],
         messages: tuple[Message, ...],
@@ -311,8 +313,10 @@ class Turn(Generic[S]):
         Raises:
             HandlerError: No such timer, a negative delay, a value that cannot be stored, too many timers.
         """
-        if not isinstance(delay, timedelta) or delay < timedelta(0):
-            raise HandlerError(f"turn.after takes a timedelta of 0 or more, got {delay!r}")
+        if not isinstance(delay, timedelta):
+            raise HandlerError(f"turn.after takes a timedelta such as hours(2), got {delay!r}")
+        if delay < timedelta(0):
+            raise HandlerError(f"turn.after takes a timedelta of 0 or more, got {delay}")
         self._set_timer(self._open().input.now_ms + delay // timedelta(milliseconds=1), timer, value, name)
 
     def at(self, when: datetime, timer: str, value: object = None, *, name: str | None = None) -> None:
@@ -321,7 +325,9 @@ class Turn(Generic[S]):
         Raises:
             HandlerError: `when` has no time zone, and as `after`.
         """
-        if not isinstance(when, datetime) or when.utcoffset() is None:
+        if not isinstance(when, datetime):
+            raise HandlerError(f"turn.at takes a datetime, got {when!r}")
+        if when.utcoffset() is None:
             raise HandlerError(f"turn.at takes a datetime with a time zone, got {when!r}")
         self._set_timer(max(0, int(when.timestamp() * 1000)), timer, value, name)
 
@@ -401,12 +407,13 @@ class Turn(Generic[S]):
         type_ = of if of is not None else _returned(call)
         known = ledger.input.memos.get(name)
         if known is not None:
-            return _stored(name, known, type_, ledger.plan.naive)
+            remembered: T = _stored(name, known, type_, ledger.plan.naive)
+            return remembered
         value = await call()
         self._open()
         try:
             data = encode_value(value, as_type=type_, naive=ledger.plan.naive)
-            stored: T = _stored(name, data, Any if type_ is None else type_, ledger.plan.naive)
+            stored: T = _stored(name, data, type_, ledger.plan.naive)
         except InvalidStateError as error:
             raise HandlerError(f"the result of turn.step({name!r}) cannot be stored: {error}") from error
         if type_ is None and type(stored) is not type(value):

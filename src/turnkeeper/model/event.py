@@ -82,3 +82,7 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     full: msgspec.Raw = NOTHING
     delta: msgspec.Raw = NOTHING
+
+
+decode_entry = msgspec.json.Decoder(LogEntry).decode
+"""Reads an entry as the log keeps it."""

@@ -3,7 +3,6 @@
 import os
 
 from mealplan.flow import flow
-from turnkeeper import App
-from turnkeeper.stores.urls import choose_store
+from turnkeeper import App, choose_store
 
 app = App(flow, store=choose_store(os.environ).url)

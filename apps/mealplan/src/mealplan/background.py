@@ -14,7 +14,7 @@ from mealplan.domain.planner import make_plan
 from mealplan.domain.preferences import Preferences
 from mealplan.domain.recipes import recipes_text
 from mealplan.domain.samples import sample_cart, sample_preferences
-from mealplan.state import MealPlan
+from mealplan.state import MealPlan, Recipes
 from turnkeeper import Job, Retry, Router, Struct, seconds
 
 MAX_PACE_SECONDS = 30.0
@@ -64,7 +64,7 @@ async def replan(
 async def write_recipes(
     job: Job,  # noqa: ARG001 - the signature of a job
     analysis: Analysis,
-) -> tuple[str, ...]:
+) -> Recipes:
     """Write the recipes of a plan as text messages."""
     await asyncio.sleep(pace_seconds())
-    return await asyncio.to_thread(recipes_text, analysis)
+    return Recipes(messages=list(await asyncio.to_thread(recipes_text, analysis)))

@@ -7,12 +7,12 @@ from mealplan.domain.analysis import Analysis
 from mealplan.domain.cart import Cart
 from mealplan.domain.modifications import Modification, Refusal, read_note, read_removal, read_skip, read_swap
 from mealplan.domain.preferences import Preferences
+from mealplan.intents import CHANGEABLE
 from mealplan.state import MealPlan, PendingChange, Swapped
 from turnkeeper import Router, Turn
 
 changes = Router(MealPlan)
 
-CHANGEABLE = ("analysis_sent", "modifying", "awaiting_confirmation", "confirmed", "recipes_scheduled")
 WHICH_ITEM = "which_item"
 
 

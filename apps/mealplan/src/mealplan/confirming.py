@@ -4,7 +4,7 @@ from datetime import datetime, time, timedelta
 
 from mealplan.background import write_recipes
 from mealplan.planning import CONFIRM_QUESTION, KITCHEN_ZONE
-from mealplan.state import MealPlan
+from mealplan.state import MealPlan, Recipes
 from turnkeeper import JobFailed, Router, Turn
 
 confirming = Router(MealPlan)
@@ -71,7 +71,7 @@ async def _confirm(turn: Turn[MealPlan]) -> None:
 
 
 @confirming.result(write_recipes, when="confirmed", to=("recipes_scheduled", "recipes_sent"))
-async def recipes_written(turn: Turn[MealPlan], recipes: tuple[str, ...]) -> None:
+async def recipes_written(turn: Turn[MealPlan], recipes: Recipes) -> None:
     """Send the recipes if they are wanted now, else plan their sending."""
     context = turn.state.context
     context.recipes = turn.ref(recipes)
@@ -137,12 +137,12 @@ async def _send_stored(turn: Turn[MealPlan]) -> None:
     _send(turn, await turn.load(reference))
 
 
-def _send(turn: Turn[MealPlan], recipes: tuple[str, ...]) -> None:
+def _send(turn: Turn[MealPlan], recipes: Recipes) -> None:
     context = turn.state.context
     context.recipes_sent = True
     context.recipes_wanted_now = False
     turn.go("recipes_sent")
     turn.reply("Your recipes:")
-    for text in recipes:
+    for text in recipes.messages:
         turn.reply(text)
     turn.reply("Enjoy your week! Reply PLAN for a new one.")

@@ -17,7 +17,7 @@ CONFIRM_QUESTION = "confirm_plan"
 UNCONFIRMED = ("analysis_sent", "modifying", "awaiting_confirmation")
 PLANNABLE = ("idle", "error", "expired", "cancelled", "recipes_sent")
 
-_ASK_CONFIRM = "Reply YES to cook this, or change it: SWAP, REMOVE or SKIP."
+_ASK_CONFIRM = "Shall we cook this? Reply YES, or change it: SWAP, REMOVE or SKIP."
 
 
 @planning.on("plan", when=PLANNABLE, to="analyzing", help="PLAN makes this week's dinners")
@@ -128,7 +128,7 @@ async def decline(turn: Turn[MealPlan]) -> None:
     turn.reply("No plan this week, then. Reply PLAN when you want one.")
 
 
-@planning.on("new", "start_over", when="expired", to="idle")
+@planning.on("new", when="expired", to="idle")
 async def put_away(turn: Turn[MealPlan]) -> None:
     """Leave last week behind."""
     turn.state.context = Context(user_preferences=turn.state.context.user_preferences)
@@ -152,7 +152,8 @@ def offer(turn: Turn[MealPlan], analysis: Analysis) -> None:
         return
     context.confirmation_status = "asked"
     context.last_question_asked = _ASK_CONFIRM
-    turn.ask(f"{text}\n{_ASK_CONFIRM}", question=CONFIRM_QUESTION)
+    turn.reply(text)
+    turn.ask(_ASK_CONFIRM, question=CONFIRM_QUESTION)
 
 
 def _end_of_week(analysis: Analysis) -> datetime:

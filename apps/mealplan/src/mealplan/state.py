@@ -7,6 +7,8 @@ and recipes are large and stored apart.
 from datetime import datetime
 from typing import Literal
 
+import msgspec
+
 from mealplan.domain.analysis import Analysis
 from mealplan.domain.cart import Cart
 from mealplan.domain.modifications import Modification
@@ -21,6 +23,12 @@ class Swapped(Struct):
 
     old: str
     new: str
+
+
+class Recipes(Struct):
+    """The recipes of a week as text messages, in order."""
+
+    messages: list[str]
 
 
 class PendingChange(Struct):
@@ -58,7 +66,7 @@ class Context(Struct):
     skipped_days: list[Weekday] = []
     swapped_items: list[Swapped] = []
     confirmation_status: Confirmation = "none"
-    recipes: Ref[tuple[str, ...]] | None = None
+    recipes: Ref[Recipes] | None = None
     recipes_wanted_now: bool = False
     recipes_sent: bool = False
     last_question_asked: str | None = None
@@ -81,5 +89,5 @@ class MealPlan(Struct):
     status: str = "idle"
     created_at: datetime | None = None
     last_activity: datetime | None = None
-    context: Context = Context()
-    metrics: Metrics = Metrics()
+    context: Context = msgspec.field(default_factory=Context)
+    metrics: Metrics = msgspec.field(default_factory=Metrics)

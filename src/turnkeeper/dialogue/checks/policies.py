@@ -7,7 +7,7 @@ from turnkeeper.dialogue.checks.problem import Problem, does_not_exist
 from turnkeeper.dialogue.checks.states import field_names
 from turnkeeper.dialogue.declarations import Gathered, Policy
 from turnkeeper.dialogue.declared import Corrections, LateReply, SeveralPeople, StartOver, StillWorking
-from turnkeeper.dialogue.plan import BUILT_IN_INTENTS, Help
+from turnkeeper.dialogue.plan import BUILT_IN_INTENTS, Help, is_restart
 
 NAMES = {
     StillWorking: "still_working",
@@ -84,7 +84,7 @@ def _restart(flow: Gathered, policy: StillWorking) -> Iterator[Problem]:
         places = ", ".join(handler.where for handler in named)
         text = f"{what}: several handlers are called {policy.restart} ({places}); rename one"
         yield Problem(where=policy.where, text=text)
-    elif not any(trigger.name == policy.intent for handler in named for trigger in handler.triggers):
+    elif not any(is_restart(handler, policy) for handler in named):
         text = f"{what}: handler {policy.restart} does not answer intent {policy.intent!r}, so it cannot restart it"
         yield Problem(where=policy.where, text=text)
 

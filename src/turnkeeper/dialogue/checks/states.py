@@ -59,7 +59,7 @@ def _shared_defaults(flow: Gathered, node: inspect.Type, name: str) -> Iterator[
                 kind = type(field.default).__name__
                 text = (
                     f"{name}{path}.{field.name} has one {kind} as default, which all conversations would share; "
-                    f"write `= msgspec.field(default_factory={kind})`"
+                    "write `= msgspec.field(default_factory=lambda: …)`"
                 )
                 yield Problem(where=flow.where, text=text)
 

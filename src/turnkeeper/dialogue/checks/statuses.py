@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from turnkeeper.dialogue.checks.problem import Problem, does_not_exist, nearest
 from turnkeeper.dialogue.declarations import Gathered
 from turnkeeper.dialogue.declared import ANYWHERE, Handler, LateReply, StartOver, StillWorking
+from turnkeeper.dialogue.plan import is_restart
 
 
 def statuses_of(flow: Gathered) -> tuple[str, ...]:
@@ -44,7 +45,7 @@ def leads(handlers: Iterable[Handler], policies: Iterable[object], statuses: Ite
         if isinstance(policy, StartOver):
             moves.append((ANYWHERE, (policy.to,)))
         if isinstance(policy, StillWorking):
-            moves.extend((policy.when, handler.to) for handler in handlers if handler.name == policy.restart)
+            moves.extend((policy.when, handler.to) for handler in handlers if is_restart(handler, policy))
     for when, to in moves:
         for status in everywhere if when == ANYWHERE else when:
             found.setdefault(status, set()).update(to)

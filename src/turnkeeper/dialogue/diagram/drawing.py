@@ -7,64 +7,37 @@ widths estimated generously, because no font is known here.
 from collections.abc import Iterator, Mapping, Sequence
 from xml.sax.saxutils import escape
 
-from turnkeeper.dialogue.diagram.layout import Gaps, Layout, Point, Run, Size, Way, lay_out
+from turnkeeper.dialogue.diagram.layout import Layout, Point, Run, Size, Way, lay_out
 from turnkeeper.dialogue.diagram.shape import ANYWHERE_ID, END_ID, Edge, Node
-
-NODE_HEIGHT = 36
-NODE_RADIUS = 9
-NODE_PADDING = 16
-NODE_MIN_WIDTH = 76
-NODE_SIZE = 13
-"""Pixels, as all sizes here; `NODE_SIZE` is that of the letters."""
-LABEL_SIZE = 11
-LINE_HEIGHT = 15
-BASELINE = 0.35
-"""How far below the middle letters stand, as a part of their size."""
-TIP = 8
-END_RADIUS = 9
-LOOP_WIDTH = 36
-LOOP_HEIGHT = 18
-LOOP_BULGE = 8
-"""A loop leaves a status at its right side, with its label beyond it."""
-GAPS = Gaps(beside=24, least=16, most=56, slope=0.14)
-MARGIN = 28
-HEAD_HEIGHT = 40
-LEGEND_HEIGHT = 24
-LEGEND_WIDTH = 250
-PORT_SPREAD = 0.7
-"""Part of a status's width over which its edges are spread; beyond it they would touch the round corners."""
-PORT_STEP = 16
-"""Between two edges on one side, where there is room."""
-
-NARROW, WIDE = "fijlrt.,:;'|![]()I ", "mwMW@%"
-NARROW_WIDTH, AVERAGE, WIDE_WIDTH = 0.36, 0.6, 0.9
-"""Widths of letters as parts of the font's size: what Arial, the system fonts and DejaVu Sans take at most."""
-
-STYLE = """
-text{font-family:ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
-.paper{fill:#fff}
-.node{fill:#f5f7fa;stroke:#8a97a8;stroke-width:1.25}
-.start{fill:#e6f0ff;stroke:#2563c9;stroke-width:1.75}
-.anywhere{fill:none;stroke:#8a97a8;stroke-width:1.25;stroke-dasharray:4 3}
-.name{font-size:13px;font-weight:500;fill:#1c2633}
-.heading{font-size:15px;font-weight:600;fill:#1c2633}
-.label{font-size:11px;fill:#3d4a5c}
-.own{font-style:italic}
-.edge{fill:none;stroke:#6b7a8f;stroke-width:1.25}
-.self{stroke-dasharray:5 4}
-.tip,.dot{fill:#6b7a8f}
-.begin{fill:#2563c9;stroke:#2563c9}
-@media (prefers-color-scheme:dark){
-.paper{fill:#12171f}
-.node{fill:#1d2530;stroke:#5d6b7e}
-.start{fill:#172a49;stroke:#6ea2f5}
-.anywhere{fill:none;stroke:#5d6b7e}
-.name,.heading{fill:#e6ebf2}
-.label{fill:#b7c2d1}
-.edge{stroke:#77869b}
-.tip,.dot{fill:#77869b}
-.begin{fill:#6ea2f5;stroke:#6ea2f5}
-}"""
+from turnkeeper.dialogue.diagram.style import (
+    AVERAGE,
+    BASELINE,
+    END_RADIUS,
+    GAPS,
+    HEAD_HEIGHT,
+    LABEL_LETTERS,
+    LABEL_SIZE,
+    LEGEND_HEIGHT,
+    LEGEND_WIDTH,
+    LINE_HEIGHT,
+    LOOP_BULGE,
+    LOOP_HEIGHT,
+    LOOP_WIDTH,
+    MARGIN,
+    NARROW,
+    NARROW_WIDTH,
+    NODE_HEIGHT,
+    NODE_MIN_WIDTH,
+    NODE_PADDING,
+    NODE_RADIUS,
+    NODE_SIZE,
+    PORT_SPREAD,
+    PORT_STEP,
+    STYLE,
+    TIP,
+    WIDE,
+    WIDE_WIDTH,
+)
 
 
 def draw(name: str, start: str, nodes: Sequence[Node], edges: Sequence[Edge]) -> str:
@@ -111,7 +84,7 @@ def _described(start: str, nodes: Sequence[Node], edges: Sequence[Edge]) -> str:
     sentences = [f"A conversation starts in {start}."]
     for node in nodes:
         moves = [
-            f"{', '.join(label.text for label in edge.labels)} leads to {texts[edge.target]}"
+            f"{', '.join(_printable(label.text) for label in edge.labels)} leads to {texts[edge.target]}"
             for edge in edges
             if edge.source == node.id
         ]
@@ -129,7 +102,7 @@ def _node(node: Node, middle: Point, size: Size, *, is_start: bool) -> str:
         )
     kind = "anywhere" if node.id == ANYWHERE_ID else "node start" if is_start else "node"
     radius = NODE_HEIGHT / 2 if node.id == ANYWHERE_ID else NODE_RADIUS
-    tip = f"<title>{escape(node.help)}</title>" if node.help else ""
+    tip = f"<title>{escape(_printable(node.help))}</title>" if node.help else ""
     return (
         f'<g>{tip}<rect class="{kind}" x="{_n(x - size.left)}" y="{_n(y - NODE_HEIGHT / 2)}" '
         f'width="{_n(2 * size.left)}" height="{NODE_HEIGHT}" rx="{_n(radius)}"/>'
@@ -235,7 +208,7 @@ def _label(edge: Edge, middle: Point, anchor: str) -> str:
     )
     lines = "".join(
         f'<text class="{"label" if label.is_personal else "label own"}" x="{_n(x)}" '
-        f'y="{_n(first + number * LINE_HEIGHT)}" text-anchor="{anchor}">{escape(label.text)}</text>'
+        f'y="{_n(first + number * LINE_HEIGHT)}" text-anchor="{anchor}">{_written(label.text)}</text>'
         for number, label in enumerate(edge.labels)
     )
     return rect + lines
@@ -261,8 +234,21 @@ def _node_size(node: Node, loop: Edge | None) -> Size:
 
 
 def _label_size(edge: Edge) -> Size:
-    half = max(_text_width(label.text, LABEL_SIZE) for label in edge.labels) / 2 + 3
+    half = max(_text_width(_shortened(label.text), LABEL_SIZE) for label in edge.labels) / 2 + 3
     return Size(half, half, LINE_HEIGHT * len(edge.labels) + 2)
+
+
+def _written(text: str) -> str:
+    return escape(_printable(_shortened(text)))
+
+
+def _printable(text: str) -> str:
+    """Return the text without what no XML document may hold."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LABEL_LETTERS else f"{text[: LABEL_LETTERS - 1]}…"
 
 
 def _text_width(text: str, size: float) -> float:

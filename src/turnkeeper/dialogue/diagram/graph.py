@@ -13,7 +13,7 @@ from turnkeeper.dialogue.declared import ANYWHERE, Handler, Trigger
 from turnkeeper.dialogue.diagram.drawing import draw
 from turnkeeper.dialogue.diagram.mermaid import write_mermaid
 from turnkeeper.dialogue.diagram.shape import ANYWHERE_ID, END_ID, Edge, Label, Node
-from turnkeeper.dialogue.plan import FlowPlan
+from turnkeeper.dialogue.plan import FlowPlan, is_restart
 
 PERSONAL_KINDS = frozenset({"intent", "action", "unknown"})
 """Kinds of triggers that a person causes; the others happen by themselves."""
@@ -80,7 +80,7 @@ def _moves(plan: FlowPlan[Any]) -> Iterator[tuple[str, str, Label]]:
         yield ANYWHERE_ID, plan.start_over.to, Label(text=plan.start_over.intent, is_personal=True)
     for policy in plan.still_working:
         label = Label(text=f"{policy.intent} again", is_personal=True)
-        targets = {name: None for handler in plan.handlers if handler.name == policy.restart for name in handler.to}
+        targets = {name: None for handler in plan.handlers if is_restart(handler, policy) for name in handler.to}
         yield from ((source, target, label) for source in policy.when for target in targets)
 
 
@@ -93,10 +93,16 @@ def _ends(handler: Handler) -> Iterable[tuple[str, str]]:
     return [(source, target) for source in handler.when for target in handler.to or (source,)]
 
 
+def _guard_name(guard: object) -> str:
+    """Return the guard's name; one without (a lambda, a partial) is only said to be there."""
+    name = getattr(guard, "__name__", "")
+    return name if name.isidentifier() else "guard"
+
+
 def _label(trigger: Trigger, handler: Handler) -> Label:
     text = TEXTS[trigger.kind].format(name=trigger.name)
     if trigger.question:
         text = f"{text} to {trigger.question}"
     if handler.guard is not None:
-        text = f"{text} [{handler.guard.__name__}]"
+        text = f"{text} [{_guard_name(handler.guard)}]"
     return Label(text=text, is_personal=trigger.kind in PERSONAL_KINDS)

@@ -10,10 +10,13 @@ from turnkeeper.dialogue.diagram.shape import END_ID, Edge, Node
 
 PLAIN_ID = re.compile(r"[A-Za-z]\w*", re.ASCII)
 WORDS = frozenset(
-    {"as", "class", "classdef", "click", "default", "direction", "end", "fork", "hide", "join", "note", "scale"}
-    | {"state", "style", "bt", "lr", "rl", "tb", "accdescr", "acctitle", "choice", "concurrent", "history"}
+    (
+        "accdescr acctitle as bt choice class classdef click concurrent constructor default direction end "
+        "fork hasownproperty hide history isprototypeof join lr note propertyisenumerable rl root scale state "
+        "statediagram style tb tolocalestring tostring valueof"
+    ).split()
 )
-"""Words of Mermaid's own, which cannot be ids."""
+"""Words that cannot be ids, in lower case: Mermaid's own, and those that every object of its language has."""
 
 PLAIN_CHARACTERS = re.compile(r"[\w ,.()\[\]/'?!+=-]")
 """Characters that mean nothing to Mermaid inside a label; every other one is written as its number."""

@@ -1,1 +1,1 @@
-"""What is true of English text messages whatever an application is about: words, typos, courtesy, weekdays, templates."""
+"""What is true of English text messages whatever they are about: words, typos, courtesy, weekdays, templates."""

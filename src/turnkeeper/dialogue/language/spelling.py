@@ -7,9 +7,9 @@ The danger is not the typo that is missed but the correct word that is bent: "pl
 2. It begins with the same letter, or with the first two letters swapped. People rarely miss the first letter, and most
    look-alikes ("skip", "ship"; "swap", "snap") differ there or close to it.
 3. It is near enough for the declared word's length: up to three letters exact; four letters only what a thumb does (two
-   neighbours swapped, a letter doubled or not, a neighbouring key hit instead or too, the vowels left out); five letters
-   one edit; more letters two edits, up to seven letters at most one of them a wrong letter ("resize" is not "recipe").
-   A swap of neighbours counts as one.
+   neighbours swapped, a letter doubled or not, a neighbouring key hit instead or too); five letters one edit; more
+   letters two edits, up to seven letters at most one of them a wrong letter ("resize" is not "recipe"). A swap of
+   neighbours counts as one, and so do all vowels left out ("cnfrm").
 """
 
 from collections.abc import Iterable
@@ -28,8 +28,14 @@ THUMB_LENGTH = 4
 ONE_EDIT_LENGTH = 5
 """Letters up to which one edit is tolerated; longer words tolerate two."""
 
+MAX_EDITS = 2
+"""Edits that any word tolerates: with three, half of the words of a message would look like some command."""
+
+MAX_STRANGE_LETTERS = 2
+"""See `SAME_LETTERS_LENGTH`: one wrong letter, or two missing or extra ones."""
+
 SAME_LETTERS_LENGTH = 7
-"""Letters up to which two edits must leave the letters nearly the same: two wrong ones of six are a third of the word."""
+"""Letters up to which two edits must leave the letters nearly the same: two wrong ones of six are a third of it."""
 
 LONGEST_WORD = 24
 """Letters of a word that can be a typo, because no everyday word is longer and comparing costs the product of both."""
@@ -59,11 +65,15 @@ class Speller:
 
     def __init__(self, vocabulary: Iterable[str]) -> None:
         self.words = frozenset(vocabulary)
-        self._by_start: dict[str, tuple[str, ...]] = {}
+        self._near: dict[tuple[str, int], list[str]] = {}
+        self._skeletons: dict[str, list[str]] = {}
         for word in sorted(self.words):
-            if len(word) > EXACT_LENGTH:
-                for start in {word[:1], word[1:2]}:
-                    self._by_start[start] = (*self._by_start.get(start, ()), word)
+            if len(word) <= EXACT_LENGTH:
+                continue
+            for start in {word[0], word[1]}:
+                for length in range(len(word) - MAX_EDITS, len(word) + MAX_EDITS + 1):
+                    self._near.setdefault((start, length), []).append(word)
+            self._skeletons.setdefault(without_vowels(word), []).append(word)
 
     def readings(self, key: str) -> tuple[str, ...]:
         """Return the words of the vocabulary that a typed key may stand for, the nearest first.
@@ -94,30 +104,36 @@ class Speller:
 
     def _misspelt(self, key: str) -> tuple[str, ...]:
         """Return the words that are one slip away, the nearest first, then by the alphabet."""
-        near = [(distance, word) for word in self._by_start.get(key[0], ()) if (distance := slip(key, word))]
+        if key in self._skeletons:
+            return tuple(self._skeletons[key])
+        near = [(distance, word) for word in self._near.get((key[0], len(key)), ()) if (distance := slip(key, word))]
         if not near or _is_inflected(key, EVERYDAY) or _is_inflected(key, self.words):
             return ()
         nearest = min(distance for distance, _ in near)
-        return tuple(word for distance, word in sorted(near) if distance == nearest)
+        return tuple(word for distance, word in near if distance == nearest)
 
 
 def slip(typed: str, declared: str) -> int:
     """Return how many edits lie between a typed and a declared key, 0 when they are equal or too far apart."""
     length = len(declared)
-    if length <= EXACT_LENGTH or typed == declared or abs(len(typed) - length) > length - EXACT_LENGTH:
+    if length <= EXACT_LENGTH or typed == declared:
         return 0
-    swapped_start = typed[:2] == declared[1::-1]
-    if typed[0] != declared[0] and not swapped_start:
+    if typed[0] != declared[0] and typed[:2] != declared[1::-1]:
         return 0
-    if len(typed) >= EXACT_LENGTH and typed == _without_vowels(declared):
-        return 1
     if length == THUMB_LENGTH:
         return 1 if _is_thumb_slip(typed, declared) else 0
-    limit = 1 if length <= ONE_EDIT_LENGTH else 2
+    limit = 1 if length <= ONE_EDIT_LENGTH else MAX_EDITS
     distance = OSA.distance(typed, declared, score_cutoff=limit)
-    if distance > limit or (distance > 1 and length <= SAME_LETTERS_LENGTH and _strange_letters(typed, declared) > 2):  # noqa: PLR2004
+    if distance > limit:
+        return 0
+    if distance > 1 and length <= SAME_LETTERS_LENGTH and _strange_letters(typed, declared) > MAX_STRANGE_LETTERS:
         return 0
     return distance
+
+
+def without_vowels(word: str) -> str:
+    """Return how a hurried thumb abbreviates a word: "cnfrm"."""
+    return "".join(char for char in word if char not in _VOWELS)
 
 
 def _strange_letters(typed: str, declared: str) -> int:
@@ -132,10 +148,6 @@ def _strange_letters(typed: str, declared: str) -> int:
     return extra + len(rest)
 
 
-def _without_vowels(word: str) -> str:
-    return "".join(char for char in word if char not in _VOWELS)
-
-
 def _is_thumb_slip(typed: str, declared: str) -> bool:
     """Tell whether a four-letter word was mistyped by one movement of the thumb."""
     if len(typed) == len(declared):
@@ -143,7 +155,8 @@ def _is_thumb_slip(typed: str, declared: str) -> bool:
         if len(wrong) == 1:
             return typed[wrong[0]] + declared[wrong[0]] in _NEAR_KEYS
         first, last = wrong[0], wrong[-1]
-        return len(wrong) == 2 and last == first + 1 and typed[first] == declared[last] and typed[last] == declared[first]  # noqa: PLR2004
+        is_swap = typed[first] == declared[last] and typed[last] == declared[first]
+        return is_swap and len(wrong) == MAX_EDITS and last == first + 1
     if len(typed) == len(declared) + 1:
         return any(
             typed[:place] + typed[place + 1 :] == declared and _is_extra(typed, place) for place in range(1, len(typed))

@@ -1,8 +1,11 @@
 r"""Phrases as an author writes them: `swap [the] {old} (for|with) {new}`.
 
 Words must appear as whole words; `{slot}` takes several words; `[words]` may be missing; `(a|b c)` is one of several.
-Brackets nest. A template is unfolded into plain variants once, when it is declared, so that matching never backtracks.
+Brackets nest, and without a space they belong to the word before them: `recipe[s]`. A template is unfolded into plain variants once, when it is declared, so that matching never backtracks.
 """
+
+from functools import lru_cache
+from itertools import pairwise
 
 import msgspec
 
@@ -13,11 +16,14 @@ from turnkeeper.errors import InvalidFlowError
 MAX_TEMPLATE_CHARACTERS = 200
 """Because a phrase of more than an SMS is no phrase."""
 
-MAX_VARIANTS = 256
-"""Plain variants of one template, because every one is compiled; eight optional words already make so many."""
+MAX_VARIANTS = 1_000
+"""Plain variants of one template, because every one is compiled; ten optional words already make so many."""
+
+CACHED_TEMPLATES = 1_024
+"""Templates whose variants are kept: they are read once to check an intent and once to compile it."""
 
 JOINED_LENGTH = 6
-"""Letters from which a phrase of two words is also understood in one ("startover"): shorter ones look like other words."""
+"""Letters from which a phrase of two words is also understood in one ("startover"); shorter ones are other words."""
 
 
 class Slot(msgspec.Struct, frozen=True):
@@ -32,6 +38,7 @@ Piece = str | Slot
 Variant = tuple[Piece, ...]
 
 
+@lru_cache(maxsize=CACHED_TEMPLATES)
 def unfold(template: str) -> tuple[Variant, ...]:
     """Return all plain variants of a template, each once, the order of writing kept.
 
@@ -40,12 +47,19 @@ def unfold(template: str) -> tuple[Variant, ...]:
     """
     if len(template) > MAX_TEMPLATE_CHARACTERS:
         raise InvalidFlowError(f"{template[:40]!r}… is longer than {MAX_TEMPLATE_CHARACTERS} characters; shorten it")
-    variants = dict.fromkeys(variant for variant in _Parser(template).parse() if variant)
+    texts = _Parser(template).parse()
+    variants = dict.fromkeys(variant for variant in (_pieces(template, text) for text in texts) if variant)
     for variant in variants:
         _check(template, variant)
     if not variants:
         raise InvalidFlowError(f"{template!r} has no word to match; write at least one outside of [brackets]")
     return (*variants, *(joined for variant in variants for joined in _joined(variant) if joined not in variants))
+
+
+def plain_text(template: str) -> str:
+    """Return a template as a person may read it: optional words left out, the first alternatives, slots as "…"."""
+    parts = _Parser(template).parse()[0].split("{")
+    return " ".join("".join(part if not place else f"…{part.partition('}')[2]}" for place, part in enumerate(parts)).split())
 
 
 def words_of(variant: Variant) -> tuple[str, ...]:
@@ -65,7 +79,7 @@ def _check(template: str, variant: Variant) -> None:
     names = slots_of(variant)
     if len(set(names)) < len(names):
         raise InvalidFlowError(f"{template!r} has a slot twice; give each its own name")
-    if any(isinstance(one, Slot) and isinstance(two, Slot) for one, two in zip(variant, variant[1:], strict=False)):
+    if any(isinstance(one, Slot) and isinstance(two, Slot) for one, two in pairwise(variant)):
         raise InvalidFlowError(f"{template!r} has two slots side by side; put a word between them")
 
 
@@ -79,64 +93,61 @@ def _joined(variant: Variant) -> tuple[Variant, ...]:
 
 
 class _Parser:
-    """Reads one template, from left to right."""
+    """Unfolds the brackets of one template into plain texts, from left to right. Slots stay as they are written."""
 
     def __init__(self, template: str) -> None:
         self._template = template
         self._place = 0
 
-    def parse(self) -> list[Variant]:
-        variants = self._sequence("")
+    def parse(self) -> list[str]:
+        texts = self._sequence()
         if self._place < len(self._template):
-            raise self._error(f"{self._template[self._place]!r} closes nothing")
-        return variants
+            raise self._error(f"{self._template[self._place]!r} at {self._place} stands outside of brackets")
+        return texts
 
-    def _sequence(self, closing: str) -> list[Variant]:
-        """Read up to a closing bracket, a bar or the end."""
-        variants: list[Variant] = [()]
-        while self._place < len(self._template) and self._template[self._place] not in "|)]}":
+    def _sequence(self) -> list[str]:
+        """Read up to a bar, a closing bracket or the end."""
+        texts = [""]
+        while self._place < len(self._template) and self._template[self._place] not in "|)]":
             char = self._template[self._place]
-            if char == "{":
-                parts: list[Variant] = [(self._slot(),)]
-            elif char in "([":
+            if char in "([":
                 parts = self._group(closing=")" if char == "(" else "]")
             else:
-                parts = [self._words()]
-            variants = [before + part for before in variants for part in parts]
-            if len(variants) > MAX_VARIANTS:
+                parts = [char]
+                self._place += 1
+            texts = [before + part for before in texts for part in parts]
+            if len(texts) > MAX_VARIANTS:
                 raise self._error(f"it has more than {MAX_VARIANTS} variants; split it into several phrases")
-        if self._template[self._place : self._place + 1] == "|" and not closing:
-            raise self._error("'|' stands outside of (round brackets)")
-        return variants
+        return texts
 
-    def _group(self, *, closing: str) -> list[Variant]:
+    def _group(self, *, closing: str) -> list[str]:
         """Read what stands in round or square brackets; square ones may be missing."""
         opened = self._place
-        found: list[Variant] = [()] if closing == "]" else []
-        while True:
+        found = [""] if closing == "]" else []
+        char = "|"
+        while char == "|":
             self._place += 1
-            found.extend(self._sequence(closing))
+            found.extend(self._sequence())
             char = self._template[self._place : self._place + 1]
-            if char != "|":
-                break
         if char != closing:
             raise self._error(f"the bracket at {opened} is never closed; write {closing!r}")
         self._place += 1
         return list(dict.fromkeys(found))
 
-    def _slot(self) -> Slot:
-        end = self._template.find("}", self._place)
-        name = self._template[self._place + 1 : end] if end > 0 else ""
-        if not name.isidentifier():
-            raise self._error(f"the slot at {self._place} has no plain name; write {{name}}")
-        self._place = end + 1
-        return Slot(name)
-
-    def _words(self) -> Variant:
-        start = self._place
-        while self._place < len(self._template) and self._template[self._place] not in "{}[]()|":
-            self._place += 1
-        return keys(self._template[start : self._place])
-
     def _error(self, reason: str) -> InvalidFlowError:
         return InvalidFlowError(f"phrase {self._template!r}: {reason}")
+
+
+def _pieces(template: str, text: str) -> Variant:
+    """Cut a plain text into words and slots."""
+    pieces: list[Piece] = []
+    for place, part in enumerate(text.split("{")):
+        name, brace, words = part.partition("}") if place else ("", "", part)
+        if place and not (brace and name.isidentifier()):
+            raise InvalidFlowError(f"phrase {template!r}: a slot has no plain name; write {{name}}")
+        if "}" in words:
+            raise InvalidFlowError(f"phrase {template!r}: a '}}' closes nothing; write {{name}}")
+        if place:
+            pieces.append(Slot(name))
+        pieces.extend(keys(words))
+    return tuple(pieces)

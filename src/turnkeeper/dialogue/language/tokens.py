@@ -15,19 +15,24 @@ MAX_CONSIDERED_CHARACTERS = 2_000
 """Characters of a message that are looked at, because the longest SMS that providers accept has 1,600."""
 
 ABBREVIATIONS = {"u": "you", "ur": "your", "r": "are", "w": "with"}
-"""Texting habits that typo tolerance cannot reach. Not here: "y" and "n" are answers, "c", "k", digits are too many things."""
+"""Texting habits that typo tolerance cannot reach. Not "y" and "n", which are answers, nor "c", "k" and digits, which
+stand for too many words."""
 
 _S_MEANS_IS = frozenset("it he she that what who how where when there here name everything everybody".split())
 """Words whose "'s" is short for "is"; with any other word it is a possessive and stays ("Mom's" is "moms")."""
 
 _ENDINGS = {"re": "are", "ll": "will", "ve": "have", "d": "would", "m": "am"}
 _NEGATED = {
-    "can": "can", "ca": "can", "wo": "will", "sha": "shall", "ai": "is", "do": "do", "does": "does", "did": "did", "is": "is",
-    "are": "are", "was": "was", "were": "were", "has": "has", "have": "have", "had": "had", "could": "could",
-    "would": "would", "should": "should", "must": "must", "need": "need",
-}  # fmt: skip
+    "ca": "can",
+    "wo": "will",
+    "sha": "shall",
+    "ai": "is",
+    **{word: word for word in "do does did is are was were has have had could would should must need".split()},
+}
+"""What stands before "n't"."""
+
 _WITHOUT_APOSTROPHE: dict[str, tuple[str, ...]] = {
-    **{f"{word}nt": (full, "not") for word, full in _NEGATED.items() if word not in {"can", "ca", "sha"}},
+    **{f"{word}nt": (full, "not") for word, full in _NEGATED.items() if word not in {"ca", "sha"}},
     **{f"{word}s": (word, "is") for word in ("it", "that", "what", "who", "how", "where", "there", "here")},
     "cant": ("can", "not"),
     "cannot": ("can", "not"),
@@ -44,7 +49,7 @@ _WITHOUT_APOSTROPHE: dict[str, tuple[str, ...]] = {
     "lemme": ("let", "me"),
     "gimme": ("give", "me"),
 }
-"""Contractions that are clear without their apostrophe. Not here, since they are words: ill, id, well, were, wed, shell."""
+"""Contractions that are clear without their apostrophe. Not here, since they are words: ill, id, well, were, wed."""
 
 APOSTROPHES = "'\u2018\u2019\u02bc\u00b4\u0060\u2032"
 _APOSTROPHE_SIGNS = {ord(char): "'" for char in APOSTROPHES}
@@ -56,6 +61,9 @@ _CONTROLS = {code: None for code in (*range(32), 127) if chr(code) not in "\t\n\
 _NEW_LINES = {ord(char): "\n" for char in "\v\f\r\x85\u2028\u2029"}
 _STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
 """Three and more of one letter; a back-reference to a single character, so linear."""
+
+_WORD = re.compile(rf"[^\W_]+(?:[{APOSTROPHES}][^\W\d_]+)*")
+"""Letters and digits, apostrophes between letters; the alternatives begin differently, so linear."""
 
 SKIN_TONES = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 
@@ -130,7 +138,7 @@ def tokenize(text: str) -> Tokens:
         end = position + 1
         is_symbol = False
         if char.isalnum():
-            end = _word_end(source, end)
+            end = _word_end(source, position)
             spoken = spoken_words(source[position:end])
         elif _is_ampersand(source, position):
             spoken = ("and",)
@@ -195,16 +203,12 @@ def _is_visible(char: str) -> bool:
 
 
 def _word_end(source: str, position: int) -> int:
-    """Return where the word that is being read ends; an apostrophe between two letters belongs to it."""
+    """Return where the word ends that begins at a position; marks belong to the letter before them."""
     length = len(source)
-    while position < length:
-        char = source[position]
-        if char.isalnum() or (not char.isascii() and unicodedata.category(char)[0] == "M"):
+    while (found := _WORD.match(source, position)) is not None:
+        position = found.end()
+        while position < length and not source[position].isascii() and unicodedata.category(source[position])[0] == "M":
             position += 1
-        elif char in APOSTROPHES and position + 1 < length and source[position + 1].isalpha():
-            position += 2
-        else:
-            break
     return position
 
 

@@ -38,7 +38,9 @@ _TODAY = frozenset({"today", "tonight", "tonite"})
 _TOMORROW = frozenset({"tomorrow", "tommorow", "tomorow", "tommorrow", "tmrw", "tmw", "tmr", "tomo", "2morrow"})
 _EVERY_DAY = (("every", "day"), ("all", "week"), ("all", "days"), ("the", "whole", "week"), ("each", "day"))
 
-_BEFORE = frozenset("on for the this next every each all both of dinner dinners cooking meal meals supper lunch".split())
+_BEFORE = frozenset(
+    "on from for the this next every each all both of dinner dinners cooking meal meals supper lunch".split()
+)
 _AFTER = frozenset("night nights nite evening evenings dinner dinners meal meals supper lunch too please pls".split())
 _JOINING = frozenset({"and", "n", "plus", "also"})
 _RANGE = frozenset({"to", "through", "thru", "till", "until", "til"})
@@ -67,12 +69,27 @@ def weekdays(text: str, *, today: str | None = None) -> tuple[str, ...]:
     return found.days if found is not None and found.end == len(words) else ()
 
 
-def read_days(words: Sequence[Word], *, first: int, last: int, today: str | None) -> DayList | None:
-    """Read as many weekdays as stand in a row from word `first` on, before word `last`; None if there is none."""
-    listed = _read_list(words, first, last, today)
+def read_days(
+    words: Sequence[Word], *, first: int, last: int, today: str | None, is_refused: bool = False
+) -> DayList | None:
+    """Read as many weekdays as stand in a row from word `first` on, before word `last`.
+
+    Args:
+        words: The message.
+        first: Where to begin.
+        last: Where to stop.
+        today: See `weekdays`.
+        is_refused: The days stand behind a "not" or "no", so that "or" joins them ("not home monday or tuesday").
+
+    Returns:
+        None if there is none, or if the person leaves the choice open ("skip monday or tuesday").
+    """
+    listed = _read_list(words, first, last, today, joining=_JOINING | {"or", "nor"} if is_refused else _JOINING)
     if listed is None:
         return None
     days, end = listed
+    if end < last and words[end].key == "or" and _read_day(words, end + 1, last, today) is not None:
+        return None
     if end < last and words[end].key in _EXCEPT:
         excepted = _read_list(words, _skip(words, end, last, _EXCEPT), last, today)
         if excepted is not None:
@@ -91,7 +108,9 @@ def day_after(day: str, *, days: int = 1) -> str:
     return WEEKDAYS[(WEEKDAYS.index(day) + days) % len(WEEKDAYS)]
 
 
-def _read_list(words: Sequence[Word], first: int, last: int, today: str | None) -> tuple[list[str], int] | None:
+def _read_list(
+    words: Sequence[Word], first: int, last: int, today: str | None, *, joining: frozenset[str] = _JOINING
+) -> tuple[list[str], int] | None:
     """Read days, joined or not, up to the first word that is none; a range needs a day on either side."""
     days: list[str] = []
     place = end = first
@@ -105,7 +124,7 @@ def _read_list(words: Sequence[Word], first: int, last: int, today: str | None) 
         days.extend(_between(days[-1], group[0]) if is_range else group)
         place = end = _skip(words, after, last, _AFTER)
         ranging = place < last and words[place].key in _RANGE
-        if ranging or (place < last and words[place].key in _JOINING):
+        if ranging or (place < last and words[place].key in joining):
             place += 1
     return (days, end) if days else None
 
@@ -151,4 +170,3 @@ def _skip(words: Sequence[Word], place: int, last: int, skipped: frozenset[str])
     while place < last and words[place].key in skipped and words[place].pause is not Break.SENTENCE:
         place += 1
     return place
-

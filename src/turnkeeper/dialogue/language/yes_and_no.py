@@ -10,7 +10,7 @@ from turnkeeper.dialogue.language.tokens import keys
 Polarity = Literal["affirmative", "negative"]
 
 _YES = """
-yes|y|ye|yea|yeah|yeh|yah|ya|yep|yup|yip|yas|yse|yess|yes please|yes sir|yes maam|yes do|yes it is|yes i am
+si|sí|yes|y|ye|yea|yeah|yeh|yah|ya|yep|yup|yip|yas|yse|yess|yes please|yes sir|yes maam|yes do|yes it is|yes i am
 yes we are|yes i do|yes we do|yes that is right|yes thats right|yes thats correct|yes lets do it|yes indeed
 yes absolutely|yes of course|aye|uh huh|mhm|mmhm|mm hmm|sure|sure thing|sure do|sure is|for sure|surely|why sure
 sure why not|why not|sure lets do it|ok|okay|okey dokey|okie dokie|okey|okie|oki|k|kk|ok then|alright|all right
@@ -49,10 +49,12 @@ that is not right|thats not correct|not correct|not right|it isnt|its not|it is 
 were not|we are not|i didnt|we didnt|i havent|we havent|i wont|we wont|i cant|we cant|negative|no good|no deal
 nothing|none|none of them|neither|no need|no need to|not necessary|not needed|no changes|no change|no more
 nothing else|nothing more|thats all|dont bother|forget it|dont want to|nein|hell no|heck no|thumbs down|👎|❌|🚫|✖|🙅
-nah i'm good|nah we're good|nothing for now|not for now
+nah i'm good|nah we're good|nothing for now|not for now|maybe later|another time|not good|not great|bad|bad idea
+terrible|yuck|gross|eww|ew|hate it|i hate it|we hate it|no bueno
 """
 
 _EITHER = """
+later|maybe later|another time|next time
 i'm good|i'm fine|i'm ok|i'm okay|we're good|we're fine|we're ok|it's ok|it's okay|it's fine|that's ok|that's okay
 that's fine|all good|that's all|i'm sure|we're sure|for now|it is|it's not|really
 """

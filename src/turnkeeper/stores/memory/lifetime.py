@@ -98,7 +98,7 @@ def _sweep_conversation(tables: Tables, key: Key, now: int) -> None:
     if head is not None:
         if head.expires_ms is None:
             return
-        over_ms = (now if head.is_in_flight() else head.expires_ms) + DEDUP_WINDOW_MS
+        over_ms = DEDUP_WINDOW_MS + (now if head.is_in_flight() else max(head.expires_ms, head.changed_ms))
         if over_ms > now:
             tables.agenda.plan(over_ms, key)
             return

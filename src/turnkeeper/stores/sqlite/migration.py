@@ -28,7 +28,9 @@ def export(view: View, conversation: ConversationId) -> Exported | None:
     with view.snapshot():
         row = view.execute(BY_NAME, (conversation.person, conversation.flow, conversation.member)).fetchone()
         head = None if row is None else Head(*row)
-        return None if head is None or not head.is_known else _export(view, head)
+        if head is None or not head.is_known or head.is_outlived(view.now_ms):
+            return None
+        return _export(view, head)
 
 
 def _export(view: View, head: Head) -> Exported:

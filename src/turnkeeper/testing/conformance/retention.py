@@ -17,18 +17,20 @@ KEPT = HOUR
 """The retention of these tests."""
 
 
+async def kept_turn(talk: Talk, name: str, **changes: Any) -> Committed:  # noqa: ANN401 - fields of Commit
+    """Run a turn whose state is kept for `KEPT`, with these changes to its commit."""
+    draft = replace(talk.draft(await talk.take(name)), retain_ms=KEPT // MS)
+    return await talk.apply(replace(draft, **changes))
+
+
+async def summary(talk: Talk) -> Summary:
+    """Return how the conversation is listed."""
+    (summary,) = (await talk.store.catalog.find(person=talk.conversation.person)).items
+    return summary
+
+
 class RetentionPromises(Backend):
     """Kept, forgotten, lost."""
-
-    async def kept_turn(self, talk: Talk, name: str, **changes: Any) -> Committed:  # noqa: ANN401 - fields of Commit
-        """Run a turn whose state is kept for `KEPT`, with these changes to its commit."""
-        draft = replace(talk.draft(await talk.take(name)), retain_ms=KEPT // MS)
-        return await talk.apply(replace(draft, **changes))
-
-    async def summary(self, talk: Talk) -> Summary:
-        """Return how the conversation is listed."""
-        (summary,) = (await talk.store.catalog.find(person=talk.conversation.person)).items
-        return summary
 
     async def test_a_forgotten_conversation_begins_anew(self, talk: Talk) -> None:
         """When its time is over: another generation, no state, version 0, as if it were new."""
@@ -45,7 +47,7 @@ class RetentionPromises(Backend):
 
     async def test_a_state_is_there_until_its_time_is_over(self, talk: Talk) -> None:
         """One millisecond before, everything is as it was."""
-        await self.kept_turn(talk, "m1")
+        await kept_turn(talk, "m1")
         talk.clock.advance(KEPT - MS)
 
         grant = await talk.take("m2")
@@ -54,30 +56,30 @@ class RetentionPromises(Backend):
 
     async def test_sliding_retention_counts_from_the_last_active_commit(self, talk: Talk) -> None:
         """Every sign of life from outside renews it."""
-        await self.kept_turn(talk, "m1")
+        await kept_turn(talk, "m1")
         talk.clock.advance(KEPT / 2)
-        await self.kept_turn(talk, "m2")
+        await kept_turn(talk, "m2")
 
-        assert (await self.summary(talk)).expires_ms == talk.now + KEPT // MS
+        assert (await summary(talk)).expires_ms == talk.now + KEPT // MS
 
     async def test_a_commit_that_is_not_active_does_not_renew_it(self, talk: Talk) -> None:
         """A timer of our own keeps nobody's data longer."""
-        await self.kept_turn(talk, "m1")
+        await kept_turn(talk, "m1")
         spoke = talk.now
         talk.clock.advance(KEPT / 2)
 
-        await self.kept_turn(talk, "timer", active=False)
+        await kept_turn(talk, "timer", active=False)
 
-        assert (await self.summary(talk)).expires_ms == spoke + KEPT // MS
+        assert (await summary(talk)).expires_ms == spoke + KEPT // MS
 
     async def test_without_any_active_commit_it_counts_from_the_first(self, talk: Talk) -> None:
         """A conversation that a timer began is not kept for ever."""
-        await self.kept_turn(talk, "timer1", active=False)
+        await kept_turn(talk, "timer1", active=False)
         first = talk.now
         talk.clock.advance(KEPT / 2)
-        await self.kept_turn(talk, "timer2", active=False)
+        await kept_turn(talk, "timer2", active=False)
 
-        assert (await self.summary(talk)).expires_ms == first + KEPT // MS
+        assert (await summary(talk)).expires_ms == first + KEPT // MS
 
     async def test_fixed_retention_counts_from_the_first_commit(self, talk: Talk) -> None:
         """However much is said afterwards; the acceptance before it does not count."""
@@ -87,39 +89,39 @@ class RetentionPromises(Backend):
         first = talk.now
         talk.clock.advance(KEPT / 2)
 
-        await self.kept_turn(talk, "m2", slide=False)
+        await kept_turn(talk, "m2", slide=False)
 
-        assert (await self.summary(talk)).expires_ms == first + KEPT // MS
+        assert (await summary(talk)).expires_ms == first + KEPT // MS
 
     async def test_fixed_retention_counts_anew_in_a_new_generation(self, talk: Talk) -> None:
         """The first commit after it was forgotten is the first."""
-        await self.kept_turn(talk, "m1", slide=False)
+        await kept_turn(talk, "m1", slide=False)
         talk.clock.advance(KEPT)
 
-        await self.kept_turn(talk, "m2", slide=False)
+        await kept_turn(talk, "m2", slide=False)
 
-        assert (await self.summary(talk)).expires_ms == talk.now + KEPT // MS
+        assert (await summary(talk)).expires_ms == talk.now + KEPT // MS
 
     async def test_a_state_may_be_kept_for_ever(self, talk: Talk) -> None:
         """The last commit says so, whatever the earlier ones said."""
-        await self.kept_turn(talk, "m1")
-        await self.kept_turn(talk, "m2", retain_ms=None)
+        await kept_turn(talk, "m1")
+        await kept_turn(talk, "m2", retain_ms=None)
         talk.clock.advance(3650 * DAY)
 
         assert (await talk.take("m3")).state == b"v2"
 
     async def test_retention_counts_also_for_a_turn_without_state(self, talk: Talk) -> None:
         """Who only asks the time is still there."""
-        await self.kept_turn(talk, "m1")
+        await kept_turn(talk, "m1")
         talk.clock.advance(KEPT / 2)
 
-        await self.kept_turn(talk, "m2", state=None)
+        await kept_turn(talk, "m2", state=None)
 
-        assert (await self.summary(talk)).expires_ms == talk.now + KEPT // MS
+        assert (await summary(talk)).expires_ms == talk.now + KEPT // MS
 
     async def test_receipts_outlive_the_state(self, talk: Talk) -> None:
         """A repeat of an old message does not begin the conversation anew."""
-        await self.kept_turn(talk, "m1", reply=b"hello")
+        await kept_turn(talk, "m1", reply=b"hello")
         talk.clock.advance(2 * KEPT)
 
         before = await talk.begin("m1")
@@ -140,7 +142,7 @@ class RetentionPromises(Backend):
 
     async def test_a_state_whose_time_is_over_reads_as_forgotten(self, talk: Talk) -> None:
         """To everybody who looks, before the next message comes."""
-        await self.kept_turn(talk, "m1")
+        await kept_turn(talk, "m1")
         talk.clock.advance(KEPT)
         catalog = talk.store.catalog
 
@@ -175,16 +177,14 @@ class RetentionPromises(Backend):
         assert (grant.state, grant.version) == (b"v1", 1)
 
     @pytest.mark.parametrize("verdict", [Verdict.DONE, Verdict.DEAD])
-    async def test_it_is_forgotten_once_the_last_thing_in_flight_is_settled(
-        self, talk: Talk, verdict: Verdict
-    ) -> None:
+    async def test_it_is_forgotten_once_the_last_thing_in_flight_is_settled(self, talk: Talk, verdict: Verdict) -> None:
         """At once if its time was over meanwhile, not a whole retention later."""
-        await self.kept_turn(talk, "m1", effects=(job("j1"), job("j2")))
+        await kept_turn(talk, "m1", effects=(job("j1"), job("j2")))
         await talk.claimed("j1")
         await talk.claimed("j2")
         talk.clock.advance(2 * KEPT)
         await talk.settle("j1", verdict, name="j1")
-        before = (await self.summary(talk)).version
+        before = (await summary(talk)).version
         await talk.settle("j2", verdict, name="j2")
 
         grant = await talk.take("m2")
@@ -193,7 +193,7 @@ class RetentionPromises(Backend):
 
     async def test_settling_early_does_not_end_the_retention_early(self, talk: Talk) -> None:
         """It ends when it was to end."""
-        await self.kept_turn(talk, "m1", effects=(job("j1"),))
+        await kept_turn(talk, "m1", effects=(job("j1"),))
         await talk.claimed("j1")
         await talk.settle("j1", Verdict.DONE, name="j1")
         talk.clock.advance(KEPT - MS)
@@ -203,7 +203,7 @@ class RetentionPromises(Backend):
     async def test_a_cancelled_timer_holds_nothing_back(self, talk: Talk) -> None:
         """What will not happen is not in flight."""
         later = timer("t1", name="later", due_ms=talk.now + 10 * KEPT // MS)
-        await self.kept_turn(talk, "m1", effects=(later,))
+        await kept_turn(talk, "m1", effects=(later,))
         talk.clock.advance(2 * KEPT)
         await talk.store.deliveries.cancel(talk.conversation, ids=["later"])
 
@@ -228,7 +228,7 @@ class RetentionPromises(Backend):
 
     async def test_what_a_forgetting_commit_says_is_still_sent(self, talk: Talk) -> None:
         """The goodbye is unsent when the state is gone already."""
-        await self.kept_turn(talk, "m1", forget=True, effects=(reply("goodbye"),))
+        await kept_turn(talk, "m1", forget=True, effects=(reply("goodbye"),))
 
         assert ids(await talk.claimed()) == ["goodbye"]
 
@@ -253,7 +253,7 @@ class RetentionPromises(Backend):
 
     async def test_the_parts_of_a_forgotten_conversation_go_after_their_grace(self, talk: Talk) -> None:
         """At the latest then."""
-        await self.kept_turn(talk, "m1", parts=(Part(id="p1", data=b"large"),))
+        await kept_turn(talk, "m1", parts=(Part(id="p1", data=b"large"),))
         talk.clock.advance(KEPT)
         await talk.turn("m2")
         talk.clock.advance(PART_GRACE)
@@ -277,7 +277,7 @@ class RetentionPromises(Backend):
     @needs("evict")
     async def test_an_evicted_state_whose_time_is_over_is_forgotten(self, talk: Talk) -> None:
         """What would be gone anyway is not reported as a loss."""
-        await self.kept_turn(talk, "m1")
+        await kept_turn(talk, "m1")
         await self.evict(talk.store, talk.conversation)
         talk.clock.advance(KEPT)
 

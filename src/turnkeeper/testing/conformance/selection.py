@@ -40,11 +40,7 @@ def undeclared(test: object, backend: object) -> str:
 
 def deselect_undeclared(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Take the tests out of a collection that their backend does not declare itself able to pass."""
-    left_out = [
-        item
-        for item in items
-        if isinstance(item, pytest.Function) and undeclared(item.function, item.cls)
-    ]
+    left_out = [item for item in items if isinstance(item, pytest.Function) and undeclared(item.function, item.cls)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]

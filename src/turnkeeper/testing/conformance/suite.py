@@ -61,7 +61,7 @@ class StoreConformance(
 
     pytestmark = pytest.mark.anyio
 
-    @pytest.fixture(scope="session")
+    @pytest.fixture
     def anyio_backend(self) -> str:
         """Run on asyncio only."""
         return "asyncio"

@@ -165,7 +165,7 @@ def list_changes(before: Analysis, after: Analysis) -> tuple[str, ...]:
             lines.append(dinner.to_text())
         elif was.name != dinner.name:
             lines.append(f"{dinner.day[:3].capitalize()}: {dinner.name} (was: {was.name})")
-        elif [portion.item for portion in was.portions] != [portion.item for portion in dinner.portions]:
+        elif set(was.from_cart) != set(dinner.from_cart):
             now = join([portion.label for portion in dinner.portions if portion.source == "cart"])
             lines.append(f"{dinner.day[:3].capitalize()}: {dinner.name}, now with {now}")
     gone = join([day[:3].capitalize() for day in old])

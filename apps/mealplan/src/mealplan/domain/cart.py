@@ -5,7 +5,7 @@ person may name it.
 """
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Literal
 
 import msgspec
@@ -45,7 +45,7 @@ class Cart(msgspec.Struct, frozen=True, kw_only=True):
         items: The lines of the cart, in the shop's order, `MAX_LINES` at most.
         delivery_date: The day on which the box arrives.
         customer: The name on the account.
-        read_at: When the page was read, with its time zone.
+        read_at: When the page was read; a naive time is taken as UTC.
     """
 
     items: tuple[CartItem, ...]
@@ -57,12 +57,12 @@ class Cart(msgspec.Struct, frozen=True, kw_only=True):
         """Refuse what no shop delivers.
 
         Raises:
-            ValueError: Too many lines, or `read_at` without a time zone.
+            ValueError: Too many lines.
         """
         if len(self.items) > MAX_LINES:
             raise ValueError(f"a cart has at most {MAX_LINES} lines, this one has {len(self.items)}")
         if self.read_at.tzinfo is None:
-            raise ValueError("read_at needs a time zone, for example datetime.now(UTC)")
+            msgspec.structs.force_setattr(self, "read_at", self.read_at.replace(tzinfo=UTC))
 
     def every_item(self) -> Iterator[CartItem]:
         """Go through the single items and the contents of the boxes, in the shop's order; the boxes are left out."""

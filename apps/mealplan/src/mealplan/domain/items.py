@@ -4,6 +4,7 @@ Words are compared whole. A misspelt word is only corrected to a word of this ca
 of a food: "beef" stays beef although "beets" is one letter away.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -13,7 +14,7 @@ from rapidfuzz.distance import OSA
 from mealplan.domain.cart import Cart, CartItem
 from mealplan.domain.catalogue.identify import Identified, food_words, identify
 from mealplan.domain.catalogue.ingredients import PANTRY, PROTEIN_FAMILIES, VEGETABLE_FAMILIES, Family
-from mealplan.domain.words import join, tokens
+from mealplan.domain.words import MAX_SPOKEN_CHARS, join, one_of, tokens
 
 MAX_OPTIONS = 5  # names in one question; more do not fit a text message
 _MAX_SUGGESTIONS = 4
@@ -21,8 +22,9 @@ _MAX_ECHO_CHARS = 40  # of what the person wrote, when we repeat it
 _FUZZY_FROM = 4  # letters; below that one wrong letter makes another word ("ham", "yam")
 _FUZZY_TWO_FROM = 8  # letters; long words may have two mistakes ("brocolli")
 _KINDS = ("protein", "vegetable", "other")  # the order in which we say what is there
+_AND = re.compile(r"\s+(?:and|or)\s+|\s*[&,+]\s*", re.IGNORECASE)
 _FILLERS = frozenset(
-    tokens("the a an my our all any of some please that this those these both fresh organic item items stuff")
+    "the a an my our all any of some please that this those these both fresh organic item stuff".split()
 )
 
 # What people call whole groups, in the singular, as families or single foods.
@@ -97,9 +99,8 @@ class NotInCart(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         have = join([short_name(item) for item in self.suggestions])
         if not self.spoken:
             return f"Which item do you mean? You have {have}." if have else "Your cart is empty."
-        if not have:
-            return f"There's no {self.spoken} in your cart. It is empty so far."
-        return f"There's no {self.spoken} in your cart. You have {have}."
+        there_is = "There are" if one_of(self.spoken) != self.spoken else "There's"
+        return f"{there_is} no {self.spoken} in your cart. {f'You have {have}.' if have else 'It is empty so far.'}"
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -131,9 +132,27 @@ def find_item(spoken: str, cart: Cart) -> Found | Ambiguous | NotInCart:
         cart: Where to look.
 
     Returns:
-        `Found`, `Ambiguous` with all that fit, or `NotInCart` with what could be meant instead.
+        `Found`, `Ambiguous` with all that fit, or `NotInCart` with what could be meant instead. Several names in one
+        ("kale and spinach") are `Ambiguous` when all of them are there, else `NotInCart` for the first that is not.
     """
+    spoken = spoken[:MAX_SPOKEN_CHARS]
     entries = _entries(cart)
+    whole = _find_one(spoken, entries)
+    parts = [part for part in _AND.split(spoken) if part.strip()]
+    if len(parts) <= 1 or not isinstance(whole, NotInCart):
+        return whole
+    options: dict[str, CartItem] = {}
+    for part in parts:
+        found = _find_one(part, entries)
+        if isinstance(found, NotInCart):
+            return found
+        options.update({item.name: item for item in ([found.item] if isinstance(found, Found) else found.options)})
+    if len(options) == 1:
+        return Found(item=next(iter(options.values())))
+    return Ambiguous(spoken=_echo(spoken), options=tuple(options.values()))
+
+
+def _find_one(spoken: str, entries: tuple[_Entry, ...]) -> Found | Ambiguous | NotInCart:
     exact = spoken.strip().casefold()
     for entry in entries:
         if entry.item.name.casefold() == exact:
@@ -183,7 +202,7 @@ def _is_in_group(words: tuple[str, ...], food: Identified | None) -> bool:
 
 
 def _is_same_food(words: tuple[str, ...], food: Identified | None) -> bool:
-    meant = identify(" ".join(words))
+    meant = identify(" ".join(words)) if "and" not in words else None
     return meant is not None and food is not None and meant.label == food.label
 
 
@@ -214,14 +233,16 @@ def _find_in_pantry(words: tuple[str, ...]) -> str | None:
 
 
 def _suggest(words: tuple[str, ...], entries: Iterable[_Entry]) -> tuple[CartItem, ...]:
+    """Take what is most like the food that was meant: its family, then its kind, then what can carry a dinner."""
     meant = identify(" ".join(words))
     family = meant.ingredient.family if meant else None
+    kind = _kind(family) if meant else "protein"
 
     def rank(entry: _Entry) -> int:
         other = entry.food.ingredient.family if entry.food else None
         if other is not None and other == family:
             return 0
-        return _KINDS.index(_kind(other)) + (0 if _kind(other) == _kind(family) else len(_KINDS))
+        return 1 + _KINDS.index(_kind(other)) + (0 if _kind(other) == kind else len(_KINDS))
 
     single = [entry for entry in entries if entry.item.kind == "item"]
     return tuple(entry.item for entry in sorted(single, key=rank)[:_MAX_SUGGESTIONS])

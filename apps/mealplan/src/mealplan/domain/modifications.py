@@ -6,7 +6,7 @@ list is its undo. Nothing here changes a plan by itself.
 
 import functools
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
@@ -15,15 +15,17 @@ from mealplan.domain.analysis import Analysis
 from mealplan.domain.cart import Cart, CartItem
 from mealplan.domain.catalogue.identify import identify
 from mealplan.domain.dishes import MAINS
-from mealplan.domain.items import Ambiguous, Found, NotInCart, find_item, short_name
-from mealplan.domain.preferences import Preferences, Restriction, Weekday, read_restriction, read_weekday
+from mealplan.domain.items import Ambiguous, Found, NotInCart, find_item, is_meant, short_name
+from mealplan.domain.preferences import WEEK, Preferences, Restriction, Weekday, read_restriction, read_weekday
 from mealplan.domain.words import join, sentence, tokens
 
 ModificationType = Literal["swap", "remove", "skip", "diet"]
 # A week has five dinners; a list longer than this is a loop somewhere, not a person.
 MAX_MODIFICATIONS = 100
 _MAX_OFFERS = 4  # names in a text message
-_NOTE_WORDS = frozenset(tokens("no not without please hold skip remove avoid drop leave out any more"))
+_NOTE_WORDS = frozenset(
+    ["no", "not", "without", "please", "hold", "skip", "remove", "avoid", "drop", "leave", "out", "any", "more"]
+)
 
 
 class Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -45,11 +47,16 @@ class Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Modification(msgspec.Struct, frozen=True, kw_only=True):
-    """One accepted change, with the aware time at which it was asked for."""
+    """One accepted change, with the time at which it was asked for; a naive time is taken as UTC."""
 
     type: ModificationType
     details: Details
     timestamp: datetime
+
+    def __post_init__(self) -> None:
+        """Make the time aware."""
+        if self.timestamp.tzinfo is None:
+            msgspec.structs.force_setattr(self, "timestamp", self.timestamp.replace(tzinfo=UTC))
 
     def to_text(self) -> str:
         """Say what changes, to acknowledge it: "Salmon out, chicken thighs in"."""
@@ -85,11 +92,11 @@ def read_swap(
     timestamp: datetime,
     plan: Analysis | None = None,
 ) -> Modification | Refusal:
-    """Check "swap `old` for `new`": both must be in the cart or in the pantry, and `new` must fit the diet.
+    """Check "swap `old` for `new`": both must be in the cart or in the pantry, and the household must eat `new`.
 
     Args:
         cart: This week's cart.
-        preferences: With the restrictions in force.
+        preferences: With the restrictions and dislikes in force.
         old: In the person's words.
         new: In the person's words.
         timestamp: When it was asked for, aware.
@@ -109,6 +116,8 @@ def read_swap(
     food = identify(come)
     if food is None:
         return Refusal(text=f"I have no dinner that uses {come}. {_offer(cart)}")
+    if any(is_meant(word, come) for word in preferences.dislikes):
+        return Refusal(text=f"You told me to leave out {food.label}. {_offer(cart, preferences)}")
     if food.contains & preferences.forbidden():
         diet = join([*preferences.restrictions])
         return Refusal(text=f"{sentence(food.label)} does not go with {diet}. {_offer(cart, preferences)}")
@@ -162,7 +171,8 @@ def read_skip(
         return Refusal(text='Which day shall I skip? Write it like "skip Monday".')
     planned = tuple(day for day in preferences.dinner_days if day in known and day not in set(skipped))
     if not planned:
-        return Refusal(text=f"There is no dinner on {join([day.capitalize() for day in sorted(known)])} to skip.")
+        asked = join([day.capitalize() for day in WEEK if day in known])
+        return Refusal(text=f"There is no dinner on {asked} to skip.")
     return Modification(type="skip", details=Details(days=planned), timestamp=timestamp)
 
 
@@ -225,6 +235,7 @@ def _offer(cart: Cart, preferences: Preferences | None = None) -> str:
     names: list[str] = []
     for item in cart.every_item():
         food = identify(item.name)
-        if food and food.ingredient.id in MAINS and not food.contains & forbidden:
+        is_eaten = not any(is_meant(word, item.name) for word in (preferences.dislikes if preferences else ()))
+        if food and is_eaten and food.ingredient.id in MAINS and not food.contains & forbidden:
             names.append(food.label)
     return f"You have {join(list(dict.fromkeys(names))[:_MAX_OFFERS])}." if names else ""

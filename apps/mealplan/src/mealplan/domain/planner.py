@@ -10,13 +10,13 @@ import msgspec
 
 from mealplan.domain.analysis import Analysis, Dinner, Portion, SwapIdea
 from mealplan.domain.cart import Cart
-from mealplan.domain.items import is_meant
 from mealplan.domain.modifications import MAX_MODIFICATIONS, Modification
 from mealplan.domain.planning.amounts import write_amount
-from mealplan.domain.planning.candidates import Kitchen, Pick, Terms, candidates, cook, fit_dishes, spend
+from mealplan.domain.planning.candidates import Pick, candidates, cook, spend
 from mealplan.domain.planning.explanation import explain
+from mealplan.domain.planning.kitchen import Kitchen, Terms, open_kitchen
 from mealplan.domain.planning.revision import Draft, Reviser, note_shortages
-from mealplan.domain.planning.supplies import Supply, read_supplies
+from mealplan.domain.planning.supplies import read_supplies
 from mealplan.domain.planning.week import Week, choose, complete, fill_days
 from mealplan.domain.preferences import WEEK, Preferences, Weekday
 
@@ -54,12 +54,12 @@ def make_plan(
     skipped = _all_skipped(skipped_days, modifications)
     days = tuple(day for day in preferences.dinner_days if day not in skipped)
     supplies = read_supplies(cart)
-    kitchen = _open_kitchen(supplies, preferences)
+    kitchen = open_kitchen(supplies, preferences)
     chosen = choose(len(days), kitchen=kitchen, preferences=preferences, terms=Terms())
-    draft = Reviser(cart=cart, supplies=supplies, kitchen=kitchen, preferences=preferences).revise(
-        Draft(week=fill_days(chosen, days)), modifications
-    )
-    week = complete(draft.week, kitchen=kitchen, terms=draft.terms)
+    week = complete(fill_days(chosen, days), kitchen=kitchen, terms=Terms())
+    reviser = Reviser(cart=cart, supplies=supplies, kitchen=kitchen, preferences=preferences)
+    draft = reviser.revise(Draft(week=week), modifications)
+    week = draft.week
     eaten = frozenset(key for one in week.values() for key in one.keys)
     return Analysis(
         dinners=tuple(_write_dinner(day, week, kitchen=kitchen, terms=draft.terms) for day in week),
@@ -80,28 +80,6 @@ def _with_diets(preferences: Preferences, modifications: Iterable[Modification])
 
 def _all_skipped(days: Iterable[Weekday], modifications: Iterable[Modification]) -> frozenset[Weekday]:
     return frozenset(days).union(*(one.details.days for one in modifications if one.type == "skip"))
-
-
-def _open_kitchen(supplies: Iterable[Supply], preferences: Preferences) -> Kitchen:
-    """Leave out what the household must not or will not eat."""
-    forbidden = preferences.forbidden()
-    allowed: list[Supply] = []
-    liked: set[str] = set()
-    for supply in supplies:
-        name = supply.key if supply.source == "cart" else supply.label
-        if supply.contains & forbidden or any(is_meant(word, name) for word in preferences.dislikes):
-            continue
-        allowed.append(supply)
-        if any(is_meant(word, name) for word in preferences.likes):
-            liked.add(supply.key)
-    return Kitchen(
-        supplies=tuple(allowed),
-        fitting=fit_dishes(allowed),
-        people=preferences.household,
-        min_protein_g=preferences.min_protein_g,
-        max_minutes=preferences.max_minutes,
-        liked=frozenset(liked),
-    )
 
 
 def _write_dinner(day: Weekday, week: Week, *, kitchen: Kitchen, terms: Terms) -> Dinner:

@@ -8,7 +8,7 @@ from turnkeeper.ports.turns import Begin, Begun, Busy, Duplicate, Full, Granted,
 from turnkeeper.stores.sqlite.file.writer import Transaction
 from turnkeeper.stores.sqlite.steps import inbox
 from turnkeeper.stores.sqlite.steps.heads import Head, load, new_head, save, save_turn
-from turnkeeper.stores.sqlite.steps.lifetime import begin_if_over, has_opted_out
+from turnkeeper.stores.sqlite.steps.lifetime import begin_if_over, has_opted_out, outlive_if_over
 from turnkeeper.stores.sqlite.steps.limits import check_begin
 
 _STATE = "SELECT bytes FROM state WHERE conversation = ?"
@@ -27,6 +27,8 @@ def begin(transaction: Transaction, request: Begin) -> Begun:
         return granted(transaction, head)
     if request.message is None:
         return _take_over(transaction, head, request)
+    if head is not None:
+        outlive_if_over(transaction, head)
     if head is None or not head.is_known:
         head = _introduce(transaction, head, request)
         inbox.append(

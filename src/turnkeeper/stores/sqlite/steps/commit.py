@@ -27,7 +27,10 @@ PUT_PART = (
     "VALUES (?, ?, ?, ?, NULL, ?, ?) ON CONFLICT (collection, id, person) DO UPDATE SET "
     "etag = excluded.etag, expires_ms = NULL, conversation = excluded.conversation, bytes = excluded.bytes"
 )
-_KEEP_PART = "UPDATE document SET expires_ms = ? WHERE collection = ? AND id = ? AND person = ?"
+_KEEP_PART = (
+    "UPDATE document SET expires_ms = ? WHERE collection = ? AND id = ? AND person = ? "
+    "AND (expires_ms IS NULL OR expires_ms > ?)"
+)
 PUT_WISH = (
     "INSERT INTO opt_out (person, flow, is_out, change) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (person, flow) DO UPDATE SET is_out = excluded.is_out, "
@@ -129,10 +132,11 @@ def _put_parts(transaction: Transaction, head: Head, request: Commit) -> None:
         etag = transaction.next_number()
         transaction.blob_bytes += len(part.data)
         transaction.execute(PUT_PART, (key.collection, key.id, key.person, etag, head.id, part.data))
-    for part_ids, expires_ms in ((request.adopted, None), (request.retired, transaction.now_ms + PART_GRACE_MS)):
+    now_ms = transaction.now_ms
+    for part_ids, expires_ms in ((request.adopted, None), (request.retired, now_ms + PART_GRACE_MS)):
         for part_id in part_ids:
             key = part_key(head.conversation, part_id)
-            transaction.execute(_KEEP_PART, (expires_ms, key.collection, key.id, key.person))
+            transaction.execute(_KEEP_PART, (expires_ms, key.collection, key.id, key.person, now_ms))
 
 
 def _grant_next(transaction: Transaction, head: Head, request: Commit) -> bool:

@@ -99,6 +99,12 @@ class Head(msgspec.Struct):
         """Return whether the time of the state is over and nothing is in flight."""
         return self.expires_ms is not None and self.expires_ms <= now_ms and not self.is_in_flight
 
+    def is_outlived(self, now_ms: int) -> bool:
+        """Return whether it was forgotten, or should have been, so long ago that no receipt counts any more."""
+        if self.expires_ms is None or self.is_in_flight:
+            return False
+        return max(self.expires_ms, self.changed_ms) + DEDUP_WINDOW_MS <= now_ms
+
     def free_lease(self) -> None:
         """Let go of the lease; what was handed out waits again."""
         self.token = ""

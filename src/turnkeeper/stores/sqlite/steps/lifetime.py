@@ -24,6 +24,8 @@ _DROP_DEAD = "DELETE FROM dead WHERE conversation = ?"
 _DROP_LOG = "DELETE FROM log WHERE conversation = ?"
 _COUNT_LOG = "SELECT count(*) FROM log WHERE conversation = ? AND at_ms > ?"
 
+_COUNT_PARTS = "SELECT count(*) FROM document WHERE conversation = ? AND (expires_ms IS NULL OR expires_ms > ?)"
+
 
 def has_opted_out(transaction: Transaction, head: Head) -> int:
     """Return 1 if the person does not want to hear from the flow, else 0."""
@@ -36,8 +38,10 @@ def begin_if_over(transaction: Transaction, head: Head) -> None:
     now_ms = transaction.now_ms
     if head.created_ms and head.is_over(now_ms):
         forget_state(transaction, head)
-    if not head.created_ms:
+    if not head.is_known:
         head.is_known = 1
+        head.generation = max(now_ms, head.generation)
+    if not head.created_ms:
         head.created_ms = head.changed_ms = now_ms
         head.expires_ms = None
         head.status = ""
@@ -77,7 +81,9 @@ def erase(transaction: Transaction, head: Head) -> Forgotten:
         return transaction.execute(statement, (head.id,)).rowcount
 
     now_ms = transaction.now_ms
+    outlive_if_over(transaction, head)
     (log_entries,) = transaction.execute(_COUNT_LOG, (head.id, now_ms - head.log_keep_ms)).fetchone()
+    (parts,) = transaction.execute(_COUNT_PARTS, (head.id, now_ms)).fetchone()
     was_known = head.is_known
     head.log_seq = 0
     drop(_DROP_LOG)
@@ -85,9 +91,10 @@ def erase(transaction: Transaction, head: Head) -> Forgotten:
         conversations=was_known,
         log_entries=log_entries,
         deliveries=drop(_DROP_DELIVERIES),
-        parts=drop(_DROP_PARTS),
+        parts=parts,
         dead_letters=drop(_DROP_DEAD),
     )
+    drop(_DROP_PARTS)
     if was_known:
         drop(_DROP_MEMOS)
         outlive(transaction, head)
@@ -95,6 +102,12 @@ def erase(transaction: Transaction, head: Head) -> Forgotten:
         head.change = transaction.next_change()
     save(transaction, head)
     return erased
+
+
+def outlive_if_over(transaction: Transaction, head: Head) -> None:
+    """Treat a head that nothing counts of any more as unknown, also before it is purged. Saving is the caller's."""
+    if head.is_known and head.is_outlived(transaction.now_ms):
+        outlive(transaction, head)
 
 
 def outlive(transaction: Transaction, head: Head) -> None:

@@ -4,7 +4,7 @@ Nothing depends on it: whatever is over is treated as over before it is purged.
 """
 
 from turnkeeper.stores.sqlite.file.writer import Transaction
-from turnkeeper.stores.sqlite.steps.heads import DEDUP_WINDOW_MS, Head, save, select_heads
+from turnkeeper.stores.sqlite.steps.heads import Head, save, select_heads
 from turnkeeper.stores.sqlite.steps.inbox import trim
 from turnkeeper.stores.sqlite.steps.lifetime import forget_state, outlive
 
@@ -42,10 +42,9 @@ def _purge_head(transaction: Transaction, head: Head) -> int:
         changes += transaction.execute(_TRIM_LOG, (head.id, now_ms - head.log_keep_ms)).rowcount
     if not head.is_over(now_ms):
         return changes
-    is_outlived = head.expires_ms is not None and head.expires_ms + DEDUP_WINDOW_MS <= now_ms
     if head.created_ms:
         forget_state(transaction, head)
-    elif not is_outlived:
+    elif not head.is_outlived(now_ms):
         return changes
     elif head.is_known:
         outlive(transaction, head)

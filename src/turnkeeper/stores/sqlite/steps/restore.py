@@ -8,6 +8,7 @@ from turnkeeper.stores.sqlite.steps import inbox
 from turnkeeper.stores.sqlite.steps.commit import PUT_LOG, PUT_PART, PUT_STATE, PUT_WISH
 from turnkeeper.stores.sqlite.steps.heads import Head, load, new_head, save
 from turnkeeper.stores.sqlite.steps.lanes import REPLIES, Entry, put_entry
+from turnkeeper.stores.sqlite.steps.lifetime import outlive_if_over
 
 UNTIL_NEXT_COMMIT_MS = 1 << 60
 """How long the restored log is kept: the next commit says how long; until then nothing of it may be lost."""
@@ -24,8 +25,10 @@ def restore(transaction: Transaction, exported: Exported) -> bool:
     """See `Catalog.restore`. Nobody has the lease or a lane; fixed retention counts from the beginning."""
     receipts = [(inbox.digest_from(one.digest), one) for one in exported.receipts]
     head = load(transaction, exported.conversation)
-    if head is not None and head.is_known:
+    if head is not None and head.is_known and not head.is_outlived(transaction.now_ms):
         return False
+    if head is not None:
+        outlive_if_over(transaction, head)
     head = head or new_head(exported.conversation, transaction.now_ms)
     if not head.id:
         save(transaction, head)

@@ -22,13 +22,14 @@ from turnkeeper.testing.conformance.scenario import (
 )
 
 
+async def claiming_turn(talk: Talk, name: str, *effect_ids: str, token: str = "sender") -> bool:
+    """Run a turn that says these replies and claims them; return whether it may send them."""
+    draft = talk.draft(await talk.take(name), *(reply(effect_id) for effect_id in effect_ids))
+    return (await talk.apply(replace(draft, lane_token=token, lane_ms=CLAIM_MS))).claimed
+
+
 class ClaimPromises(Backend):
     """Who may send, and what."""
-
-    async def claiming_turn(self, talk: Talk, name: str, *effect_ids: str, token: str = "sender") -> bool:  # noqa: S107
-        """Run a turn that says these replies and claims them; return whether it may send them."""
-        draft = talk.draft(await talk.take(name), *(reply(effect_id) for effect_id in effect_ids))
-        return (await talk.apply(replace(draft, lane_token=token, lane_ms=CLAIM_MS))).claimed
 
     async def test_replies_are_claimed_in_the_order_of_their_commits(self, talk: Talk) -> None:
         """All replies of a conversation share its lane."""
@@ -159,7 +160,7 @@ class ClaimPromises(Backend):
 
     async def test_a_commit_claims_its_replies_if_the_lane_is_free(self, talk: Talk) -> None:
         """Its sender may send at once, and nobody else for `lane_ms`."""
-        claimed = await self.claiming_turn(talk, "m1", "r1", "r2")
+        claimed = await claiming_turn(talk, "m1", "r1", "r2")
         own = await talk.claimed(token="sender")
         others = await talk.claim(token="b")
         talk.clock.advance(CLAIM_MS * MS)
@@ -177,10 +178,10 @@ class ClaimPromises(Backend):
 
     async def test_a_commit_adds_to_the_claim_of_its_own_sender(self, talk: Talk) -> None:
         """Who is still sending goes on with the new ones, for as long as a new claim."""
-        await self.claiming_turn(talk, "m1", "r1")
+        await claiming_turn(talk, "m1", "r1")
         talk.clock.advance(20 * SECOND)
 
-        claimed = await self.claiming_turn(talk, "m2", "r2")
+        claimed = await claiming_turn(talk, "m2", "r2")
 
         assert claimed
         talk.clock.advance(20 * SECOND)
@@ -207,16 +208,16 @@ class ClaimPromises(Backend):
         """An older reply that nobody has claimed goes first."""
         await talk.turn("m1", reply("r1"))
 
-        claimed = await self.claiming_turn(talk, "m2", "r2")
+        claimed = await claiming_turn(talk, "m2", "r2")
 
         assert not claimed
         assert ids(await talk.claimed(token="anybody")) == ["r1", "r2"]
 
     async def test_a_commit_does_not_claim_a_lane_that_somebody_else_has(self, talk: Talk) -> None:
         """Its replies wait behind theirs."""
-        await self.claiming_turn(talk, "m1", "r1", token="a")
+        await claiming_turn(talk, "m1", "r1", token="a")
 
-        claimed = await self.claiming_turn(talk, "m2", "r2", token="b")
+        claimed = await claiming_turn(talk, "m2", "r2", token="b")
 
         assert not claimed
         assert (await talk.settle("r1", Verdict.DONE, token="a")).more
@@ -224,10 +225,10 @@ class ClaimPromises(Backend):
 
     async def test_a_commit_does_not_claim_a_lane_in_back_off(self, talk: Talk) -> None:
         """Not even its own sender's: the new reply waits with the old one."""
-        await self.claiming_turn(talk, "m1", "r1")
+        await claiming_turn(talk, "m1", "r1")
         await talk.settle("r1", Verdict.RETRY, wait_ms=60_000)
 
-        claimed = await self.claiming_turn(talk, "m2", "r2")
+        claimed = await claiming_turn(talk, "m2", "r2")
 
         assert not claimed
         assert await talk.claim() is None
@@ -236,10 +237,10 @@ class ClaimPromises(Backend):
 
     async def test_a_commit_does_not_claim_a_lane_whose_claim_expired(self, talk: Talk) -> None:
         """What may have been sent is looked at first, by whoever claims."""
-        await self.claiming_turn(talk, "m1", "r1")
+        await claiming_turn(talk, "m1", "r1")
         talk.clock.advance(HOUR)
 
-        claimed = await self.claiming_turn(talk, "m2", "r2")
+        claimed = await claiming_turn(talk, "m2", "r2")
 
         assert not claimed
         assert [(entry.id, entry.maybe_sent) for entry in (await talk.claimed()).entries] == [
@@ -252,7 +253,7 @@ class ClaimPromises(Backend):
         await talk.turn("m1", reply("r1"), reply("r2"))
         await talk.claimed(token="sender", limit=1)
 
-        claimed = await self.claiming_turn(talk, "m2", "r3")
+        claimed = await claiming_turn(talk, "m2", "r3")
 
         assert not claimed
         assert ids(await talk.claimed(token="sender")) == ["r1"]

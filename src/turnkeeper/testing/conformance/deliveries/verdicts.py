@@ -74,7 +74,11 @@ class VerdictPromises(Backend):
         [(Verdict.RETRY, 2, False), (Verdict.UNCERTAIN, 2, True), (Verdict.RETURN, 1, False)],
     )
     async def test_what_was_handed_out_behind_it_counts_as_not_tried(
-        self, talk: Talk, verdict: Verdict, attempt: int, maybe_sent: bool  # noqa: FBT001 - a parameter
+        self,
+        talk: Talk,
+        verdict: Verdict,
+        attempt: int,
+        maybe_sent: bool,  # noqa: FBT001 - a parameter
     ) -> None:
         """Only the entry itself had its attempt, unless it was returned; only the uncertain one may have been sent."""
         await talk.turn("m1", reply("r1"), reply("r2"))

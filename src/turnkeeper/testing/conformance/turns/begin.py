@@ -294,8 +294,8 @@ class BeginPromises(Backend):
 
         assert grant.messages[0].id == "m1"
         with pytest.raises(LimitError):
-            await talk.store.turns.begin(replace(request, conversation=longer))
-        assert await talk.store.catalog.export(longer) is None
+            await talk.store.turns.begin(replace(request, conversation=longer, message=Incoming(id="m2", payload=b"")))
+        assert [summary.waiting for summary in (await talk.store.catalog.find()).items] == [1]
 
     async def test_conversations_are_told_apart_by_flow_person_and_member(self, talk: Talk) -> None:
         """The same message id in another conversation is another message."""

@@ -14,7 +14,7 @@ from turnkeeper.ports.limits import (
     MAX_PAYLOAD_BYTES,
     MAX_STATE_BYTES,
 )
-from turnkeeper.ports.turns import Committed, Conflict, Duplicate, EffectKind, Effect, Fenced, Idle, Outcome, Part
+from turnkeeper.ports.turns import Committed, Conflict, Duplicate, Effect, EffectKind, Fenced, Idle, Outcome, Part
 from turnkeeper.testing.conformance.scenario import HOUR, LEASE_MS, MS, SECOND, Backend, Talk, ids, job, reply
 
 TOO_MUCH: dict[str, dict[str, Any]] = {

@@ -6,30 +6,31 @@ from msgspec.structs import replace
 from turnkeeper.ports.deliveries import Verdict
 from turnkeeper.ports.documents import part_key
 from turnkeeper.ports.turns import Fenced, Forgotten, Granted, Idle, Part
-from turnkeeper.testing.conformance.scenario import MS, SECOND, Backend, Talk, job, reply, timer
+from turnkeeper.testing.conformance.scenario import DAY, SECOND, Backend, Talk, job, reply, timer
+
+
+async def live(talk: Talk) -> Granted:
+    """Leave something of every kind in a conversation, and return the grant of its running turn."""
+    draft = talk.draft(
+        await talk.take("dead"), reply("r1"), job("j1"), timer("t1", name="later", due_ms=talk.now + 1000)
+    )
+    parts = (Part(id="kept", data=b"1"), Part(id="retired", data=b"2"))
+    await talk.apply(replace(draft, log=b"entry", dead="poison", parts=parts, retain_ms=60_000))
+    await talk.apply(replace(talk.draft(await talk.take("m1")), retired=("retired",)))
+    await talk.claimed("j1")
+    await talk.settle("j1", Verdict.DEAD, name="j1")
+    running = await talk.take("m2")
+    await talk.renew(running, memo=("step", b"result"))
+    await talk.post("m3")
+    return running
 
 
 class ErasurePromises(Backend):
     """Erasing on request."""
 
-    async def fill(self, talk: Talk) -> Granted:
-        """Leave something of every kind in a conversation, and return the grant of its running turn."""
-        draft = talk.draft(
-            await talk.take("dead"), reply("r1"), job("j1"), timer("t1", name="later", due_ms=talk.now + 1000)
-        )
-        parts = (Part(id="kept", data=b"1"), Part(id="retired", data=b"2"))
-        await talk.apply(replace(draft, log=b"entry", dead="poison", parts=parts, retain_ms=60_000))
-        await talk.apply(replace(talk.draft(await talk.take("m1")), retired=("retired",)))
-        await talk.claimed("j1")
-        await talk.settle("j1", Verdict.DEAD, name="j1")
-        running = await talk.take("m2")
-        await talk.renew(running, memo=("step", b"result"))
-        await talk.post("m3")
-        return running
-
     async def test_forget_erases_everything_and_counts_it(self, talk: Talk) -> None:
         """Nothing of it is readable any more, and every message may come again."""
-        running = await self.fill(talk)
+        running = await live(talk)
 
         erased = await talk.store.turns.forget(talk.conversation)
 
@@ -42,14 +43,14 @@ class ErasurePromises(Backend):
         assert (await talk.claim(), await talk.claim("t1"), await talk.begin()) == (None, None, Idle())
         due = await talk.store.deliveries.due()
         assert (due.items, due.next_ms) == ((), None)
-        talk.clock.advance(MS)
+        talk.clock.advance(SECOND)
         again = await talk.take("m2")
         assert (again.version, again.state, again.memos, again.more) == (0, None, {}, 0)
         assert again.generation > running.generation
 
     async def test_forget_fences_the_running_turn_off(self, talk: Talk) -> None:
         """It may finish its words, but nothing of them is written."""
-        running = await self.fill(talk)
+        running = await live(talk)
 
         await talk.store.turns.forget(talk.conversation)
 
@@ -60,9 +61,9 @@ class ErasurePromises(Backend):
 
     async def test_the_fence_grows_even_over_an_erasure(self, talk: Talk) -> None:
         """A third party that saw the old fence refuses the old owner, not the new one."""
-        running = await self.fill(talk)
+        running = await live(talk)
         await talk.store.turns.forget(talk.conversation)
-        talk.clock.advance(MS)
+        talk.clock.advance(SECOND)
 
         assert (await talk.take("m1")).fence > running.fence
 
@@ -78,7 +79,7 @@ class ErasurePromises(Backend):
     @pytest.mark.parametrize("person", [False, True])
     async def test_forgetting_twice_is_safe(self, talk: Talk, person: bool) -> None:  # noqa: FBT001 - a parameter
         """The second time there is nothing left to count; an unknown conversation counts nothing."""
-        await self.fill(talk)
+        await live(talk)
         await talk.store.turns.forget(talk.conversation, person=person)
         stranger = talk.other(person="+15550101")
 
@@ -122,7 +123,7 @@ class ErasurePromises(Backend):
         """It had outlived the state on its own time; now it goes."""
         draft = talk.draft(await talk.take("m1"))
         await talk.apply(replace(draft, log=b"entry", retain_ms=1000, log_keep_ms=10**10))
-        talk.clock.advance(60 * SECOND * 60 * 24 * 7)
+        talk.clock.advance(7 * DAY)
 
         erased = await talk.store.turns.forget(talk.conversation, person=True)
 

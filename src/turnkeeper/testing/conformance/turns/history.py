@@ -9,25 +9,22 @@ from turnkeeper.ports.turns import Commit, LogRecord
 from turnkeeper.testing.conformance.scenario import DAY, MS, SECOND, Backend, Talk
 
 
+async def logged(talk: Talk, name: str, *, keep: int = 100, keep_for: timedelta = 30 * DAY) -> Commit:
+    """Run a turn that logs its name."""
+    draft = replace(talk.draft(await talk.take(name)), log=name.encode(), log_keep=keep, log_keep_ms=keep_for // MS)
+    await talk.apply(draft)
+    return draft
+
+
 class HistoryPromises(Backend):
     """The log."""
-
-    async def logged(
-        self, talk: Talk, name: str, *, keep: int = 100, keep_for: timedelta = 30 * DAY
-    ) -> Commit:
-        """Run a turn that logs its name."""
-        draft = replace(
-            talk.draft(await talk.take(name)), log=name.encode(), log_keep=keep, log_keep_ms=keep_for // MS
-        )
-        await talk.apply(draft)
-        return draft
 
     async def test_an_entry_tells_what_when_and_from_which_version(self, talk: Talk) -> None:
         """The version is the one that the turn made."""
         await talk.turn("silent")
         talk.clock.advance(SECOND)
 
-        draft = await self.logged(talk, "m1")
+        draft = await logged(talk, "m1")
 
         assert await talk.history() == [
             LogRecord(seq=1, version=2, generation=draft.generation, at_ms=talk.now, data=b"m1")
@@ -36,7 +33,7 @@ class HistoryPromises(Backend):
     async def test_history_is_newest_first(self, talk: Talk) -> None:
         """With `before` and `limit` it is read page by page."""
         for number in range(5):
-            await self.logged(talk, f"m{number}")
+            await logged(talk, f"m{number}")
 
         newest = await talk.history(limit=2)
         older = await talk.history(before=newest[-1].seq, limit=2)
@@ -51,18 +48,18 @@ class HistoryPromises(Backend):
 
     async def test_a_commit_without_a_log_entry_adds_none(self, talk: Talk) -> None:
         """And leaves no gap."""
-        await self.logged(talk, "m1")
+        await logged(talk, "m1")
         await talk.turn("m2")
-        await self.logged(talk, "m3")
+        await logged(talk, "m3")
 
         assert [record.seq for record in await talk.history()] == [2, 1]
 
     async def test_the_newest_log_keep_entries_are_kept(self, talk: Talk) -> None:
         """The older ones go with the commit that says so; their numbers are not used again."""
         for number in range(5):
-            await self.logged(talk, f"m{number}", keep=3)
+            await logged(talk, f"m{number}", keep=3)
         kept = await talk.history()
-        await self.logged(talk, "m5", keep=1)
+        await logged(talk, "m5", keep=1)
 
         after = await talk.history()
 
@@ -71,9 +68,9 @@ class HistoryPromises(Backend):
 
     async def test_entries_older_than_log_keep_ms_are_never_returned(self, talk: Talk) -> None:
         """With or without another commit, by the age that the last commit asked for."""
-        await self.logged(talk, "m1", keep_for=DAY)
+        await logged(talk, "m1", keep_for=DAY)
         talk.clock.advance(DAY / 2)
-        await self.logged(talk, "m2", keep_for=DAY)
+        await logged(talk, "m2", keep_for=DAY)
         talk.clock.advance(DAY / 2 + MS)
         half = await talk.history()
         talk.clock.advance(DAY)
@@ -86,7 +83,7 @@ class HistoryPromises(Backend):
         draft = replace(talk.draft(await talk.take("m1")), log=b"m1", retain_ms=1000)
         await talk.apply(draft)
         talk.clock.advance(DAY)
-        await self.logged(talk, "m2")
+        await logged(talk, "m2")
 
         newest, oldest = await talk.history()
 

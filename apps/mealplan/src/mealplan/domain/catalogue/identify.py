@@ -9,17 +9,18 @@ import re
 from typing import NamedTuple
 
 from mealplan.domain.catalogue.ingredients import INGREDIENTS, Ingredient, Mark
-from mealplan.domain.words import find_run, tokens
+from mealplan.domain.words import find_run, singular, tokens
 
 # A dish, a drink or a sweet made from the food that its name begins with; the planner leaves those alone.
 _READY_MADE = frozenset(
-    tokens(
+    singular(word)
+    for word in (
         "ale bar beer bouquet bowl brownie burger burrito butter cake candle candy cereal chips chowder cider cookies "
         "crackers croissant curry dip dressing dumplings enchiladas granola gravy gyoza ice jam jelly jerky juice "
         "kit kombucha lasagna leather lemonade marinade marmalade meatballs muffins nuggets pickle pickled pie pizza "
         "popcorn potstickers pudding quiche ravioli relish roll salad sandwich sauce scones smoothie soda soup spread "
         "sticks sushi tamales tart tea tofurky tortellini water wine wontons"
-    )
+    ).split()
 )
 # Preparations that bring in what the name does not say.
 _PREPARED: dict[str, frozenset[Mark]] = {
@@ -96,7 +97,7 @@ def identify(name: str) -> Identified | None:
     if not hits:
         return None
     best = max(hits, key=lambda hit: (len(hit.words), hit.start))
-    if (_READY_MADE & set(whole)) - set(best.words):
+    if (_READY_MADE & set(thing)) - set(best.words):
         return None
     contains = set(best.ingredient.contains)
     for hit in _hits(whole):

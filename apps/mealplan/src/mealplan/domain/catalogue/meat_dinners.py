@@ -229,7 +229,7 @@ MEAT_DINNERS: tuple[Dish, ...] = (
         technique="skillet",
         minutes=30,
         parts=(
-            main(*SAUSAGES, *GROUND, "ham", "bacon", "white beans"),
+            main(*SAUSAGES, *GROUND, "ham", "white beans"),
             greens("kale", "chard", "collards", "cabbage", "spinach", "mustard greens"),
             base("potatoes", "polenta", "farro", "rice"),
             extra(*FRESH_HERBS[:1], "leeks", "cherry tomatoes", "mushrooms", "parmesan"),

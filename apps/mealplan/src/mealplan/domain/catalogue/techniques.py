@@ -21,7 +21,7 @@ MODES: Mapping[Technique, Mode] = MappingProxyType({
 
 # How each base is cooked when it is cooked by itself.
 BASES: Mapping[str, str] = MappingProxyType({
-    "rice": "Rinse the {base}; simmer, covered, in twice as much salted water until tender (white 18 minutes, brown 40).",
+    "rice": "Rinse the {base}; simmer, covered, in twice as much salted water until tender (white 18 min, brown 40).",
     "quinoa": "Simmer the {base}, covered, in twice its volume of salted water for 15 minutes; fluff with a fork.",
     "farro": "Simmer the {base} in plenty of salted water until tender, 20 to 30 minutes; drain.",
     "couscous": "Pour the same volume of boiling water over the {base}, cover for 5 minutes and fluff with a fork.",
@@ -183,10 +183,7 @@ STEPS: Mapping[Technique, tuple[Step, ...]] = MappingProxyType(
             _POT_AROMATICS,
             ("all_vegetables", "Add the {all_vegetables}, cut small, and cook for 8 minutes."),
             ("", "Stir in {pot_seasoning}, then {liquid_or_water}; simmer for 10 minutes, until thick."),
-            (
-                "",
-                "Break the {main} into hollows in the sauce. Cover and cook for 5 to 7 minutes, until the whites are set.",
-            ),
+            ("", "Break the {main} into hollows in the sauce; cover and cook for 5 to 7 minutes, until set."),
             ("", f"Serve from the pan with the {{base}}. {_FINISH}"),
         ),
         "patties": (
@@ -210,10 +207,7 @@ STEPS: Mapping[Technique, tuple[Step, ...]] = MappingProxyType(
         ),
         "stuffed": (
             ("", "Heat the oven to 400 F. {start}"),
-            (
-                "",
-                "Halve and hollow the {shell}; brush with some of the {oil}, salt, and bake cut side down for 15 minutes.",
-            ),
+            ("", "Halve and hollow the {shell}; brush with some of the {oil} and bake cut side down for 15 minutes."),
             ("", "{prepare}"),
             ("", "Heat the rest of the {oil} in a pan. {cook}"),
             ("aromatics", "Stir in the {aromatics}, chopped, and cook for 4 minutes."),
@@ -224,12 +218,8 @@ STEPS: Mapping[Technique, tuple[Step, ...]] = MappingProxyType(
         "bake": (
             ("", "Heat the oven to 400 F and brush a baking dish with some of the {oil}. {start_early}"),
             ("", "{prepare}"),
-            (
-                "roots",
-                "Slice the {roots}, toss with the rest of the oil and salt in the dish, and bake for 15 minutes.",
-            ),
-            ("quick", "Add the {quick}, sliced."),
-            ("flavours", "Add the {flavours}."),
+            ("roots", "Slice the {roots}, toss with the rest of the oil and salt, and bake for 15 minutes."),
+            ("added", "Add the {added}."),
             ("", "{cook} {scatter}"),
             ("soft", "Fold in the {soft} for the last 3 minutes."),
             ("", "{start_late}"),

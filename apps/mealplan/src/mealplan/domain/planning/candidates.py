@@ -4,12 +4,14 @@ What is left counts by weight: a pound of salmon is one dinner for two, and none
 are already gone from a `Kitchen`, so nothing that is filled from it can break one.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from mealplan.domain.catalogue.dish import Dish, Part
 from mealplan.domain.dishes import DISHES
+from mealplan.domain.planning.kitchen import Kitchen, Terms
 from mealplan.domain.planning.supplies import Supply
 from mealplan.domain.words import one_of, sentence
 
@@ -55,6 +57,19 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset(pick.supply.key for pick in self.picks)
 
     @property
+    def required_keys(self) -> frozenset[str]:
+        """Return the keys of the supplies without which it would be another dinner."""
+        return frozenset(pick.supply.key for pick in self.picks if pick.part.is_required)
+
+    def without(self, keys: frozenset[str]) -> "Candidate":
+        """Return the dinner without these supplies, which must not be required ones."""
+        return msgspec.structs.replace(self, picks=tuple(pick for pick in self.picks if pick.supply.key not in keys))
+
+    def without_extras(self) -> "Candidate":
+        """Return the dinner with its required places only."""
+        return msgspec.structs.replace(self, picks=tuple(pick for pick in self.picks if pick.part.is_required))
+
+    @property
     def protein_g(self) -> int:
         """Return the grams of protein of one serving, rounded down."""
         return int(sum(pick.grams * pick.supply.ingredient.protein / 100 for pick in self.picks) / self.people)
@@ -68,64 +83,6 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         places["veg_one"] = one_of(places.get("veg", ""))
         places["main_one"] = one_of(places["main"])
         return sentence(self.dish.name.format_map(places))
-
-
-class Kitchen(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be cooked with, and for whom.
-
-    Attributes:
-        supplies: The allowed supplies, those of the cart first.
-        fitting: What fits the places of a dish, by its id, in the order of its parts and of their preference. Only
-            dishes whose required places can be filled at all.
-        people: Servings of every dinner.
-        min_protein_g: What each serving must reach; 0 for no goal.
-        max_minutes: The longest a dinner may take; None for no limit.
-        liked: Keys that the household likes to see.
-    """
-
-    supplies: tuple[Supply, ...]
-    fitting: Mapping[str, tuple[tuple[Supply, ...], ...]]
-    people: int
-    min_protein_g: int
-    max_minutes: int | None
-    liked: frozenset[str]
-
-    def places(self, dish: Dish) -> Iterable[tuple[Part, tuple[Supply, ...]]]:
-        """Go through the places of a dish with what fits them."""
-        return zip(dish.parts, self.fitting.get(dish.id, ()), strict=False)
-
-    def mains(self, dish: Dish) -> tuple[Supply, ...]:
-        """Return what could carry a dish."""
-        return next((fitting for part, fitting in self.places(dish) if part.role == "main"), ())
-
-
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What a change asks for beyond the kitchen.
-
-    Attributes:
-        banned: Keys that no dinner may use any more.
-        wanted: The dinner must use one of these.
-        invited: Pantry foods that may carry a dinner, because the person asked for them.
-        may_overdraw: A wanted food counts as enough, however little is left.
-    """
-
-    banned: frozenset[str] = frozenset()
-    wanted: frozenset[str] = frozenset()
-    invited: frozenset[str] = frozenset()
-    may_overdraw: bool = False
-
-
-def fit_dishes(supplies: Sequence[Supply]) -> dict[str, tuple[tuple[Supply, ...], ...]]:
-    """List what fits the places of each dish; a dish with a required place that nothing fits is left out."""
-    shelves: dict[str, list[Supply]] = {}
-    for supply in supplies:
-        shelves.setdefault(supply.ingredient.id, []).append(supply)
-    fitting: dict[str, tuple[tuple[Supply, ...], ...]] = {}
-    for dish in DISHES:
-        places = tuple(tuple(supply for food in part.any_of for supply in shelves.get(food, ())) for part in dish.parts)
-        if all(place or not part.is_required for part, place in zip(dish.parts, places, strict=True)):
-            fitting[dish.id] = places
-    return fitting
 
 
 def candidates(kitchen: Kitchen, terms: Terms, used: Used) -> Iterator[Candidate]:
@@ -158,10 +115,15 @@ def cook(dish: Dish, main: Supply, *, kitchen: Kitchen, terms: Terms, used: Used
     return filling.reach_protein(Candidate(dish=dish, picks=tuple(picks), people=kitchen.people))
 
 
-def add_others(candidate: Candidate, *, kitchen: Kitchen, terms: Terms, used: Used) -> Candidate:
-    """Fill the places that a dinner can do without (extras and seasonings), from what the other dinners leave."""
+def add_others(
+    candidate: Candidate, *, kitchen: Kitchen, terms: Terms, used: Used, only: frozenset[str] | None = None
+) -> Candidate:
+    """Fill the places that a dinner can do without (extras and seasonings), from what the other dinners leave.
+
+    With `only`, nothing but these keys is added.
+    """
     filling = _Filling(kitchen=kitchen, terms=terms, used=used)
-    more = filling.fill_others(candidate.dish, candidate.picks)
+    more = filling.fill_others(candidate.dish, candidate.picks, only=only)
     return msgspec.structs.replace(candidate, picks=(*candidate.picks, *more))
 
 
@@ -211,8 +173,10 @@ class _Filling(msgspec.Struct, frozen=True, kw_only=True):
     def reach_protein(self, candidate: Candidate) -> Candidate | None:
         """Enlarge the portion of the main, as far as there is more of it, until a serving meets the goal."""
         first, *others = candidate.picks
+        may_buy_more = self.terms.may_overdraw and first.supply.key in self.terms.wanted
+        most = math.inf if may_buy_more else max(first.grams, self._left(first.supply))
         for portion in _PORTIONS:
-            grams = max(first.grams, min(first.grams * portion, self._left(first.supply)))
+            grams = min(first.grams * portion, most)
             larger = msgspec.structs.replace(first, grams=grams)
             enlarged = msgspec.structs.replace(candidate, picks=(larger, *others))
             if enlarged.protein_g >= self.kitchen.min_protein_g:

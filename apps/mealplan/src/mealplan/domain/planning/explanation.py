@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import msgspec
 
 from mealplan.domain.dishes import MAINS
-from mealplan.domain.planning.candidates import Kitchen, Terms, spend
+from mealplan.domain.planning.candidates import spend
+from mealplan.domain.planning.kitchen import Kitchen, Terms
 from mealplan.domain.planning.supplies import Supply
 from mealplan.domain.planning.week import Week, choose
 from mealplan.domain.preferences import Preferences, Weekday
@@ -21,7 +22,7 @@ def explain(week: Week, days: Sequence[Weekday], *, kitchen: Kitchen, preference
     number = len(week)
     if number >= len(days):
         return ""
-    bought = [supply for supply in kitchen.supplies if supply.source == "cart"]
+    bought = [supply for supply in kitchen.supplies if supply.source == "cart" and supply.key not in terms.banned]
     if not bought:
         return "There is nothing in your cart that I can cook with. Add a protein and some vegetables."
     limit = _find_limit(number, len(days), kitchen=kitchen, preferences=preferences, terms=terms)

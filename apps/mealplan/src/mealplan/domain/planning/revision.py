@@ -3,16 +3,17 @@
 A dinner that must change stays the same dish with another food in it if it can; only then is another dish taken.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from mealplan.domain.cart import Cart
 from mealplan.domain.items import Ambiguous, Found, find_item
 from mealplan.domain.modifications import Modification
-from mealplan.domain.planning.candidates import Candidate, Kitchen, Terms, candidates, spend
+from mealplan.domain.planning.candidates import Candidate, add_others, candidates, spend
+from mealplan.domain.planning.kitchen import Kitchen, Terms
 from mealplan.domain.planning.supplies import Supply, pantry_key
-from mealplan.domain.planning.week import Week, complete, score
+from mealplan.domain.planning.week import Week, score
 from mealplan.domain.preferences import Preferences, Weekday
 from mealplan.domain.words import join, sentence
 
@@ -24,7 +25,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A week between two changes.
 
     Attributes:
-        week: The dinners, with their required places only.
+        week: The dinners, extras and seasonings included.
         terms: What earlier changes ask of all that follow.
         notes: What could not be done as asked.
     """
@@ -61,39 +62,66 @@ class Reviser(msgspec.Struct, frozen=True, kw_only=True):
         terms = msgspec.structs.replace(
             draft.terms, banned=(draft.terms.banned | gone) - allowed, invited=draft.terms.invited | allowed
         )
-        touched = self._days_with(draft, gone)
+        touched = [day for day, one in draft.week.items() if one.keys & gone]
         if not touched:
             draft = _note(draft, f"No dinner used {old}, so nothing was swapped.")
         draft = msgspec.structs.replace(draft, terms=terms)
         for day in touched:
-            draft = self._swap_day(draft, day, wanted=allowed, new=new)
+            draft = self._swap_day(draft, day, gone=gone, wanted=allowed, new=new)
         return draft
 
-    def _swap_day(self, draft: Draft, day: Weekday, *, wanted: frozenset[str], new: str) -> Draft:
+    def _swap_day(self, draft: Draft, day: Weekday, *, gone: frozenset[str], wanted: frozenset[str], new: str) -> Draft:
         asked = msgspec.structs.replace(draft.terms, wanted=wanted)
-        best = self._replace(draft, day, asked)
-        if best is None:
-            best = self._replace(draft, day, msgspec.structs.replace(asked, may_overdraw=True))
-        if best is None:
-            draft = _note(draft, f"I found no dinner with {new} for {day.capitalize()}.")
-            best = self._replace(draft, day, draft.terms)
-        return _put(draft, day, best)
+        before = draft.week[day]
+        if not before.required_keys & gone:  # an extra for an extra
+            used = spend(one for other, one in draft.week.items() if other != day)
+            after = add_others(before.without(gone), kitchen=self.kitchen, terms=asked, used=used, only=wanted)
+            if after.keys & wanted:
+                return _put(draft, day, after)
+        overdrawn = msgspec.structs.replace(asked, may_overdraw=True)
+        if changed := self._replace(draft, day, asked) or self._replace(draft, day, overdrawn):
+            return changed
+        if changed := self._without_goals()._replace(draft, day, overdrawn):
+            return _note(changed, f"{day.capitalize()} misses your goals for protein or time because of {new}.")
+        draft = _note(draft, f"I found no dinner with {new} for {day.capitalize()}.")
+        return self._replace(draft, day, draft.terms) or _drop(draft, day)
+
+    def _without_goals(self) -> "Reviser":
+        """Return a copy without goals: a food asked for by name counts more than those, and a diet more than both."""
+        relaxed = msgspec.structs.replace(self.kitchen, min_protein_g=0, max_minutes=None)
+        return msgspec.structs.replace(self, kitchen=relaxed)
 
     def _remove(self, draft: Draft, *, item: str) -> Draft:
         gone = self._with_twins(self._keys(item))
-        touched = self._days_with(draft, gone)
+        touched = [day for day, one in draft.week.items() if one.keys & gone]
         terms = msgspec.structs.replace(draft.terms, banned=draft.terms.banned | gone)
         draft = msgspec.structs.replace(draft, terms=terms)
         for day in touched:
-            if draft.week[day].keys & gone:  # else it only was an extra, which the ban keeps out
-                draft = _put(draft, day, self._replace(draft, day, terms))
+            before = draft.week[day]
+            if before.required_keys & gone:
+                draft = self._replace(draft, day, terms) or _drop(draft, day)
+            else:
+                draft = _put(draft, day, before.without(gone))
         return draft
 
-    def _replace(self, draft: Draft, day: Weekday, terms: Terms) -> Candidate | None:
-        """Find the dinner for a day that is nearest to what stood there and different from all others."""
-        others = [one for other, one in draft.week.items() if other != day]
-        dishes = {one.dish.id for one in others}
+    def _replace(self, draft: Draft, day: Weekday, terms: Terms) -> Draft | None:
+        """Cook another dinner on a day: the nearest to what stood there, and different from all others.
+
+        When nothing can be cooked beside the others as they are, they give back what they can do without.
+        """
         before = draft.week[day]
+        rest = {other: one for other, one in draft.week.items() if other != day}
+        for others in (rest, {other: one.without_extras() for other, one in rest.items()}):
+            best = self._nearest(before, list(others.values()), terms)
+            if best is not None:
+                used = spend(others.values())
+                full = add_others(best, kitchen=self.kitchen, terms=terms, used=used)
+                week = {**draft.week, **others, day: full}
+                return msgspec.structs.replace(draft, week=week)
+        return None
+
+    def _nearest(self, before: Candidate, others: Sequence[Candidate], terms: Terms) -> Candidate | None:
+        dishes = {one.dish.id for one in others}
         possible = [one for one in candidates(self.kitchen, terms, spend(others)) if one.dish.id not in dishes]
 
         def rank(one: Candidate) -> float:
@@ -101,10 +129,6 @@ class Reviser(msgspec.Struct, frozen=True, kw_only=True):
             return alike + score(one, others, preferences=self.preferences, kitchen=self.kitchen)
 
         return max(possible, key=rank, default=None)
-
-    def _days_with(self, draft: Draft, keys: frozenset[str]) -> list[Weekday]:
-        full = complete(draft.week, kitchen=self.kitchen, terms=draft.terms)
-        return [day for day, candidate in full.items() if candidate.keys & keys]
 
     def _keys(self, text: str) -> frozenset[str]:
         """Find what is meant by a name of the cart, a pantry food, or a word for several items."""
@@ -137,12 +161,12 @@ def _note(draft: Draft, text: str) -> Draft:
     return msgspec.structs.replace(draft, notes=(*draft.notes, text))
 
 
-def _put(draft: Draft, day: Weekday, candidate: Candidate | None) -> Draft:
-    if candidate is not None:
-        return msgspec.structs.replace(draft, week={**draft.week, day: candidate})
-    week = {other: one for other, one in draft.week.items() if other != day}
-    text = f"Without that there is not enough left for a dinner on {day.capitalize()}."
-    return _note(msgspec.structs.replace(draft, week=week), text)
+def _put(draft: Draft, day: Weekday, candidate: Candidate) -> Draft:
+    return msgspec.structs.replace(draft, week={**draft.week, day: candidate})
+
+
+def _drop(draft: Draft, day: Weekday) -> Draft:
+    return msgspec.structs.replace(draft, week={other: one for other, one in draft.week.items() if other != day})
 
 
 # Within a twentieth nobody at the table notices.

@@ -12,6 +12,7 @@ import msgspec
 from mealplan.domain.cart import Cart, CartItem
 from mealplan.domain.catalogue.identify import Identified, identify
 from mealplan.domain.catalogue.ingredients import INGREDIENTS, PANTRY, Ingredient, Mark
+from mealplan.domain.words import MAX_SPOKEN_CHARS
 
 _GRAMS = {
     "g": 1.0, "gram": 1.0, "kg": 1000.0, "lb": 453.6, "lbs": 453.6, "pound": 453.6, "oz": 28.35, "ounce": 28.35,
@@ -58,7 +59,7 @@ def weigh(item: CartItem, food: Ingredient) -> float:
     known = _GRAMS.get(unit) or _GRAMS.get(unit.removesuffix("s"))
     if known:
         return min(quantity * known, _MOST_G)
-    if size := _SIZE_IN_NAME.search(item.name):
+    if size := _SIZE_IN_NAME.search(item.name[:MAX_SPOKEN_CHARS]):
         number, divisor, weight = size.groups()
         known = _GRAMS.get(weight.casefold()) or _GRAMS[weight.casefold().removesuffix("s")]
         return min(quantity * known * float(number) / (float(divisor or 1) or 1), _MOST_G)

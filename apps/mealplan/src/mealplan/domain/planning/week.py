@@ -6,7 +6,8 @@ what spoils is eaten first, and the same kind of main is not served twice runnin
 
 from collections.abc import Sequence
 
-from mealplan.domain.planning.candidates import Candidate, Kitchen, Terms, add_others, candidates, spend
+from mealplan.domain.planning.candidates import Candidate, add_others, candidates, spend
+from mealplan.domain.planning.kitchen import Kitchen, Terms
 from mealplan.domain.preferences import Preferences, Weekday
 
 # What a dinner gains and loses. Only their order of size matters: a repeated main weighs more than anything a

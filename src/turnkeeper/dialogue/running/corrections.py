@@ -1,7 +1,7 @@
 """What a person says to take something back: "oops", "actually, make it chicken", "wait".
 
-Some words say it whatever follows ("oops, …"). Others open any sentence ("wait until Tuesday"): they count alone, set off
-by a pause, or before words that are a wish of their own; whether they are is for the caller to find out.
+Some words say it whatever follows ("oops, …"). Others open any sentence ("wait until Tuesday"): they count alone, or
+before words that are a wish of their own; whether they are is for the caller to find out.
 """
 
 import msgspec
@@ -10,14 +10,17 @@ from turnkeeper.dialogue.language.courtesy import courtesies
 from turnkeeper.dialogue.language.tokens import Break, Tokens, keys, tokenize
 
 _PLAIN = """
-oops|oops sorry|oopsie|oopsies|oopsy|woops|whoops|whoopsie|my bad|my mistake|my fault|undo|undo it|undo that|undo this
-undo please|scratch that|strike that|take that back|take it back|i take that back|i take it back|take back|revert
-revert that|revert it|wrong one|that was wrong|that was a mistake|i made a mistake|made a mistake|i meant|i mean|sorry i meant
-i didnt mean that|i did not mean that|didnt mean that|not what i meant|thats not what i meant|forget that|forget i said that
+oops|oops sorry|oopsie|oopsies|oopsy|woops|whoops|whoopsie|my bad|my mistake|my fault|undo|undo it|undo that
+undo this|undo please|scratch that|strike that|take that back|take it back|i take that back|i take it back|take back
+revert|revert that|revert it|wrong one|that was wrong|that was a mistake|i made a mistake|made a mistake|i meant|i mean
+sorry i meant|i didnt mean that|i did not mean that|didnt mean that|not what i meant|thats not what i meant|forget that
+forget i said that
 """
 """Say by themselves that something was wrong."""
 
-_OPENING = "actually|wait|wait wait|wait a minute|wait a sec|wait a second|hold on|hang on|on second thought|on second thoughts"
+_OPENING = """
+actually|wait|wait wait|wait a minute|wait a sec|wait a second|hold on|hang on|on second thought|on second thoughts
+"""
 """Say it, but open other sentences as well."""
 
 _FILLERS = frozenset({"no", "nope", "oh", "ah", "hey", "ok", "okay", "um", "uh", "hmm", "sorry", "please", "well"})

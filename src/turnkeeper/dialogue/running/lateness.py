@@ -8,16 +8,15 @@ it stands in the log and in the reminder, but words that are a day out of contex
 from collections.abc import Sequence
 from typing import Any
 
-from turnkeeper.dialogue.compiled import ONE_MS
 from turnkeeper.dialogue.declared import LateReply
-from turnkeeper.dialogue.handling import Handling
-from turnkeeper.dialogue.hearing import agrees, denies
-from turnkeeper.dialogue.intents import CHOICE
-from turnkeeper.dialogue.matching import Match
-from turnkeeper.dialogue.policies import say_started_over, start_over
+from turnkeeper.dialogue.intents import CHOICE, Match
+from turnkeeper.dialogue.running.compiled import ONE_MS
+from turnkeeper.dialogue.running.handling import Handling
+from turnkeeper.dialogue.running.hearing import agrees, denies
+from turnkeeper.dialogue.running.policies import say_started_over, start_over
+from turnkeeper.dialogue.running.wording import fill
 from turnkeeper.dialogue.thread import Question
 from turnkeeper.dialogue.turn import MAX_REPLY_CHARACTERS, Understanding
-from turnkeeper.dialogue.wording import fill
 from turnkeeper.errors import HandlerError
 
 LATE = "_late"
@@ -132,6 +131,8 @@ def _reminder(handling: Handling[Any], policy: LateReply, text: str) -> str:
         said = policy.reminder(turn)
     finally:
         turn.close()
-    if not isinstance(said, str) or len(said) > MAX_REPLY_CHARACTERS:
-        raise HandlerError(f"the reminder of late_reply must return at most {MAX_REPLY_CHARACTERS} characters of text")
+    if not isinstance(said, str):
+        raise HandlerError(f"the reminder of late_reply must return text, got {type(said).__name__}")
+    if len(said) > MAX_REPLY_CHARACTERS:
+        raise HandlerError(f"the reminder of late_reply may have {MAX_REPLY_CHARACTERS} characters, got {len(said)}")
     return said.strip()

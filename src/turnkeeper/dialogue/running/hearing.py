@@ -7,9 +7,9 @@ import logging
 from collections.abc import Collection
 from typing import Any
 
-from turnkeeper.dialogue import answers
-from turnkeeper.dialogue.intents import AFFIRMATIVE, ANSWER, CHOICE, NEGATIVE
-from turnkeeper.dialogue.matching import Match, Matcher, check_match
+from turnkeeper.dialogue.answers import read_answer
+from turnkeeper.dialogue.intents import AFFIRMATIVE, ANSWER, CHOICE, NEGATIVE, Match, check_match
+from turnkeeper.dialogue.matching import Matcher
 from turnkeeper.dialogue.plan import FlowPlan
 from turnkeeper.dialogue.thread import Question
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 ANSWERS = frozenset({AFFIRMATIVE, NEGATIVE, CHOICE, ANSWER})
 """Intents that answer a pending question."""
 
-_ANYTHING = answers.Question(name="anything")
+_ANYTHING = Question(name="anything", text="")
 
 
 class Hearing:
@@ -32,31 +32,24 @@ class Hearing:
 
     async def understand(self, text: str, *, status: str, question: Question | None) -> tuple[Match, str]:
         """Return what a text means, and why the flow's classifier did not say so (empty: it did, or there is none)."""
-        asked = None if question is None else as_asked(question)
         if self._classifier is None or (question is not None and question.is_own):
-            return self._matcher.match(text, status=status, expecting=asked), ""
+            return self._matcher.match(text, status=status, expecting=question), ""
         try:
-            match = await self._classifier.classify(text, status=status, question=asked, candidates=self._intents)
-            return check_match(match, candidates=self._intents, question=asked), ""
-        except Exception as exc:  # whatever a model's client raises: the person still gets an answer
+            match = await self._classifier.classify(text, status=status, question=question, candidates=self._intents)
+            return check_match(match, candidates=self._intents, question=question), ""
+        except Exception as exc:  # noqa: BLE001 - whatever a model's client raises: the person still gets an answer
             reason = f"{type(exc).__name__}: {exc}"
             logger.warning("classifier_failed", extra={"reason": reason})
-            return self._matcher.match(text, status=status, expecting=asked), reason
+            return self._matcher.match(text, status=status, expecting=question), reason
 
     def among(self, text: str, intents: Collection[str], *, question: Question | None = None) -> Match:
         """Return which of a few intents a text means, as far as the built-in matcher knows."""
-        asked = None if question is None else as_asked(question)
-        return self._matcher.match(text, only=intents, expecting=asked)
+        return self._matcher.match(text, only=intents, expecting=question)
 
     def label(self, intent: str) -> str:
         """Return how a clarifying question names an intent."""
         declared = self._matcher.intents.get(intent)
         return intent if declared is None else declared.sample
-
-
-def as_asked(question: Question) -> answers.Question:
-    """Return a pending question as the matcher takes it."""
-    return answers.Question(name=question.name, kind=question.kind, options=question.options)
 
 
 def agrees(text: str) -> bool:
@@ -70,5 +63,5 @@ def denies(text: str) -> bool:
 
 
 def _polarity(text: str) -> str:
-    answer = answers.read_answer(text, _ANYTHING)
+    answer = read_answer(text, _ANYTHING)
     return "" if answer is None or answer.remainder else answer.kind

@@ -4,7 +4,6 @@ Policies and handlers meet here. A turn may run several handlers (a burst of mes
 share the ledger, and are committed together.
 """
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
@@ -12,12 +11,12 @@ import msgspec
 
 from turnkeeper.codecs import Decoded
 from turnkeeper.codecs.json import decode_value
-from turnkeeper.dialogue.compiled import ONE_MS, Compiled
 from turnkeeper.dialogue.declared import Handler
 from turnkeeper.dialogue.eventlog import STARTED_OVER, Undoable, find_undoable
 from turnkeeper.dialogue.intents import UNKNOWN
 from turnkeeper.dialogue.ledger import Ledger
-from turnkeeper.dialogue.thread import moment
+from turnkeeper.dialogue.running.compiled import ONE_MS, Compiled
+from turnkeeper.dialogue.thread import Question, Thread, moment
 from turnkeeper.dialogue.turn import Turn, Understanding, Undone
 from turnkeeper.errors import HandlerError
 from turnkeeper.model.message import Kind, Message
@@ -28,6 +27,7 @@ ADDRESSED = frozenset({Kind.TEXT, Kind.ACTION})
 """Kinds that run handlers because a person wanted something."""
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_decode_thread = msgspec.json.Decoder(Thread).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -93,7 +93,7 @@ class Handling(Generic[S]):
         self.intent = self.intent or intent
 
     def remark(self, note: str) -> None:
-        """Have the log say why things went as they did. That it began anew outweighs everything: "undo" looks for it."""
+        """Have the log say why things went as they did. That it began anew outweighs the rest."""
         if self.note != STARTED_OVER:
             self.note = note
 
@@ -144,7 +144,7 @@ class Handling(Generic[S]):
         turn = self.turn(understanding, handler)
         values = () if handler.value_type is None else (self._value(handler),)
         try:
-            returned = await handler.call(turn, *values)
+            returned: object = await handler.call(turn, *values)  # type: ignore[func-returns-value]
         except SystemExit as exc:
             raise HandlerError(f"handler {handler.name} called sys.exit(); a handler ends by returning") from exc
         finally:
@@ -185,11 +185,13 @@ class Handling(Generic[S]):
         if found is None or (within is not None and self.now_ms - found.kept.record.at_ms > within // ONE_MS):
             return None
         version, entry = found.kept.record.version, found.kept.entry
-        self.put_back(self._state_before(found), keep=self.plan.undo_keep)
+        earlier = self._state_before(found)
+        self.put_back(earlier, keep=self.plan.undo_keep)
         ledger.cancel_jobs(lambda job: job.root >= version)
         ledger.cancel_timers(lambda timer: timer.root >= version and not timer.is_own)
         ledger.undoes = version
         self.thread.settle()
+        self.thread.question = _question_of(earlier)
         self.enter(entry.before or self.plan.start)
         return Undone(message=entry.message, intent=entry.intent, at=moment(found.kept.record.at_ms), version=version)
 
@@ -214,6 +216,15 @@ class Handling(Generic[S]):
                     members[name] = current[name]
             earlier = codec.decode(_encode(members))
         ledger.state, ledger.extras = earlier.state, earlier.extras
+
+
+def _question_of(earlier: Decoded[Any]) -> Question | None:
+    """Return the question that was pending in an earlier state: with the state its question is open again."""
+    envelope = earlier.envelope
+    if envelope is None or envelope.engine is None:
+        return None
+    thread = _decode_thread(envelope.engine)
+    return thread.parked if thread.question is not None and thread.question.is_own else thread.question
 
 
 def _stored_names(state_type: Any) -> dict[str, str]:  # noqa: ANN401 - a Struct or a dataclass

@@ -1,20 +1,20 @@
 """The ready policies: several people on one number, start over, help, still working, opting out and in.
 
-Each is a function on the turn being handled. Late replies have their own module (`lateness`), since they span two turns.
+Each is a function on the turn being handled. Late replies span two turns and have a module of their own (`lateness`).
 """
 
 from typing import Any, TypeVar
 
 from turnkeeper.codecs import Decoded
-from turnkeeper.dialogue.compiled import ONE_MS
 from turnkeeper.dialogue.declared import StillWorking
 from turnkeeper.dialogue.eventlog import STARTED_OVER
-from turnkeeper.dialogue.handling import Handling
 from turnkeeper.dialogue.introductions import Introduction, introduction
 from turnkeeper.dialogue.language.tokens import keys
 from turnkeeper.dialogue.plan import fill_state_key
+from turnkeeper.dialogue.running.compiled import ONE_MS
+from turnkeeper.dialogue.running.handling import Handling
+from turnkeeper.dialogue.running.wording import fill
 from turnkeeper.dialogue.turn import Understanding
-from turnkeeper.dialogue.wording import fill
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Kind, Message
 
@@ -24,7 +24,8 @@ MAX_MEMBERS = 16
 """People of one address that are remembered: a household, not a company."""
 
 _MYSELF = frozenset(
-    keys(text) for text in ("this is me", "it's me", "it is me", "me here", "me again", "it's me again", "this is me again")
+    keys(text)
+    for text in ("this is me", "it's me", "it is me", "me here", "me again", "it's me again", "this is me again")
 )
 
 
@@ -143,8 +144,6 @@ def opt_out(handling: Handling[Any]) -> None:
     ledger.cancel_jobs(lambda _: True)
     ledger.cancel_timers(lambda _: True)
     thread.settle()
-    if ledger.input.conversation.member:
-        return
     for member in thread.members:
         forward(handling, member, handling.messages[-1])
     if not was_silent:

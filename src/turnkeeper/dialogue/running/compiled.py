@@ -6,9 +6,9 @@ from typing import Any, Generic, TypeVar
 from turnkeeper.dialogue.checks.states import STATUS_FIELD, field_names
 from turnkeeper.dialogue.choosing import Choices
 from turnkeeper.dialogue.eventlog import log_limits
-from turnkeeper.dialogue.hearing import Hearing
 from turnkeeper.dialogue.plan import FlowPlan
-from turnkeeper.dialogue.wording import Wording, fill
+from turnkeeper.dialogue.running.hearing import Hearing
+from turnkeeper.dialogue.running.wording import Wording, fill
 
 S = TypeVar("S")
 

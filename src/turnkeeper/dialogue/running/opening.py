@@ -10,9 +10,9 @@ import msgspec
 
 from turnkeeper.codecs import Decoded
 from turnkeeper.dialogue.checks.states import STATUS_FIELD
-from turnkeeper.dialogue.compiled import Compiled
 from turnkeeper.dialogue.eventlog import newest_state
 from turnkeeper.dialogue.ledger import Ledger
+from turnkeeper.dialogue.running.compiled import Compiled
 from turnkeeper.dialogue.thread import Passed, Thread
 from turnkeeper.errors import PermanentError, StateUndecodableError
 from turnkeeper.ports.program import Tools, TurnInput
@@ -90,13 +90,14 @@ def _new_thread(compiled: Compiled[S], turn: TurnInput) -> Thread:
 
 def _thread(compiled: Compiled[S], turn: TurnInput, decoded: Decoded[S]) -> Thread:
     envelope = decoded.envelope
-    if envelope is not None and envelope.engine is not None:
+    engine = None if envelope is None else envelope.engine
+    if engine is not None:
         try:
-            return _decode_thread(envelope.engine)
+            return _decode_thread(engine)
         except msgspec.ValidationError as error:
             raise StateUndecodableError(what="the thread of the conversation", reason=str(error)) from error
     # Somebody else wrote the state (an import, a repair by hand): its own words say where it stands.
-    status = envelope.status if envelope is not None else ""
+    status = "" if envelope is None else envelope.status
     if not status and compiled.follows_status:
         status = getattr(decoded.state, STATUS_FIELD)
     if status not in compiled.plan.statuses:

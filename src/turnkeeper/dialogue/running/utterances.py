@@ -10,13 +10,12 @@ from datetime import timedelta
 from typing import Any
 
 from turnkeeper.dialogue.carrier_words import is_opt_out_request
-from turnkeeper.dialogue.corrections import Correction, read_correction
-from turnkeeper.dialogue.handling import Handling
-from turnkeeper.dialogue.hearing import ANSWERS, denies
-from turnkeeper.dialogue.intents import AFFIRMATIVE, AMBIGUOUS, ANSWER, CHOICE, UNKNOWN
-from turnkeeper.dialogue.lateness import go_on, notice_silence
-from turnkeeper.dialogue.matching import Match
-from turnkeeper.dialogue.policies import (
+from turnkeeper.dialogue.intents import AFFIRMATIVE, AMBIGUOUS, ANSWER, CHOICE, UNKNOWN, Match
+from turnkeeper.dialogue.running.corrections import Correction, read_correction
+from turnkeeper.dialogue.running.handling import Handling
+from turnkeeper.dialogue.running.hearing import ANSWERS, denies
+from turnkeeper.dialogue.running.lateness import go_on, notice_silence
+from turnkeeper.dialogue.running.policies import (
     greet,
     help_here,
     lead_elsewhere,
@@ -26,9 +25,9 @@ from turnkeeper.dialogue.policies import (
     still_working,
     working_on,
 )
+from turnkeeper.dialogue.running.wording import fill
 from turnkeeper.dialogue.thread import Guess, Question
 from turnkeeper.dialogue.turn import Understanding
-from turnkeeper.dialogue.wording import fill
 
 GUESSING = "_guess"
 """Name of the question "Did you mean …?"."""
@@ -77,7 +76,7 @@ async def handle_press(handling: Handling[Any], name: str) -> None:
 async def _follow(handling: Handling[Any], text: str, *, wishes: int) -> None:
     if handling.plan.corrections is not None:
         correction = read_correction(text)
-        if correction is not None and await _correct(handling, correction, wishes=wishes):
+        if correction is not None and await _correct(handling, text, correction, wishes=wishes):
             return
     await _act(handling, text, await _understand(handling, text), wishes=wishes)
 
@@ -90,45 +89,52 @@ async def _understand(handling: Handling[Any], text: str, *, question: Question 
     return match
 
 
-async def _correct(handling: Handling[Any], correction: Correction, *, wishes: int) -> bool:
+async def _correct(handling: Handling[Any], text: str, correction: Correction, *, wishes: int) -> bool:
     """Take the last modification back and follow the rest; False: the text is none of a correction after all."""
     rest = correction.rest
-    if handling.thread.question is None and denies(rest):
+    if rest and handling.thread.question is None and denies(rest):
         rest = ""
     if rest:
         match = await _understand(handling, rest)
-        if match.intent in ANSWERS - {ANSWER}:
+        is_wish = match.is_clear and match.intent != ANSWER
+        if is_wish and (match.intent in ANSWERS or _changes_nothing(handling, match.intent)):
             await _act(handling, rest, match, wishes=wishes)
             return True
-        if match.is_clear and match.intent != ANSWER and _changes_nothing(handling, match.intent):
-            await _act(handling, rest, match, wishes=wishes)
-            return True
-        if not correction.is_plain and (not match.is_clear or match.intent == ANSWER):
+        if not is_wish and not correction.is_plain:
             return False
+        if not is_wish and _means_undo(handling, text):
+            rest = ""
     reach = None if correction.is_plain or not rest else SOFT_REACH
-    is_undone = await _undo(handling, within=reach, says_nothing=bool(rest))
-    if rest and (is_undone or wishes > 0):
+    await _undo(handling, within=reach, goes_on=bool(rest))
+    if rest:
         await _act(handling, rest, await _understand(handling, rest), wishes=wishes)
     return True
 
 
-async def _undo(handling: Handling[Any], *, within: timedelta | None = None, says_nothing: bool = False) -> bool:
-    """Take the last modification back and say so. With `says_nothing`, that there is none is not worth a word."""
+def _means_undo(handling: Handling[Any], text: str) -> bool:
+    """Tell whether the flow's own phrases say undo with the whole text ("undo the last one")."""
+    policy = handling.plan.corrections
+    return policy is not None and handling.compiled.hearing.among(text, (policy.intent,)).intent == policy.intent
+
+
+async def _undo(handling: Handling[Any], *, within: timedelta | None = None, goes_on: bool = False) -> None:
+    """Take the last modification back and say so. If it goes on, that there is none is not worth a word."""
     policy = handling.plan.corrections
     if policy is None:
-        return False
+        return
     undone = await handling.take_back(within)
     if undone is not None:
         handling.understood(policy.intent)
         handling.handlers.append("corrections")
         handling.say(fill(policy.reply, message=undone.message, intent=undone.intent))
-    elif not says_nothing:
+        if not goes_on:
+            handling.repeat_question()
+    elif not goes_on:
         handling.understood(policy.intent)
         handling.handlers.append("corrections")
         handling.remark("nothing_to_undo")
         handling.say(policy.nothing)
         handling.repeat_question()
-    return undone is not None
 
 
 def _changes_nothing(handling: Handling[Any], intent: str) -> bool:

@@ -27,9 +27,9 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True):
     no_help: str = "Just tell me what you need."
 
 
-def fill(text: str, **values: str) -> str:
+def fill(template: str, /, **values: str) -> str:
     """Return a text with its placeholders replaced; unknown ones stay, so that a slip in a text stops no turn.
 
     A value is never searched for placeholders: it may be what a person wrote.
     """
-    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text).strip()
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), template).strip()

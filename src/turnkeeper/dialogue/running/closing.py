@@ -11,8 +11,8 @@ import msgspec
 from turnkeeper.codecs import Envelope
 from turnkeeper.dialogue.checks.states import STATUS_FIELD
 from turnkeeper.dialogue.eventlog import is_whole_due, preview, state_members
-from turnkeeper.dialogue.handling import Handling
-from turnkeeper.dialogue.opening import Opened
+from turnkeeper.dialogue.running.handling import Handling
+from turnkeeper.dialogue.running.opening import Opened
 from turnkeeper.dialogue.thread import moment
 from turnkeeper.model.event import LogEntry, LoggedInput
 from turnkeeper.model.message import NOTHING, PERSONAL, TimerCall

@@ -1,0 +1,289 @@
+"""Promises of the `Documents` port, and of the parts that commits keep there."""
+
+import pytest
+from msgspec.structs import replace
+
+from turnkeeper.errors import LimitError
+from turnkeeper.ports.documents import ABSENT, Document, DocumentKey, DocumentPage, Ttl, part_key
+from turnkeeper.ports.limits import MAX_BATCH, MAX_PART_BYTES, PART_GRACE
+from turnkeeper.ports.turns import Part
+from turnkeeper.testing.conformance.scenario import DAY, MS, SECOND, Backend, Talk
+
+KEY = DocumentKey(collection="session", id="CA1")
+"""A document's key."""
+
+
+async def walk(talk: Talk, collection: str, *, limit: int, cursor: str | None = None) -> list[DocumentPage]:
+    """Walk a collection to its end."""
+    pages = [await talk.store.documents.scan(collection, limit=limit, cursor=cursor)]
+    while pages[-1].cursor is not None:
+        pages.append(await talk.store.documents.scan(collection, limit=limit, cursor=pages[-1].cursor))
+    return pages
+
+
+class DocumentPromises(Backend):
+    """Values with a name, and large parts."""
+
+    async def test_a_document_is_read_as_it_was_written(self, talk: Talk) -> None:
+        """Any bytes, also none; for ever unless told otherwise."""
+        documents = talk.store.documents
+
+        etag = await documents.put(KEY, b"\x00\xff")
+        empty = await documents.put(replace(KEY, id="empty"), b"")
+
+        assert etag is not None
+        assert empty is not None
+        talk.clock.advance(3650 * DAY)
+        assert await documents.get(KEY) == Document(data=b"\x00\xff", etag=etag, expires_ms=None)
+        assert await documents.get(replace(KEY, id="empty")) == Document(data=b"", etag=empty, expires_ms=None)
+
+    async def test_a_document_that_is_not_there_is_none(self, talk: Talk) -> None:
+        """Nor can it be touched or deleted."""
+        documents = talk.store.documents
+
+        assert await documents.get(KEY) is None
+        assert not await documents.touch(KEY, ttl_ms=1000)
+        assert not await documents.delete(KEY)
+
+    async def test_collections_and_ids_name_different_documents(self, talk: Talk) -> None:
+        """The same id in another collection is another document, with or without a person."""
+        keys = [
+            KEY,
+            DocumentKey(collection="customer", id="CA1"),
+            DocumentKey(collection="session", id="CA2"),
+            DocumentKey(collection="order", id="1", person=talk.conversation.person),
+        ]
+        for number, key in enumerate(keys):
+            await talk.store.documents.put(key, str(number).encode())
+
+        found = await talk.store.documents.get_many(keys)
+
+        assert [document.data for document in found if document is not None] == [b"0", b"1", b"2", b"3"]
+
+    async def test_get_many_answers_in_order(self, talk: Talk) -> None:
+        """With None where nothing is; the same key twice is no error."""
+        other = replace(KEY, id="CA2")
+        await talk.store.documents.put(KEY, b"1")
+        await talk.store.documents.put(other, b"2")
+
+        found = await talk.store.documents.get_many([other, replace(KEY, id="none"), KEY, other])
+
+        assert [document and document.data for document in found] == [b"2", None, b"1", b"2"]
+
+    async def test_get_many_has_a_limit(self, talk: Talk) -> None:
+        """`MAX_BATCH` keys are read, more are refused."""
+        assert list(await talk.store.documents.get_many([KEY] * MAX_BATCH)) == [None] * MAX_BATCH
+        assert list(await talk.store.documents.get_many([])) == []
+        with pytest.raises(LimitError):
+            await talk.store.documents.get_many([KEY] * (MAX_BATCH + 1))
+
+    async def test_a_document_has_a_limit(self, talk: Talk) -> None:
+        """It may be as large as a part; a larger one is refused and what was there stays."""
+        await talk.store.documents.put(KEY, bytes(MAX_PART_BYTES))
+
+        with pytest.raises(LimitError):
+            await talk.store.documents.put(KEY, bytes(MAX_PART_BYTES + 1))
+        document = await talk.store.documents.get(KEY)
+        assert document is not None
+        assert len(document.data) == MAX_PART_BYTES
+
+    async def test_the_etag_makes_read_modify_write_safe(self, talk: Talk) -> None:
+        """Of two who read the same, one writes."""
+        documents = talk.store.documents
+        read = await documents.put(KEY, b"1")
+
+        first = await documents.put(KEY, b"2", check=read)
+        second = await documents.put(KEY, b"3", check=read)
+
+        assert (first is not None, second) == (True, None)
+        assert first != read
+        assert await documents.get(KEY) == Document(data=b"2", etag=first or "", expires_ms=None)
+
+    async def test_absent_writes_only_where_nothing_is(self, talk: Talk) -> None:
+        """The first one wins; an expired document is not there."""
+        documents = talk.store.documents
+
+        first = await documents.put(KEY, b"1", check=ABSENT, ttl_ms=1000)
+        second = await documents.put(KEY, b"2", check=ABSENT)
+        talk.clock.advance(SECOND)
+        third = await documents.put(KEY, b"3", check=ABSENT)
+
+        assert (first is not None, second, third is not None) == (True, None, True)
+
+    async def test_a_check_against_what_is_gone_does_not_hold(self, talk: Talk) -> None:
+        """Deleted or expired: whoever read it must read again."""
+        documents = talk.store.documents
+        deleted = await documents.put(KEY, b"1")
+        await documents.delete(KEY)
+        other = replace(KEY, id="CA2")
+        expired = await documents.put(other, b"1", ttl_ms=1000)
+        talk.clock.advance(SECOND)
+
+        assert await documents.put(KEY, b"2", check=deleted) is None
+        assert await documents.put(other, b"2", check=expired) is None
+        assert list(await documents.get_many([KEY, other])) == [None, None]
+
+    async def test_a_document_ends_with_its_time_to_live(self, talk: Talk) -> None:
+        """Not before, and it is told when."""
+        await talk.store.documents.put(KEY, b"1", ttl_ms=1000)
+        ends_ms = talk.now + 1000
+        talk.clock.advance(999 * MS)
+
+        before = await talk.store.documents.get(KEY)
+        talk.clock.advance(MS)
+
+        assert before is not None
+        assert before.expires_ms == ends_ms
+        assert await talk.store.documents.get(KEY) is None
+        assert list(await talk.store.documents.get_many([KEY])) == [None]
+        assert not await talk.store.documents.touch(KEY, ttl_ms=1000)
+        assert not await talk.store.documents.delete(KEY)
+
+    async def test_ttl_set_counts_anew(self, talk: Talk) -> None:
+        """Every write says how long; none at all means for ever."""
+        documents = talk.store.documents
+        await documents.put(KEY, b"1", ttl_ms=1000)
+        talk.clock.advance(500 * MS)
+        await documents.put(KEY, b"2", ttl_ms=1000)
+        renewed = await documents.get(KEY)
+        await documents.put(KEY, b"3")
+
+        for_ever = await documents.get(KEY)
+
+        assert renewed is not None
+        assert for_ever is not None
+        assert (renewed.expires_ms, for_ever.expires_ms) == (talk.now + 1000, None)
+
+    async def test_ttl_keep_leaves_the_time_that_is_left(self, talk: Talk) -> None:
+        """Of a document that is there; a new one, or one whose time is over, gets `ttl_ms`."""
+        documents = talk.store.documents
+        ends_ms = talk.now + 1000
+        await documents.put(KEY, b"1", ttl_ms=1000, ttl=Ttl.KEEP)
+        talk.clock.advance(500 * MS)
+        await documents.put(KEY, b"2", ttl_ms=60_000, ttl=Ttl.KEEP)
+        kept = await documents.get(KEY)
+        talk.clock.advance(500 * MS)
+        await documents.put(KEY, b"3", ttl_ms=60_000, ttl=Ttl.KEEP)
+
+        fresh = await documents.get(KEY)
+
+        assert kept is not None
+        assert fresh is not None
+        assert (kept.data, kept.expires_ms) == (b"2", ends_ms)
+        assert (fresh.data, fresh.expires_ms) == (b"3", talk.now + 60_000)
+
+    async def test_ttl_keep_keeps_for_ever_what_is_kept_for_ever(self, talk: Talk) -> None:
+        """No time left to keep is not no time at all."""
+        await talk.store.documents.put(KEY, b"1")
+        await talk.store.documents.put(KEY, b"2", ttl_ms=1000, ttl=Ttl.KEEP)
+
+        document = await talk.store.documents.get(KEY)
+
+        assert document is not None
+        assert (document.data, document.expires_ms) == (b"2", None)
+
+    async def test_touch_counts_the_time_anew_and_changes_nothing_else(self, talk: Talk) -> None:
+        """Whoever read it before may still write."""
+        documents = talk.store.documents
+        etag = await documents.put(KEY, b"1", ttl_ms=1000)
+        talk.clock.advance(500 * MS)
+
+        touched = await documents.touch(KEY, ttl_ms=1000)
+        once = await documents.get(KEY)
+        await documents.touch(KEY, ttl_ms=None)
+        twice = await documents.get(KEY)
+
+        assert touched
+        assert once == Document(data=b"1", etag=etag or "", expires_ms=talk.now + 1000)
+        assert twice == Document(data=b"1", etag=etag or "", expires_ms=None)
+        assert await documents.put(KEY, b"2", check=etag) is not None
+
+    async def test_delete_respects_its_check(self, talk: Talk) -> None:
+        """What somebody changed meanwhile stays; what is gone is gone once."""
+        documents = talk.store.documents
+        old = await documents.put(KEY, b"1")
+        new = await documents.put(KEY, b"2")
+
+        refused = await documents.delete(KEY, check=old)
+        deleted = await documents.delete(KEY, check=new)
+
+        assert (refused, deleted) == (False, True)
+        assert await documents.get(KEY) is None
+        assert not await documents.delete(KEY)
+
+    async def test_scan_walks_the_whole_collection_in_pages(self, talk: Talk) -> None:
+        """Every document once, none of another collection, none whose time is over."""
+        documents = talk.store.documents
+        expected = {}
+        for number in range(25):
+            key = replace(KEY, id=f"CA{number}", person="" if number % 2 else "+15550100")
+            expected[key] = await documents.put(key, str(number).encode())
+        await documents.put(replace(KEY, id="over"), b"", ttl_ms=1000)
+        await documents.put(DocumentKey(collection="sessions", id="CA1"), b"")
+        talk.clock.advance(SECOND)
+
+        pages = await walk(talk, "session", limit=10)
+
+        items = [item for page in pages for item in page.items]
+        assert {key: document.etag for key, document in items} == expected
+        assert len(items) == len(expected)
+        assert max(len(page.items) for page in pages) <= 10
+
+    async def test_scan_misses_nothing_that_stayed(self, talk: Talk) -> None:
+        """Whatever is written and deleted while somebody walks."""
+        documents = talk.store.documents
+        for number in range(20):
+            await documents.put(replace(KEY, id=f"stays{number}"), b"")
+            await documents.put(replace(KEY, id=f"goes{number}"), b"")
+        first = await documents.scan("session", limit=10)
+        for number in range(20):
+            await documents.delete(replace(KEY, id=f"goes{number}"))
+            await documents.put(replace(KEY, id=f"new{number}"), b"")
+            await documents.put(replace(KEY, id=f"stays{number}"), b"changed")
+
+        pages = [first, *await walk(talk, "session", limit=10, cursor=first.cursor)]
+
+        seen = {key.id for page in pages for key, _ in page.items}
+        assert {f"stays{number}" for number in range(20)} <= seen
+
+    async def test_an_empty_collection_has_one_empty_page(self, talk: Talk) -> None:
+        """And no cursor."""
+        assert await talk.store.documents.scan("session") == DocumentPage(items=(), cursor=None)
+
+    async def test_a_part_is_read_under_its_key(self, talk: Talk) -> None:
+        """From the commit on that wrote it, for as long as nobody retires it."""
+        parts = (Part(id="p1", data=b"\x00large"), Part(id="p2", data=b""))
+        await talk.apply(replace(talk.draft(await talk.take("m1")), parts=parts))
+        talk.clock.advance(365 * DAY)
+
+        found = [await talk.store.documents.get(part_key(talk.conversation, part.id)) for part in parts]
+
+        assert [document and document.data for document in found] == [b"\x00large", b""]
+        assert await talk.store.documents.get(part_key(talk.other(member="ana").conversation, "p1")) is None
+
+    async def test_a_retired_part_is_kept_for_its_grace(self, talk: Talk) -> None:
+        """So that an undo finds it; then it is gone."""
+        key = part_key(talk.conversation, "p1")
+        await talk.apply(replace(talk.draft(await talk.take("m1")), parts=(Part(id="p1", data=b"large"),)))
+        await talk.apply(replace(talk.draft(await talk.take("m2")), retired=("p1",)))
+        talk.clock.advance(PART_GRACE - MS)
+
+        before = await talk.store.documents.get(key)
+        talk.clock.advance(MS)
+
+        assert before is not None
+        assert before.data == b"large"
+        assert await talk.store.documents.get(key) is None
+
+    async def test_an_adopted_part_is_kept_again(self, talk: Talk) -> None:
+        """One that is gone cannot be, and is no error."""
+        key = part_key(talk.conversation, "p1")
+        await talk.apply(replace(talk.draft(await talk.take("m1")), parts=(Part(id="p1", data=b"large"),)))
+        await talk.apply(replace(talk.draft(await talk.take("m2")), retired=("p1",)))
+
+        await talk.apply(replace(talk.draft(await talk.take("undo")), adopted=("p1", "never heard of")))
+        talk.clock.advance(2 * PART_GRACE)
+
+        document = await talk.store.documents.get(key)
+        assert document is not None
+        assert (document.data, document.expires_ms) == (b"large", None)

@@ -111,17 +111,12 @@ class Talk:
             self.active_ms = self.world.now_ms
         if draft.opt_out is not None:
             self.world.opted_out = draft.opt_out
-        for name in draft.cancel:
-            self._cancel(name)
-        if draft.cancel_all:
-            for talk in self.world.talks.values():
-                talk.pending.clear()
+        self._withdraw(draft)
+        self._keep_parts(draft)
         if draft.state is not None:
             self.state, self.lost = draft.state, False
             self.version += 1
-        self._keep_parts(draft)
-        if draft.log is not None:
-            self._log(draft)
+        self._log(draft)
         if draft.state is not None:
             assert rebuild(self.records, self.version, generation=self.generation) == draft.state
         if draft.forget:
@@ -157,6 +152,13 @@ class Talk:
         )
         oldest_ms = self.world.now_ms - draft.log_keep_ms
         self.records = [old for old in [*self.records, record] if old.at_ms >= oldest_ms][-draft.log_keep :]
+
+    def _withdraw(self, draft: Draft) -> None:
+        for name in draft.cancel:
+            self._cancel(name)
+        if draft.cancel_all:
+            for talk in self.world.talks.values():
+                talk.pending.clear()
 
     def _cancel(self, name: str) -> None:
         for effect in list(self.pending.values()):
@@ -298,6 +300,4 @@ class World:
             timer = min(due, key=lambda effect: effect.due_ms)
             del self.talk.pending[timer.id]
             call = msgspec.json.decode(timer.payload, type=TimerCall)
-            replies += await self.talk.turn(
-                self.message(call.name, Kind.TIMER, data=call.data, source=timer.id)
-            )
+            replies += await self.talk.turn(self.message(call.name, Kind.TIMER, data=call.data, source=timer.id))

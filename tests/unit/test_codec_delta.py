@@ -107,12 +107,17 @@ def test_foreign_letters_are_kept_or_the_full_state_is() -> None:
     """Unknown members may have been written by others: their whitespace and escapes come back too."""
     old = encode({"u": 0, "n": 0})
     inside = old.replace(b'"u":0', b'"u":{ "a": [1,  1.10],"\\u0062":1}')
+    listed = old.replace(b'"u":0', b'"u":[1,2,3,"a text of some length"]')
+    spaced = old.replace(b'"u":0', b'"u":[1,2,3,"a text of some length", 4]')
     around = old.replace(b'"u":0', b'"u": 0')
     delta = diff(old, inside)
 
     assert delta is not None
     assert apply(old, delta) == inside
     assert diff(old, around) is None
+    longer = diff(listed, spaced)
+    assert longer is not None
+    assert apply(listed, longer) == spaced
     back = diff(around, old)
     assert back is not None
     assert apply(around, back) == old

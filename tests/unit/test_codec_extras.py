@@ -212,6 +212,14 @@ def test_a_state_that_changed_its_kind_keeps_what_can_be_kept() -> None:
     assert stored["x"] == 1
 
 
+def test_a_set_in_the_place_of_a_list_does_not_keep_them() -> None:
+    """A set has an order of its own, so nothing says which stored object is which member."""
+    decoded = decode({"tools": [{"type": "cut", "at": None, "z": 1}]})
+    decoded.state.tools = set(decoded.state.tools)  # type: ignore[assignment]
+
+    assert again(decoded)["tools"] == [{"type": "cut", "at": None}]
+
+
 def test_a_type_that_has_only_unknown_members_keeps_them() -> None:
     """No comma is left over."""
 

@@ -99,6 +99,10 @@ class Everywhere(Struct):
     renamed: datetime | None = msgspec.field(default=None, name="renamedAt")
 
 
+EVERYWHERE = StateCodec(Everywhere)
+STRICT = StateCodec(Everywhere, naive="refuse")
+
+
 def everywhere(at: datetime) -> Everywhere:
     """Return a state with the same datetime at every kind of place."""
     return Everywhere(
@@ -128,24 +132,22 @@ def everywhere(at: datetime) -> Everywhere:
 
 def test_a_naive_datetime_in_memory_comes_back_as_utc_everywhere() -> None:
     """At any depth, and the handed-over state keeps its naive ones."""
-    codec = StateCodec(Everywhere)
     state = everywhere(NAIVE)
     before = copy.deepcopy(state)
 
-    data = codec.encode(state, None).data
+    data = EVERYWHERE.encode(state, None).data
 
     assert state == before
     assert b"2026-11-20T12:30:00" in data
     assert b'12:30:00"' not in data
-    assert codec.decode(data).state == everywhere(AWARE)
+    assert EVERYWHERE.decode(data).state == everywhere(AWARE)
 
 
 def test_a_naive_datetime_in_foreign_data_is_read_as_utc_everywhere() -> None:
     """Other code stored `datetime.now().isoformat()`."""
-    codec = StateCodec(Everywhere)
-    foreign = codec.encode(everywhere(AWARE), None).data.replace(b"12:30:00Z", b"12:30:00")
+    foreign = EVERYWHERE.encode(everywhere(AWARE), None).data.replace(b"12:30:00Z", b"12:30:00")
 
-    decoded = codec.decode(foreign)
+    decoded = EVERYWHERE.decode(foreign)
 
     assert decoded.state == everywhere(AWARE)
     assert isinstance(decoded.state.unique, set)
@@ -157,19 +159,28 @@ def test_a_naive_datetime_in_foreign_data_is_read_as_utc_everywhere() -> None:
 @pytest.mark.parametrize("name", Everywhere.__struct_fields__)
 def test_a_naive_datetime_is_refused_by_policy_at_every_place(name: str) -> None:
     """Both ways, with the field in the error."""
-    codec = StateCodec(Everywhere, naive="refuse")
     state = everywhere(AWARE)
     setattr(state, name, getattr(everywhere(NAIVE), name))
     path = dict(zip(Everywhere.__struct_fields__, Everywhere.__struct_encode_fields__, strict=True))[name]
-    foreign = StateCodec(Everywhere).encode(everywhere(AWARE), None).data
+    foreign = EVERYWHERE.encode(everywhere(AWARE), None).data
 
     with pytest.raises(InvalidStateError, match="without a time zone") as raised:
-        codec.encode(state, None)
+        STRICT.encode(state, None)
     with pytest.raises(StateUndecodableError, match="without a time zone"):
-        codec.decode(foreign.replace(b"12:30:00Z", b"12:30:00"))
+        STRICT.decode(foreign.replace(b"12:30:00Z", b"12:30:00"))
 
     assert raised.value.what.startswith(f"Everywhere.{path}")
-    assert codec.decode(codec.encode(everywhere(AWARE), None).data).state == everywhere(AWARE)
+    assert STRICT.decode(STRICT.encode(everywhere(AWARE), None).data).state == everywhere(AWARE)
+
+
+def test_what_the_next_reader_would_refuse_is_not_written() -> None:
+    """A dict stands where a Struct is declared: msgspec writes it, and only reading would meet the naive datetime."""
+    state = Everywhere(plain=AWARE, folder={"created": NAIVE})  # type: ignore[arg-type]
+
+    with pytest.raises(InvalidStateError, match="without a time zone") as raised:
+        STRICT.encode(state, None)
+
+    assert raised.value.what == "Everywhere.folder.created"
 
 
 def test_there_are_two_policies() -> None:
@@ -292,7 +303,7 @@ def test_a_wrong_value_is_refused_at_its_path(name: str, wrong: object, path: st
 
 
 @pytest.mark.parametrize("name", Everywhere.__struct_fields__)
-@pytest.mark.parametrize("wrong", ["text", 7, 1.5, [3], (1,), {"a": "b"}, {"s"}, object()], ids=repr)
+@pytest.mark.parametrize("wrong", ["text", 7, 1.5, [3], (1,), {"created": 5}, {"s"}, object()], ids=repr)
 def test_a_wrong_type_where_datetimes_are_declared_is_refused(name: str, wrong: object) -> None:
     """The walk passes by what it does not know; the check behind it names it."""
     state = everywhere(AWARE)
@@ -300,11 +311,19 @@ def test_a_wrong_type_where_datetimes_are_declared_is_refused(name: str, wrong: 
     path = dict(zip(Everywhere.__struct_fields__, Everywhere.__struct_encode_fields__, strict=True))[name]
 
     if (name, wrong) == ("union", 7):
-        assert StateCodec(Everywhere).encode(state, None).data
+        assert EVERYWHERE.encode(state, None).data
     else:
         with pytest.raises(InvalidStateError) as raised:
-            StateCodec(Everywhere).encode(state, None)
+            EVERYWHERE.encode(state, None)
         assert raised.value.what.startswith(f"Everywhere.{path}")
+
+
+def test_a_wrong_item_where_objects_are_declared_is_refused() -> None:
+    """Without `| None` around it."""
+    with pytest.raises(InvalidStateError, match="Expected `object`, got `int`") as raised:
+        StateCodec(Folder).encode(Folder(folders=[7]), None)  # type: ignore[list-item]
+
+    assert raised.value.what == "Folder.folders[0]"
 
 
 def test_a_set_among_other_types_is_stored_sorted() -> None:
@@ -329,9 +348,10 @@ def test_what_contains_itself_is_refused() -> None:
     plain.items.append(plain)
     dated.folders.append(dated)
 
-    for codec, state in ((StateCodec(Bare), plain), (StateCodec(Folder), dated)):
-        with pytest.raises(InvalidStateError, match="contains itself"):
-            codec.encode(state, None)  # type: ignore[attr-defined]
+    with pytest.raises(InvalidStateError, match="contains itself"):
+        StateCodec(Bare).encode(plain, None)
+    with pytest.raises(InvalidStateError, match="contains itself"):
+        StateCodec(Folder).encode(dated, None)
 
 
 def test_a_wrong_member_of_a_dataclass_is_named() -> None:

@@ -106,8 +106,9 @@ def test_broken_json_is_reported_before_any_upgrade_runs() -> None:
 
     codec = StateCodec(Plan, schema=2, upgrades={1: upgrade})
 
-    with pytest.raises(StateUndecodableError):
-        codec.decode(b'{"_":{"g":1,"v":2,"f":3,"c":"c"},"name":"Ana')
+    for data in (b'{"_":{"g":1,"v":2,"f":3,"c":"c"},"name":"Ana', b'{"_":{"g":1,"v":2,"f":3,"c":"c"},"name":"\xff"}'):
+        with pytest.raises(StateUndecodableError):
+            codec.decode(data)
 
     assert seen == []
 

@@ -79,9 +79,7 @@ def jobs_flow() -> Flow[Results]:
 
 def job_input(world: World, call: JobCall) -> JobInput:
     """Return a job as the engine hands it out."""
-    return JobInput(
-        id="j1", conversation=world.talk.id, call=call, attempt=1, maybe_ran=False, started_ms=world.now_ms
-    )
+    return JobInput(id="j1", conversation=world.talk.id, call=call, attempt=1, maybe_ran=False, started_ms=world.now_ms)
 
 
 async def test_a_job_gets_its_arguments_and_its_result_comes_back_typed() -> None:

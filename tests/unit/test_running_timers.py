@@ -30,7 +30,11 @@ def diary(*, retention: Retention = "sliding", with_forget: bool = True) -> Flow
         "diary",
         Diary,
         start="open",
-        intents=(Intent("remind", ("remind me in {hours} hours",)), Intent("cancel", ("forget it",)), Intent("hi", ("hi",))),
+        intents=(
+            Intent("remind", ("remind me in {hours} hours",)),
+            Intent("cancel", ("forget it",)),
+            Intent("hi", ("hi",)),
+        ),
         quiet_after=timedelta(hours=2),
         forget_after=timedelta(days=30),
         retention=retention,

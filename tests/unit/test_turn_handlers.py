@@ -118,7 +118,7 @@ async def test_a_turn_is_over_when_its_handler_returns() -> None:
         lambda: kept[0].reply("too late"),
         lambda: kept[0].state,
         lambda: kept[0].go("start"),
-        lambda: kept[0].cancel_jobs(),
+        kept[0].cancel_jobs,
         lambda: kept[0].count("x"),
         kept[0].forget,
     ]
@@ -135,7 +135,7 @@ async def test_sys_exit_in_a_handler_is_an_ordinary_error() -> None:
     async def leave(turn: Turn[Box]) -> None:
         sys.exit(f"bye {turn.peer}")
 
-    with pytest.raises(HandlerError, match="sys.exit"):
+    with pytest.raises(HandlerError, match=r"sys\.exit"):
         await run(leave)
 
 
@@ -147,7 +147,7 @@ async def test_a_handler_that_returns_something_is_told() -> None:
     async def go(turn: Turn[Box]) -> None:
         return "hello"  # type: ignore[return-value] # it is what the test is about
 
-    with pytest.raises(HandlerError, match="use turn.reply"):
+    with pytest.raises(HandlerError, match=r"use turn\.reply"):
         await World(flow).presses("go")
 
 

@@ -60,6 +60,8 @@ class TypedJson(Generic[T]):
         self._before_write = StepBuilder(places.outgoing(self._moment)).step(self.node)
         self._after_read = StepBuilder(places.incoming(self._moment)).step(self.node)
         self._after_restore = StepBuilder(places.restored(self._moment)).step(self.node)
+        # A dict where a Struct is declared is written as it is, so what the next reader would refuse is found here.
+        self._check = self._after_restore if naive == "refuse" else None
         self._sort = StepBuilder(places.SORTED_SETS).step(self.node)
         self._has_refs = any(True for _ in find(self.node, is_ref))
         self._encoder = msgspec.json.Encoder(enc_hook=_write_hook(None))
@@ -75,7 +77,9 @@ class TypedJson(Generic[T]):
         try:
             ready = value if self._before_write is None else self._before_write(value)
             data = self._write(ready, refs)
-            self._decoder.decode(data)
+            checked = self._decoder.decode(data)
+            if self._check is not None:
+                self._check(checked)
         except (MisfitError, *_UNREADABLE) as error:
             raise self.invalid(error) from error
         return data, frozenset(refs or ())

@@ -149,6 +149,8 @@ def _with_remainder(
     if rest == len(said):
         return Answer(kind=polarity)
     opposite = _answer_at(said, rest)
+    if opposite is not None and _is_cut_short(tokens, said, rest + len(opposite), opposite):
+        opposite = None
     if opposite is not None and POLARITY[opposite] != polarity:
         is_only_that = rest + len(opposite) == len(said)
         if is_only_that or not is_set_off:

@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from turnkeeper.codecs import Envelope
 from turnkeeper.dialogue.intents import QuestionKind
+from turnkeeper.errors import StateUndecodableError
+from turnkeeper.model.message import NOTHING
 
 KEPT_STATUSES = 10
 """Statuses in the history: enough to see how a person got here, small enough to be stored with every turn."""
@@ -178,6 +181,23 @@ class Thread(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Take the flow's own question off; what was pending before is pending again."""
         self.question = self.parked
         self.parked = self.guess = None
+
+
+_decode = msgspec.json.Decoder(Thread).decode
+
+
+def thread_of(envelope: Envelope | None) -> Thread | None:
+    """Return the thread in an envelope, None if there is none.
+
+    Raises:
+        StateUndecodableError: Something else stands there.
+    """
+    if envelope is None or bytes(envelope.engine) == bytes(NOTHING):
+        return None
+    try:
+        return _decode(envelope.engine)
+    except msgspec.DecodeError as error:
+        raise StateUndecodableError(what="the thread of the conversation", reason=str(error)) from error
 
 
 def moment(at_ms: int) -> datetime:

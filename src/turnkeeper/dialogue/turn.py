@@ -13,6 +13,7 @@ import msgspec
 
 from turnkeeper.codecs.json import decode_value, encode_value, type_name
 from turnkeeper.codecs.walk import Naive
+from turnkeeper.dialogue.answers import MAX_OPTIONS
 from turnkeeper.dialogue.declared import Handler
 from turnkeeper.dialogue.intents import QuestionKind
 from turnkeeper.dialogue.jobcalls import pack_call
@@ -125,9 +126,7 @@ class Turn(Generic[S]):
     def state(self, state: S) -> None:
         ledger = self._open()
         if not isinstance(state, ledger.plan.state_type):
-            raise HandlerError(
-                f"turn.state must be a {ledger.plan.state_type.__name__}, got {type(state).__name__}"
-            )
+            raise HandlerError(f"turn.state must be a {ledger.plan.state_type.__name__}, got {type(state).__name__}")
         ledger.state = state
 
     @property
@@ -172,7 +171,11 @@ class Turn(Generic[S]):
 
     @property
     def slots(self) -> Mapping[str, Any]:
-        """What was said beside the intent. With an answer: `answer`, and `rest` for what follows a "yes but …"."""
+        """What was said beside the intent.
+
+        With an answer also `rest`, the words behind it that are no wish of their own ("yes but …"); with a wish behind
+        an answer also `answer`, which is `affirmative` or `negative`.
+        """
         return self._understanding.slots
 
     @property
@@ -254,9 +257,9 @@ class Turn(Generic[S]):
         Args:
             text: What to ask.
             question: The name by which handlers declare that they take its answer.
-            kind: `yes_no` is answered by `affirmative` and `negative`; `choice` by `answer` with the option in
-                `slots["answer"]`; `text` by `answer` with the words in `slots["answer"]`.
-            options: Only with `choice`: at least one.
+            kind: `yes_no` is answered by the intents `affirmative` and `negative`; `choice` by `choice`, with
+                `slots["option"]` and `slots["number"]`; `text` by `answer`, with `slots["text"]`.
+            options: Only with `choice`: 1 to `MAX_OPTIONS`.
         """
         ledger = self._open()
         if self._handler is not None and self._handler.aside:
@@ -265,8 +268,8 @@ class Turn(Generic[S]):
             raise HandlerError(f"turn.ask needs a question name that does not begin with {OWN_PREFIX!r}")
         if kind not in ("yes_no", "choice", "text"):
             raise HandlerError(f"turn.ask knows the kinds yes_no, choice and text, got {kind!r}")
-        if (kind == "choice") != bool(options):
-            raise HandlerError("turn.ask takes options with kind='choice', and only with it")
+        if (kind == "choice") != bool(options) or len(options) > MAX_OPTIONS:
+            raise HandlerError(f"turn.ask takes 1 to {MAX_OPTIONS} options with kind='choice', and only with it")
         self.reply(text, [Button(text=option, data=option) for option in options])
         asked = Question(name=question, text=text, kind=kind, options=tuple(options))
         ledger.thread.question, ledger.thread.parked, ledger.thread.guess = asked, None, None
@@ -352,7 +355,7 @@ class Turn(Generic[S]):
         A job that runs already is not stopped, but its outcome will be dropped.
         """
         ledger = self._open()
-        if ledger.cancel_timers(lambda timer: timer.name == name_or_job_id and not name_or_job_id.startswith("_")):
+        if ledger.cancel_timers(lambda timer: timer.name == name_or_job_id and not timer.is_own):
             return True
         return ledger.cancel_jobs(lambda job: job.id == name_or_job_id) > 0
 

@@ -99,8 +99,9 @@ class Engine:
 
     async def look(self) -> bool:
         """Start what is due now; True if anything was, or is still under way. For tests that move the clock."""
+        was_busy = self.is_busy  # what ends during the look may have left something due that the look did not see
         started = await self._worker.look()
-        return bool(started) or self.is_busy
+        return bool(started) or was_busy or self.is_busy
 
     @property
     def is_busy(self) -> bool:

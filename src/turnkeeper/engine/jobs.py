@@ -14,7 +14,7 @@ from turnkeeper.engine.heartbeat import Heartbeat, Held
 from turnkeeper.engine.inbox import Inbox
 from turnkeeper.engine.settings import Settings
 from turnkeeper.engine.wire import decode_job
-from turnkeeper.errors import PermanentError, RetryableError
+from turnkeeper.errors import LimitError, PermanentError, RetryableError
 from turnkeeper.model.message import JobCall, JobFailed, Kind, Message
 from turnkeeper.observe.masking import mask_person
 from turnkeeper.policy.retry import backoff_ms
@@ -162,8 +162,12 @@ class Jobs:
         except RetryableError as exc:
             await self._settle(claim, entry, Verdict.RETRY, wait_ms=RESULT_WAIT_MS, error=str(exc))
             return
-        except PermanentError as exc:
-            await self._settle(claim, entry, Verdict.DEAD, error=f"its result cannot be taken: {exc}")
+        except LimitError as exc:
+            if has_failed:
+                await self._settle(claim, entry, Verdict.DEAD, error=f"its failure cannot be taken: {exc}")
+            else:
+                failed = self._gave_up(call, "error", f"its result cannot be taken: {exc}", entry.attempt)
+                await self._bring_home(program, call, claim, entry, failed)
             return
         if accepted.durable:
             await self._settle(claim, entry, Verdict.DONE)

@@ -111,6 +111,7 @@ class Worker:
                 continue
             self._leave_alone.pop(key, None)
             task = asyncio.create_task(self._do(item, key))
+            task.add_done_callback(_note_end)
             self._busy[key] = task
             started += 1
         return started
@@ -167,3 +168,9 @@ class Worker:
                 task.cancel()
             if late:
                 await asyncio.wait(late)
+
+
+def _note_end(task: asyncio.Task[None]) -> None:
+    """Look at how a task ended: only what no `except Exception` may hold gets here."""
+    if not task.cancelled() and (exc := task.exception()) is not None:
+        logger.critical("due_killed", exc_info=exc)

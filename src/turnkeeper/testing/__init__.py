@@ -1,4 +1,4 @@
-"""What Turnkeeper's users test with: stores against the conformance suite, time without waiting.
+"""What Turnkeeper's users test with: bots in a simulator, stores against the conformance suite, time without waiting.
 
 Names are loaded when they are used, so that importing this package costs nothing.
 """
@@ -7,12 +7,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from turnkeeper.testing.channel import FakeChannel
     from turnkeeper.testing.clock import ManualClock
     from turnkeeper.testing.conformance import StoreConformance
+    from turnkeeper.testing.simulator import SimulatedCrash, Simulator
 
-__all__ = ["ManualClock", "StoreConformance"]
+__all__ = ["FakeChannel", "ManualClock", "SimulatedCrash", "Simulator", "StoreConformance"]
 
 _HOMES = {
+    "FakeChannel": "turnkeeper.testing.channel",
+    "SimulatedCrash": "turnkeeper.testing.simulator",
+    "Simulator": "turnkeeper.testing.simulator",
     "ManualClock": "turnkeeper.testing.clock",
     "StoreConformance": "turnkeeper.testing.conformance",
 }

@@ -14,16 +14,18 @@ import msgspec
 from turnkeeper.testing.clock import ManualClock
 
 from turnkeeper.app import App, ConversationView, Line
+from turnkeeper.codecs.json import decode_value
 from turnkeeper.dialogue.flow import Flow
 from turnkeeper.engine.results import Accepted
 from turnkeeper.engine.settings import Settings
-from turnkeeper.errors import ConfigurationError, RetryableError
+from turnkeeper.errors import ConfigurationError, PartGoneError, RetryableError
 from turnkeeper.model.message import Kind
+from turnkeeper.model.ref import Ref
 from turnkeeper.ports import faults
 from turnkeeper.ports.catalog import Catalog
 from turnkeeper.ports.channel import Channel
 from turnkeeper.ports.deliveries import Deliveries
-from turnkeeper.ports.documents import Documents
+from turnkeeper.ports.documents import Documents, part_key
 from turnkeeper.ports.store import Store
 from turnkeeper.ports.turns import Turns
 from turnkeeper.stores.memory import MemoryStore
@@ -235,6 +237,18 @@ class Simulator:
         if view is None or view.exported.state is None:
             return None
         return self._flows[0].check().codec.decode(view.exported.state).state
+
+    def load(self, ref: Ref[T], as_: str | None = None, *, member: str = "") -> T:
+        """Return a large part that the state refers to, as `turn.load` does.
+
+        Raises:
+            PartGoneError: It is not kept any more.
+        """
+        name = self._flows[0].check().conversation(as_ or self._person, member=member)
+        document = self._run(self._store.documents.get(part_key(name, ref.id)))
+        if document is None:
+            raise PartGoneError(part_id=ref.id)
+        return decode_value(document.data, ref.type)
 
     def advance(self, duration: timedelta) -> list[str]:
         """Move the clock, running timers and retries at their times; return what is new to read."""

@@ -148,6 +148,7 @@ INTENTS = (
         "feedback",
         phrases=(
             "feedback [is]",
+            "(👍|👎)",
             "(loved|liked|enjoyed|hated|disliked) {item}",
             "{item} (was|were) (great|good|amazing|delicious|tasty|awful|bad|terrible|bland|gross|ok|okay|too salty|a hit)",
         ),

@@ -22,7 +22,7 @@ MAX_BESIDES = 3
 NEGATORS = frozenset({"not", "never", "no", "without", "neither", "nor", "none", "nobody", "nothing", "except"})
 """Words that turn a wish round."""
 
-_ASKING = frozenset("what which how why who when where is are does do can could".split())
+_ASKING = frozenset("what which how why who when where is are does do".split())
 """First words of a question about an option, which chooses none."""
 
 _ORDINALS = {

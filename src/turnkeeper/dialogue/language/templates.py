@@ -58,7 +58,7 @@ def unfold(template: str) -> tuple[Variant, ...]:
 
 def plain_text(template: str) -> str:
     """Return a template as a person may read it: optional words left out, the first alternatives, slots as "…"."""
-    parts = _Parser(template).parse()[0].split("{")
+    parts = next((text for text in _Parser(template).parse() if text.strip()), "").split("{")
     return " ".join("".join(part if not place else f"…{part.partition('}')[2]}" for place, part in enumerate(parts)).split())
 
 

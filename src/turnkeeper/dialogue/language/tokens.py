@@ -59,6 +59,9 @@ CLAUSE_ENDS = frozenset(",:()[]\u2013\u2014\n\u3001\uff0c")
 
 _CONTROLS = {code: None for code in (*range(32), 127) if chr(code) not in "\t\n\v\f\r"}
 _NEW_LINES = {ord(char): "\n" for char in "\v\f\r\x85\u2028\u2029"}
+_NOT_ASCII = {**_NEW_LINES, 0x02BC: "\u2019"}
+"""The modifier apostrophe counts as a letter; it is written for the other one."""
+
 _STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
 """Three and more of one letter; a back-reference to a single character, so linear."""
 
@@ -124,7 +127,7 @@ def clean(text: str) -> str:
     text = text[:MAX_CONSIDERED_CHARACTERS]
     if text.isascii():
         return text.translate(_CONTROLS).translate(_NEW_LINES)
-    text = unicodedata.normalize("NFKC", text.translate(_NEW_LINES))[:MAX_CONSIDERED_CHARACTERS]
+    text = unicodedata.normalize("NFKC", text.translate(_NOT_ASCII))[:MAX_CONSIDERED_CHARACTERS]
     return "".join(char for char in text if _is_visible(char))
 
 

@@ -26,6 +26,9 @@ QUIET = "_quiet"
 FORGET = "_forget"
 """Name of the timer behind `on_forget`."""
 
+MAX_LOGGED_CHARACTERS = 2_000
+"""Of a message in the readable part of an entry, as many as are understood; `inputs` hold it whole."""
+
 MAX_ERROR_CHARACTERS = 1_000
 """Of an error in the log; the dead letter holds the whole."""
 
@@ -146,7 +149,7 @@ def entry_of(
     return LogEntry(
         phone=turn.conversation.person,
         state=thread.status,
-        message="\n".join(handling.heard),
+        message="\n".join(handling.heard)[:MAX_LOGGED_CHARACTERS],
         intent=handling.intent,
         response_preview=preview(ledger.replies),
         timestamp=moment(turn.now_ms),

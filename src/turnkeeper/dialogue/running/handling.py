@@ -16,7 +16,7 @@ from turnkeeper.dialogue.eventlog import STARTED_OVER, Undoable, find_undoable
 from turnkeeper.dialogue.intents import UNKNOWN
 from turnkeeper.dialogue.ledger import Ledger
 from turnkeeper.dialogue.running.compiled import ONE_MS, Compiled
-from turnkeeper.dialogue.thread import Question, Thread, moment
+from turnkeeper.dialogue.thread import Question, moment, thread_of
 from turnkeeper.dialogue.turn import Turn, Understanding, Undone
 from turnkeeper.errors import HandlerError
 from turnkeeper.model.message import Kind, Message
@@ -27,7 +27,6 @@ ADDRESSED = frozenset({Kind.TEXT, Kind.ACTION})
 """Kinds that run handlers because a person wanted something."""
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_decode_thread = msgspec.json.Decoder(Thread).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -220,10 +219,9 @@ class Handling(Generic[S]):
 
 def _question_of(earlier: Decoded[Any]) -> Question | None:
     """Return the question that was pending in an earlier state: with the state its question is open again."""
-    envelope = earlier.envelope
-    if envelope is None or envelope.engine is None:
+    thread = thread_of(earlier.envelope)
+    if thread is None:
         return None
-    thread = _decode_thread(envelope.engine)
     return thread.parked if thread.question is not None and thread.question.is_own else thread.question
 
 

@@ -30,6 +30,11 @@ class Hearing:
         self._classifier = plan.classifier
         self._matcher = Matcher(plan.intents)
 
+    @property
+    def has_classifier(self) -> bool:
+        """Whether the flow understands by a classifier of its own."""
+        return self._classifier is not None
+
     async def understand(self, text: str, *, status: str, question: Question | None) -> tuple[Match, str]:
         """Return what a text means, and why the flow's classifier did not say so (empty: it did, or there is none)."""
         if self._classifier is None or (question is not None and question.is_own):
@@ -49,7 +54,8 @@ class Hearing:
     def label(self, intent: str) -> str:
         """Return how a clarifying question names an intent."""
         declared = self._matcher.intents.get(intent)
-        return intent if declared is None else declared.sample
+        sample = "" if declared is None else declared.sample
+        return intent.replace("_", " ") if not sample or "{" in sample else sample
 
 
 def agrees(text: str) -> bool:

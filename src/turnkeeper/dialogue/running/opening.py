@@ -13,13 +13,15 @@ from turnkeeper.dialogue.checks.states import STATUS_FIELD
 from turnkeeper.dialogue.eventlog import newest_state
 from turnkeeper.dialogue.ledger import Ledger
 from turnkeeper.dialogue.running.compiled import Compiled
-from turnkeeper.dialogue.thread import Passed, Thread
-from turnkeeper.errors import PermanentError, StateUndecodableError
+from turnkeeper.dialogue.thread import Passed, Thread, thread_of
+from turnkeeper.errors import PermanentError
+from turnkeeper.model.message import Kind
 from turnkeeper.ports.program import Tools, TurnInput
 
 S = TypeVar("S")
 
-_decode_thread = msgspec.json.Decoder(Thread).decode
+WAYS_OUT = frozenset({"reset", "expire"})
+"""Admin messages that end the standstill of a conversation whose state was lost."""
 
 
 class Opened(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
@@ -76,6 +78,8 @@ async def _recover(compiled: Compiled[S], turn: TurnInput, tools: Tools) -> byte
             return await newest_state(tools, generation=turn.generation, version=turn.version)
         case "restart":
             return None
+        case "fail" if all(message.text in WAYS_OUT and message.kind is Kind.ADMIN for message in turn.messages):
+            return None
         case "fail":
             raise PermanentError(
                 "the store lost the state of this conversation, and the flow wants to stop then (on_lost='fail'); "
@@ -90,12 +94,9 @@ def _new_thread(compiled: Compiled[S], turn: TurnInput) -> Thread:
 
 def _thread(compiled: Compiled[S], turn: TurnInput, decoded: Decoded[S]) -> Thread:
     envelope = decoded.envelope
-    engine = None if envelope is None else envelope.engine
-    if engine is not None:
-        try:
-            return _decode_thread(engine)
-        except msgspec.ValidationError as error:
-            raise StateUndecodableError(what="the thread of the conversation", reason=str(error)) from error
+    thread = thread_of(envelope)
+    if thread is not None:
+        return thread
     # Somebody else wrote the state (an import, a repair by hand): its own words say where it stands.
     status = "" if envelope is None else envelope.status
     if not status and compiled.follows_status:

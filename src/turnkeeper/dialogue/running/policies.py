@@ -5,6 +5,8 @@ Each is a function on the turn being handled. Late replies span two turns and ha
 
 from typing import Any, TypeVar
 
+import msgspec
+
 from turnkeeper.codecs import Decoded
 from turnkeeper.dialogue.declared import StillWorking
 from turnkeeper.dialogue.eventlog import STARTED_OVER
@@ -23,6 +25,9 @@ S = TypeVar("S")
 MAX_MEMBERS = 16
 """People of one address that are remembered: a household, not a company."""
 
+MAX_INTRODUCTION_CHARACTERS = 100
+"""Who says their name says little else: a name has 40 characters, the forms around it have fewer."""
+
 _MYSELF = frozenset(
     keys(text)
     for text in ("this is me", "it's me", "it is me", "me here", "me again", "it's me again", "this is me again")
@@ -37,11 +42,11 @@ def lead_elsewhere(handling: Handling[Any], text: str) -> bool:
     thread, conversation = handling.thread, handling.ledger.input.conversation
     if conversation.member:
         return False
-    who = introduction(text) if text else None
-    if who is not None and who.slug:
+    who = _introduced(handling, text)
+    if who is not None:
         thread.speaking = who.slug
         thread.members = (*(slug for slug in thread.members if slug != who.slug), who.slug)[-MAX_MEMBERS:]
-    elif keys(text) in _MYSELF:
+    elif thread.speaking and keys(text) in _MYSELF:
         thread.speaking = ""
     if not thread.speaking:
         return False
@@ -51,9 +56,20 @@ def lead_elsewhere(handling: Handling[Any], text: str) -> bool:
     return True
 
 
+def _introduced(handling: Handling[Any], text: str) -> Introduction | None:
+    """Return who introduces themselves. Words that a free question waits for ("What is your name?") are its answer."""
+    question = handling.thread.question
+    if len(text) > MAX_INTRODUCTION_CHARACTERS or (question is not None and question.kind == "text"):
+        return None
+    who = introduction(text)
+    return who if who is not None and who.slug else None
+
+
 def forward(handling: Handling[Any], member: str, message: Message) -> None:
     """Lead a message to a member's conversation, under the same id, so that a duplicate stays one there."""
-    base = handling.ledger.input.conversation
+    base, route = handling.ledger.input.conversation, handling.thread.route
+    if not message.channel and route is not None:
+        message = msgspec.structs.replace(message, channel=route.channel, to=route.to)
     speaker = f"{base.person}:{member}"
     there = ConversationId(
         flow=base.flow,
@@ -69,7 +85,7 @@ def greet(handling: Handling[Any], text: str) -> bool:
     policy, conversation = handling.plan.several_people, handling.ledger.input.conversation
     if policy is None or not conversation.member:
         return False
-    who: Introduction | None = introduction(text)
+    who = _introduced(handling, text)
     if who is None or who.slug != conversation.member:
         return False
     handling.understood("introduction")

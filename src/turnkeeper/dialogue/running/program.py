@@ -43,9 +43,7 @@ class FlowProgram(Generic[S]):
 
     __slots__ = ("_compiled", "plan")
 
-    def __init__(
-        self, plan: FlowPlan[S], *, screens: frozenset[str] = frozenset(), wording: Wording = WORDING
-    ) -> None:
+    def __init__(self, plan: FlowPlan[S], *, screens: frozenset[str] = frozenset(), wording: Wording = WORDING) -> None:
         """Prepare a plan, once.
 
         Args:

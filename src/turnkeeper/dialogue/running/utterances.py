@@ -14,7 +14,7 @@ from turnkeeper.dialogue.intents import AFFIRMATIVE, AMBIGUOUS, ANSWER, CHOICE, 
 from turnkeeper.dialogue.running.corrections import Correction, read_correction
 from turnkeeper.dialogue.running.handling import Handling
 from turnkeeper.dialogue.running.hearing import ANSWERS, denies
-from turnkeeper.dialogue.running.lateness import go_on, notice_silence
+from turnkeeper.dialogue.running.lateness import LATE, go_on, notice_silence
 from turnkeeper.dialogue.running.policies import (
     greet,
     help_here,
@@ -64,6 +64,8 @@ async def handle_press(handling: Handling[Any], name: str) -> None:
         await handling.run(handler, understanding)
         return
     question = handling.thread.question
+    if question is not None and question.name == LATE and notice_silence(handling, name):
+        return
     if question is not None and question.kind != "text":
         match, _ = await handling.compiled.hearing.understand(name, status=handling.thread.status, question=question)
         if match.intent in ANSWERS:
@@ -150,8 +152,11 @@ def _changes_nothing(handling: Handling[Any], intent: str) -> bool:
 async def _act(handling: Handling[Any], text: str, match: Match, *, wishes: int) -> None:
     """Do what a match says, then follow what else was said."""
     question = handling.thread.question
-    if question is not None and question.name == GUESSING and await _take_guess(handling, match):
-        return
+    if question is not None and question.name == GUESSING:
+        if await _take_guess(handling, match):
+            return
+        if handling.compiled.hearing.has_classifier:
+            match = await _understand(handling, text)
     if match.intent in ANSWERS:
         await _answer(handling, text, match, wishes=wishes)
         return
@@ -266,6 +271,9 @@ async def _clarify(handling: Handling[Any], text: str, match: Match) -> None:
         await _wish(handling, text, guesses[0], confidence=match.confidence, slots=slots)
         return
     handling.understood(match.intent)
+    if match.intent == AMBIGUOUS and not guesses:
+        _refuse(handling)
+        return
     if match.intent == UNKNOWN:
         understanding = Understanding(
             intent=UNKNOWN, confidence=match.confidence, slots={"guesses": guesses}, text=text

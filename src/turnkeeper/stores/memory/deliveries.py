@@ -10,7 +10,7 @@ from turnkeeper.ports.deliveries import Claim, DeadPage, Due, DueList, Lane, Set
 from turnkeeper.ports.limits import MAX_INBOX
 from turnkeeper.stores.memory.begin import accept
 from turnkeeper.stores.memory.lanes import cancel, claim, put_entry, settle
-from turnkeeper.stores.memory.lifetime import open_head
+from turnkeeper.stores.memory.lifetime import forget_if_over, open_head
 from turnkeeper.stores.memory.limits import check_batch, page_size
 from turnkeeper.stores.memory.medium import Look, Medium
 from turnkeeper.stores.memory.tables import Buried, Head, Tables, key_of
@@ -111,6 +111,7 @@ def _redrive(tables: Tables, now: int, letter_id: str) -> bool:
     if buried.entry is None:
         return _redrive_message(tables, head, now, buried)
     del tables.dead[letter_id]
+    forget_if_over(tables, head, now)
     fresh = msgspec.structs.replace(buried.entry, order=tables.serial(), due_ms=now, attempts=0, claimed=False)
     put_entry(tables, head, fresh)
     return True

@@ -26,10 +26,15 @@ def open_head(tables: Tables, conversation: ConversationId, now: int) -> Head:
     return head
 
 
-def begin_if_over(tables: Tables, head: Head, now: int) -> None:
-    """Forget a state whose time is over, and let the conversation begin if it has not."""
+def forget_if_over(tables: Tables, head: Head, now: int) -> None:
+    """Forget a state whose time is over, before anything new in flight would bring it back."""
     if head.created_ms and head.is_over(now):
         forget_state(tables, head, now)
+
+
+def begin_if_over(tables: Tables, head: Head, now: int) -> None:
+    """Forget a state whose time is over, and let the conversation begin if it has not."""
+    forget_if_over(tables, head, now)
     if not head.created_ms:
         head.created_ms = head.changed_ms = now
         head.expires_ms = None

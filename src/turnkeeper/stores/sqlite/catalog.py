@@ -2,7 +2,10 @@
 
 import itertools
 import sqlite3
+from collections.abc import Iterator
 from datetime import timedelta
+
+import msgspec
 
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.catalog import Change, Changes, Counts, Exported, StoreInfo, Summary, SummaryPage
@@ -16,19 +19,20 @@ from turnkeeper.stores.sqlite.steps.restore import restore
 
 _IS_OVER = "(expires_ms IS NOT NULL AND expires_ms <= :now AND waiting + unsent + timers = 0)"
 _SUMMARY = (
-    "SELECT change, flow, person, member, state_key, status, version, created_ms, changed_ms, active_ms, expires_ms, "  # noqa: S608 - constants
-    "waiting, unsent, COALESCE((SELECT o.is_out FROM opt_out o WHERE o.person = conversation.person "
-    f"AND o.flow = conversation.flow), 0) FROM conversation WHERE NOT {_IS_OVER} AND change < :before "
+    "SELECT changed_ms, id, flow, person, member, state_key, status, version, created_ms, active_ms, "  # noqa: S608
+    "expires_ms, waiting, unsent, COALESCE((SELECT o.is_out FROM opt_out o WHERE o.person = conversation.person "
+    "AND o.flow = conversation.flow), 0) FROM conversation "
+    f"WHERE NOT {_IS_OVER} AND (changed_ms, id) < (:before_ms, :before) "
 )
-_OF_SHELF = _SUMMARY + "AND flow = :flow AND status = :status ORDER BY change DESC"
+_OF_SHELF = _SUMMARY + "AND flow = :flow AND status = :status ORDER BY changed_ms DESC, id DESC"
 _OF_PERSON = (
     _SUMMARY + "AND person = :person AND (:flow IS NULL OR flow = :flow) "
-    "AND status IS NOT NULL AND (:status IS NULL OR status = :status) ORDER BY change DESC"
+    "AND status IS NOT NULL AND (:status IS NULL OR status = :status) ORDER BY changed_ms DESC, id DESC"
 )
 _CHANGES = (
-    f"SELECT change, flow, person, member, state_key, status, version, {_IS_OVER}, bytes "  # noqa: S608 - constants
+    f"SELECT published, flow, person, member, state_key, status, version, {_IS_OVER}, bytes "  # noqa: S608 - constants
     "FROM conversation LEFT JOIN state ON conversation = id "
-    "WHERE flow = :flow AND status IS :status AND change > :after AND is_published = 1 ORDER BY change"
+    "WHERE flow = :flow AND published > :after ORDER BY published LIMIT :limit"
 )
 _TOTALS = (
     f"SELECT status, sum(version > 0 AND NOT {_IS_OVER}), sum(waiting), "  # noqa: S608 - constants
@@ -38,8 +42,8 @@ _TOTALS_OF_ALL = _TOTALS + "GROUP BY status"
 _TOTALS_OF_FLOW = _TOTALS + "WHERE flow = :flow GROUP BY status"
 _DEAD = "SELECT count(*) FROM dead WHERE :flow IS NULL OR flow = :flow"
 
-_NEWEST = (1 << 63) - 1
-"""Greater than every number of a change."""
+_NEWEST = ((1 << 63) - 1, 0)
+"""Before every place in a list; a place is the time of the last change and the conversation's number."""
 
 _LOSES = {
     "disk": "nothing that was acknowledged, as long as the disk keeps what it synced",
@@ -64,7 +68,7 @@ class SqliteCatalog:
         limit: int = 50,
     ) -> SummaryPage:
         """See `Catalog.find`."""
-        before = _NEWEST if cursor is None else int(cursor)
+        before = _NEWEST if cursor is None else msgspec.json.decode(cursor, type=tuple[int, int])
         return await self._medium.read(lambda view: _find(view, flow, status, person, before, page_size(limit)))
 
     async def counts(self, *, flow: str | None = None) -> Counts:
@@ -100,25 +104,30 @@ class SqliteCatalog:
         )
 
 
-def _find(view: View, flow: str | None, status: str | None, person: str | None, before: int, limit: int) -> SummaryPage:
-    parameters = {"now": view.now_ms, "before": before, "person": person}
-    if person is not None:
-        shelves: list[Shelf] = [(flow, status)]
-        statement = _OF_PERSON
-    else:
-        flows = all_flows(view) if flow is None else [flow]
-        shelves = [
-            (one, each) for one in flows for each in ([status] if status is not None else statuses_of(view, one))
-        ]
-        statement = _OF_SHELF
-    with view.snapshot(), merged(view, statement, shelves, parameters, newest_first=True) as rows:
-        found = list(itertools.islice(rows, limit + 1))
+def _find(
+    view: View, flow: str | None, status: str | None, person: str | None, before: tuple[int, int], limit: int
+) -> SummaryPage:
+    parameters = {"now": view.now_ms, "before_ms": before[0], "before": before[1], "person": person}
+    with view.snapshot():
+        if person is not None:
+            statement, shelves = _OF_PERSON, [(flow, status)]
+        else:
+            statement, shelves = _OF_SHELF, list(_shelves(view, flow, status))
+        with merged(view, statement, shelves, parameters) as rows:
+            found = list(itertools.islice(rows, limit + 1))
     items = tuple(_summary(row) for row in found[:limit])
-    return SummaryPage(items=items, cursor=str(found[limit - 1][0]) if len(found) > limit else None)
+    last = found[limit - 1][:2] if len(found) > limit else None
+    return SummaryPage(items=items, cursor=None if last is None else msgspec.json.encode(last).decode())
+
+
+def _shelves(view: View, flow: str | None, status: str | None) -> Iterator[Shelf]:
+    for one in all_flows(view) if flow is None else (flow,):
+        for each in statuses_of(view, one) if status is None else (status,):
+            yield one, each
 
 
 def _summary(row: Row) -> Summary:
-    _, flow, person, member, state_key, status, version, created_ms, changed_ms, active_ms, expires_ms, *rest = row
+    changed_ms, _, flow, person, member, state_key, status, version, created_ms, active_ms, expires_ms, *rest = row
     waiting, unsent, opted_out = rest
     return Summary(
         conversation=ConversationId(flow=flow, person=person, member=member, state_key=state_key),
@@ -152,10 +161,8 @@ def _counts(view: View, flow: str | None) -> Counts:
 
 
 def _watch(view: View, flow: str, after: int, limit: int) -> Look[Changes]:
-    shelves: list[Shelf] = [(flow, None), *((flow, status) for status in statuses_of(view, flow))]
-    parameters = {"now": view.now_ms, "after": after}
-    with view.snapshot(), merged(view, _CHANGES, shelves, parameters, newest_first=False) as rows:
-        found = list(itertools.islice(rows, limit))
+    parameters = {"now": view.now_ms, "flow": flow, "after": after, "limit": limit}
+    found = view.execute(_CHANGES, parameters).fetchall()
     changes = Changes(items=tuple(_change(row) for row in found), cursor=str(found[-1][0] if found else after))
     return Look(answer=changes, is_enough=bool(found), now_ms=view.now_ms)
 

@@ -45,9 +45,8 @@ CREATE = (
         due_ms INTEGER,
         memos INTEGER NOT NULL,
         is_known INTEGER NOT NULL,
-        is_published INTEGER NOT NULL,
+        published INTEGER,
         status TEXT,
-        change INTEGER NOT NULL,
         created_ms INTEGER NOT NULL,
         changed_ms INTEGER NOT NULL,
         active_ms INTEGER,
@@ -63,9 +62,10 @@ CREATE = (
     )
     """,
     "CREATE UNIQUE INDEX conversation_name ON conversation (person, flow, member)",
-    # The catalogue: in order of change per flow and status; lists over several of them are merged. A conversation
-    # that is not listed has no status, so that those who list never meet it and those who watch do.
-    "CREATE INDEX conversation_shelf ON conversation (flow, status, change)",
+    # The catalogue: in order of change per flow and status; lists over several of them are merged. What is not
+    # listed any more has no status.
+    "CREATE INDEX conversation_shelf ON conversation (flow, status, changed_ms)",
+    "CREATE INDEX conversation_feed ON conversation (flow, published) WHERE published IS NOT NULL",
     "CREATE INDEX conversation_due ON conversation (flow, due_ms) WHERE due_ms IS NOT NULL",
     "CREATE TABLE state (conversation INTEGER PRIMARY KEY, bytes BLOB NOT NULL)",
     """
@@ -102,7 +102,7 @@ CREATE = (
     ) WITHOUT ROWID
     """,
     # lane: empty for replies, else the effect's id. look_ms: when somebody must look at the lane; only its first
-    # entry has one. change: the number of the commit that it comes from.
+    # entry has one. commit_number: of the commit that it comes from, to tell what an opt-out came after.
     """
     CREATE TABLE delivery (
         conversation INTEGER NOT NULL,
@@ -119,7 +119,7 @@ CREATE = (
         attempts INTEGER NOT NULL,
         is_uncertain INTEGER NOT NULL,
         committed_ms INTEGER NOT NULL,
-        change INTEGER NOT NULL,
+        commit_number INTEGER NOT NULL,
         payload BLOB NOT NULL,
         PRIMARY KEY (conversation, lane, number)
     ) WITHOUT ROWID
@@ -141,7 +141,7 @@ CREATE = (
         name TEXT NOT NULL,
         is_uncertain INTEGER NOT NULL,
         committed_ms INTEGER NOT NULL,
-        change INTEGER NOT NULL
+        commit_number INTEGER NOT NULL
     )
     """,
     "CREATE INDEX dead_flow ON dead (flow, number)",
@@ -151,7 +151,7 @@ CREATE = (
         person TEXT NOT NULL,
         flow TEXT NOT NULL,
         is_out INTEGER NOT NULL,
-        change INTEGER NOT NULL,
+        commit_number INTEGER NOT NULL,
         PRIMARY KEY (person, flow)
     ) WITHOUT ROWID
     """,

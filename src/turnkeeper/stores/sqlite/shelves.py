@@ -12,10 +12,10 @@ from typing import Any
 from turnkeeper.stores.sqlite.file.readers import View
 
 Shelf = tuple[str | None, str | None]
-"""A flow and a status; the status None holds what is not listed any more."""
+"""A flow and a status."""
 
 Row = tuple[Any, ...]
-"""Of the catalogue; the first column is the number of its last change."""
+"""Of the catalogue; the first two columns are its place: the time of its last change, and a number of its own."""
 
 _FIRST_FLOW = "SELECT min(flow) FROM conversation"
 _NEXT_FLOW = "SELECT min(flow) FROM conversation WHERE flow > ?"
@@ -41,25 +41,23 @@ def statuses_of(view: View, flow: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def merged(
-    view: View, statement: str, shelves: list[Shelf], parameters: Mapping[str, object], *, newest_first: bool
+    view: View, statement: str, shelves: list[Shelf], parameters: Mapping[str, object]
 ) -> Generator[Iterator[Row], None, None]:
-    """Read several shelves as one, in order of change. The cursors end with the block, read or not.
+    """Read several shelves as one, the newest change first. The cursors end with the block, read or not.
 
     Args:
         view: Where.
-        statement: Reads the shelf `:flow`, `:status` in order; its first column is the change.
+        statement: Reads the shelf `:flow`, `:status` in that order.
         shelves: Which ones.
         parameters: The statement's other parameters.
-        newest_first: The order that the statement has.
     """
     cursors = [view.execute(statement, {**parameters, "flow": flow, "status": status}) for flow, status in shelves]
     try:
-        yield heapq.merge(*cursors, key=_change, reverse=newest_first)
+        yield heapq.merge(*cursors, key=_place, reverse=True)
     finally:
         for cursor in cursors:
             cursor.close()
 
 
-def _change(row: Row) -> int:
-    change: int = row[0]
-    return change
+def _place(row: Row) -> Row:
+    return row[:2]

@@ -147,7 +147,7 @@ class Actor:
             message=None if takes_over else message,
             mode=Mode.QUEUE if takes_over else mode,
             hand_out=1 + step.chance[3] % 3,
-            run=step.chance[3] % 7 > 0,
+            run=takes_over or step.chance[3] % 7 > 0,
         )
         answer = await self._store.turns.begin(request)
         if isinstance(answer, Granted):
@@ -258,7 +258,8 @@ class Actor:
         if step.chance[1] % 3:
             return None
         erased = await self._store.turns.forget(PEOPLE[step.who], person=step.chance[0] % 2 == 0)
-        return replace(erased, parts=0)  # a part whose grace is over may be there still, unreadable
+        # What nobody could read any more may have been swept before, or may be swept only now.
+        return replace(erased, conversations=0, parts=0)
 
     async def do_claim(self, step: Step) -> object:
         """Claim one of the lanes that have something to do."""
@@ -341,7 +342,14 @@ class Actor:
         exported = await self._store.catalog.export(PEOPLE[step.who])
         if exported is None or not (exported.inbox or exported.state is not None):
             return None
-        return replace(exported, receipts=(), deliveries=tuple(sorted(exported.deliveries, key=lambda d: d.id)))
+        commit_id = exported.last_commit_id if exported.version else ""  # the head may be another one since
+        return replace(
+            exported,
+            last_commit_id=commit_id,
+            ready_ms=max(exported.ready_ms, self._clock.now_ms()),
+            receipts=(),
+            deliveries=tuple(sorted(exported.deliveries, key=lambda d: d.id)),
+        )
 
     async def do_put(self, step: Step) -> object:
         """Write a document."""
@@ -365,7 +373,9 @@ class Actor:
         """Read documents and parts."""
         page = await self._store.documents.scan("session", limit=100)
         part = await self._store.documents.get(part_key(PEOPLE[step.who], f"p{step.chance[0] % 4}"))
-        kept = part if part is not None and part.expires_ms is None else None
+        exported = await self._store.catalog.export(PEOPLE[step.who])
+        is_kept = part is not None and part.expires_ms is None and exported is not None and exported.state is not None
+        kept = part if is_kept else None
         return frozenset((key.id, document.data, document.expires_ms) for key, document in page.items), kept
 
 

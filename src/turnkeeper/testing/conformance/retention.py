@@ -130,6 +130,17 @@ class RetentionPromises(Backend):
         assert before == Duplicate(done=True, reply=b"hello")
         assert await talk.begin("m1") == Duplicate(done=True, reply=b"hello")
 
+    async def test_receipts_count_from_their_message_not_from_the_end_of_the_state(self, talk: Talk) -> None:
+        """Something in flight kept the conversation long after its time: what it accepted then is known as long."""
+        await kept_turn(talk, "m1", slide=False, effects=(job("j1"),))
+        talk.clock.advance(30 * DAY)
+        await kept_turn(talk, "m2", slide=False)
+        await talk.claimed("j1")
+        await talk.settle("j1", Verdict.DONE, name="j1")
+        talk.clock.advance(DAY)
+
+        assert await talk.begin("m2") == Duplicate(done=True)
+
     async def test_a_conversation_forgotten_long_ago_begins_with_a_greater_generation(self, talk: Talk) -> None:
         """Also when nothing at all of it is left."""
         before = await talk.take("m1")

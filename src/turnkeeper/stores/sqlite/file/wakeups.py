@@ -77,19 +77,19 @@ class Wakeups:
         with self._lock:
             self._waiters.discard(waiter)
 
-    def committed(self, *, soonest_ms: int | None, changed: bool) -> None:
+    def committed(self, *, soonest_ms: int | None, has_published: bool) -> None:
         """Wake who may care about a commit of this process.
 
         Args:
             soonest_ms: The earliest time at which something that it wrote is due; None: nothing is.
-            changed: A state changed, appeared or went.
+            has_published: A state changed, appeared or went.
         """
         if not self._waiters:
             return
         with self._lock:
             for waiter in self._waiters:
                 if waiter.before_ms is None:
-                    if changed:
+                    if has_published:
                         waiter.wake()
                 elif soonest_ms is not None and soonest_ms < waiter.before_ms:
                     waiter.wake()

@@ -32,8 +32,16 @@ class Transaction:
     """What an operation may use to write. Shared by all operations of one batch; `now_ms` is one for all."""
 
     __slots__ = (
-        "_clock_ms", "_connection", "_first", "_rows",
-        "blob_bytes", "changed", "execute", "now_ms", "number", "soonest_ms",
+        "_clock_ms",
+        "_connection",
+        "_first",
+        "_rows",
+        "blob_bytes",
+        "execute",
+        "has_published",
+        "now_ms",
+        "number",
+        "soonest_ms",
     )  # fmt: skip
 
     def __init__(self, connection: sqlite3.Connection, time: StoreTime) -> None:
@@ -45,7 +53,7 @@ class Transaction:
         self.number: int = self._first
         self.now_ms = time.read(self._clock_ms)
         self.soonest_ms: int | None = None
-        self.changed = False
+        self.has_published = False
         self.blob_bytes = 0
 
     def next_number(self) -> int:
@@ -53,11 +61,10 @@ class Transaction:
         self.number += 1
         return self.number
 
-    def next_change(self) -> int:
-        """Return the next number for something that the catalogue shows, and wake who watches."""
-        self.changed = True
-        self.number += 1
-        return self.number
+    def publish(self) -> int:
+        """Return the next number for a state that those who watch must hear of, and wake them."""
+        self.has_published = True
+        return self.next_number()
 
     def note_due(self, due_ms: int | None) -> None:
         """Remember that something is due then, to wake who waits for it."""
@@ -142,7 +149,7 @@ class Writer:
             reach("sqlite.after_commit")
         except Exception as exc:  # noqa: BLE001 - the commit stands, but its answer is lost, as a crash here would do
             return [self._lost(operation, exc) for operation in batch]
-        self._wakeups.committed(soonest_ms=transaction.soonest_ms, changed=transaction.changed)
+        self._wakeups.committed(soonest_ms=transaction.soonest_ms, has_published=transaction.has_published)
         return outcomes
 
     def _commit_alone(self, operation: Operation[Transaction]) -> list[Outcome[Transaction]]:

@@ -32,9 +32,9 @@ _KEEP_PART = (
     "AND (expires_ms IS NULL OR expires_ms > ?)"
 )
 PUT_WISH = (
-    "INSERT INTO opt_out (person, flow, is_out, change) VALUES (?, ?, ?, ?) "
+    "INSERT INTO opt_out (person, flow, is_out, commit_number) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (person, flow) DO UPDATE SET is_out = excluded.is_out, "
-    "change = CASE WHEN excluded.is_out THEN excluded.change ELSE change END"
+    "commit_number = CASE WHEN excluded.is_out THEN excluded.commit_number ELSE commit_number END"
 )
 
 
@@ -52,7 +52,6 @@ def commit(transaction: Transaction, request: Commit) -> CommitAnswer:
         return Conflict(version=head.version)
     if not 0 <= request.take <= head.handed:
         raise LimitError(limit="take", found=request.take, allowed=head.handed)
-    head.change = transaction.next_change()
     _take_messages(transaction, head, request)
     is_claimed = _apply_effects(transaction, head, request)
     _put_state(transaction, head, request)
@@ -96,14 +95,15 @@ def _take_messages(transaction: Transaction, head: Head, request: Commit) -> Non
 
 def _apply_effects(transaction: Transaction, head: Head, request: Commit) -> bool:
     """Cancel, note the person's wish, put the new effects in their lanes; True if the replies are claimed."""
+    number = transaction.next_number()
     if request.cancel:
         cancel(transaction, head, request.cancel)
     if request.cancel_all:
         cancel_person(transaction, head)
     if request.opt_out is not None:
-        transaction.execute(PUT_WISH, (head.person, head.flow, int(request.opt_out), head.change))
+        transaction.execute(PUT_WISH, (head.person, head.flow, int(request.opt_out), number))
         head.opted_out = int(request.opt_out)
-    return put_effects(transaction, head, request) if request.effects else False
+    return put_effects(transaction, head, request, number) if request.effects else False
 
 
 def _put_state(transaction: Transaction, head: Head, request: Commit) -> None:
@@ -111,7 +111,7 @@ def _put_state(transaction: Transaction, head: Head, request: Commit) -> None:
         return
     head.version += 1
     head.status = request.status
-    head.is_published = 1
+    head.published = transaction.publish()
     transaction.blob_bytes += len(request.state)
     transaction.execute(PUT_STATE, (head.id, request.state))
 

@@ -12,10 +12,11 @@ from turnkeeper.stores.sqlite.steps.lifetime import begin_if_over
 
 _INSERT = (
     "INSERT INTO dead (number, conversation, flow, source_id, kind, payload, error, attempts, version, at_ms, name, "
-    "is_uncertain, committed_ms, change) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "is_uncertain, committed_ms, commit_number) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _SELECT = (
-    "SELECT conversation, source_id, kind, payload, name, is_uncertain, committed_ms, change FROM dead WHERE number = ?"
+    "SELECT conversation, source_id, kind, payload, name, is_uncertain, committed_ms, commit_number "
+    "FROM dead WHERE number = ?"
 )
 _DELETE = "DELETE FROM dead WHERE number = ?"
 
@@ -27,7 +28,7 @@ def bury_message(transaction: Transaction, head: Head, waiting: Waiting, *, erro
 
 def bury_entry(transaction: Transaction, head: Head, entry: Entry, *, error: str) -> None:
     """Write a delivery to the dead letters; taking it off its lane is the caller's."""
-    origin = (entry.name, entry.is_uncertain, entry.committed_ms, entry.change)
+    origin = (entry.name, entry.is_uncertain, entry.committed_ms, entry.commit_number)
     _bury(transaction, head, (entry.id, entry.kind, entry.payload, error, entry.attempts), origin)
 
 
@@ -82,7 +83,7 @@ def _put_entry_back(
     name: str,
     is_uncertain: int,
     committed_ms: int,
-    change: int,
+    commit_number: int,
 ) -> None:
     head.is_known = 1
     entry = Entry(
@@ -100,7 +101,7 @@ def _put_entry_back(
         attempts=0,
         is_uncertain=is_uncertain,
         committed_ms=committed_ms,
-        change=change,
+        commit_number=commit_number,
         payload=payload,
     )
     put_entry(transaction, head, entry)

@@ -26,9 +26,8 @@ class Head(msgspec.Struct):
         due_ms: When somebody must look after the inbox; None: nothing waits.
         memos: How many there are.
         is_known: False: erased or outlived; the row only remembers that it must not repeat its fences.
-        is_published: There is something to tell to those who watch.
+        published: Orders the changes for those who watch; None: there is nothing to tell yet.
         status: As committed, for the catalogue; None: not listed.
-        change: Orders the catalogue.
         created_ms: When this generation began; 0: forgotten and not begun anew.
         first_commit_ms: Of this generation, for a fixed retention.
         replies: Unsettled replies; they share a lane.
@@ -59,9 +58,8 @@ class Head(msgspec.Struct):
     due_ms: int | None
     memos: int
     is_known: int
-    is_published: int
+    published: int | None
     status: str | None
-    change: int
     created_ms: int
     changed_ms: int
     active_ms: int | None
@@ -173,9 +171,8 @@ def new_head(conversation: ConversationId, now_ms: int) -> Head:
         due_ms=None,
         memos=0,
         is_known=1,
-        is_published=0,
+        published=None,
         status=None,
-        change=0,
         created_ms=0,
         changed_ms=now_ms,
         active_ms=None,

@@ -34,7 +34,7 @@ class Entry(msgspec.Struct):
     attempts: int
     is_uncertain: int
     committed_ms: int
-    change: int
+    commit_number: int
     payload: bytes
 
     def is_held(self, now_ms: int) -> bool:
@@ -69,10 +69,10 @@ _HAND_OVER = (
     "WHERE conversation = ? AND lane = ? AND number <= ?"
 )
 _PROLONG = "UPDATE delivery SET until_ms = ? WHERE conversation = ? AND lane = ? AND token <> ''"
-_LAST_OPT_OUT = "SELECT change FROM opt_out WHERE person = ? AND flow = ? AND is_out = 1"
+_LAST_OPT_OUT = "SELECT commit_number FROM opt_out WHERE person = ? AND flow = ? AND is_out = 1"
 
 
-def put_effects(transaction: Transaction, head: Head, commit: Commit) -> bool:
+def put_effects(transaction: Transaction, head: Head, commit: Commit, number: int) -> bool:
     """Put a commit's effects at the end of their lanes; True if its replies are claimed for its sender.
 
     They are only if nothing stands unclaimed before them and all of them are due, so that nothing is overtaken.
@@ -92,7 +92,7 @@ def put_effects(transaction: Transaction, head: Head, commit: Commit) -> bool:
         if effect.kind is EffectKind.TIMER and effect.name:
             for entry in timers_named(transaction, head, effect.name):
                 remove(transaction, head, entry)
-        entry = _entry(transaction, head, effect)
+        entry = _entry(transaction, head, effect, number)
         if is_claimed and effect.kind is EffectKind.REPLY:
             entry.token, entry.until_ms, entry.attempts = commit.lane_token, until_ms, 1
         put_entry(transaction, head, entry)
@@ -107,7 +107,7 @@ def _may_claim(transaction: Transaction, head: Head, token: str) -> bool:
     return first.is_held(transaction.now_ms) and first.token == token == last_token
 
 
-def _entry(transaction: Transaction, head: Head, effect: Effect) -> Entry:
+def _entry(transaction: Transaction, head: Head, effect: Effect, number: int) -> Entry:
     return Entry(
         conversation=head.id,
         lane=REPLIES if effect.kind is EffectKind.REPLY else effect.id,
@@ -123,7 +123,7 @@ def _entry(transaction: Transaction, head: Head, effect: Effect) -> Entry:
         attempts=0,
         is_uncertain=0,
         committed_ms=transaction.now_ms,
-        change=head.change,
+        commit_number=number,
         payload=effect.payload,
     )
 
@@ -294,7 +294,7 @@ def _claim(
             attempt=entry.attempts,
             committed_ms=entry.committed_ms,
             maybe_sent=bool(entry.is_uncertain),
-            suppressed=entry.kind == EffectKind.REPLY.value and entry.change < silent_before,
+            suppressed=entry.kind == EffectKind.REPLY.value and entry.commit_number < silent_before,
             name=entry.name,
         )
         for entry in entries

@@ -45,7 +45,6 @@ def begin_if_over(transaction: Transaction, head: Head) -> None:
         head.created_ms = head.changed_ms = now_ms
         head.expires_ms = None
         head.status = ""
-        head.change = transaction.next_change()
 
 
 def forget_state(transaction: Transaction, head: Head) -> None:
@@ -57,8 +56,7 @@ def forget_state(transaction: Transaction, head: Head) -> None:
     head.created_ms = 0
     head.active_ms = head.first_commit_ms = None
     head.expires_ms = now_ms
-    head.is_published = 1
-    head.change = transaction.next_change()
+    head.published = transaction.publish()
     transaction.execute(_DROP_STATE, (head.id,))
     transaction.execute(_RETIRE_PARTS, (now_ms + PART_GRACE_MS, head.id))
 
@@ -98,8 +96,7 @@ def erase(transaction: Transaction, head: Head) -> Forgotten:
     if was_known:
         drop(_DROP_MEMOS)
         outlive(transaction, head)
-        head.is_published = 1
-        head.change = transaction.next_change()
+        head.published = transaction.publish()
     save(transaction, head)
     return erased
 

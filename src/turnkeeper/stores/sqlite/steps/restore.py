@@ -57,9 +57,9 @@ def _restore_head(transaction: Transaction, head: Head, exported: Exported) -> N
     head.waiting = len(exported.inbox)
     head.ready_ms = exported.ready_ms
     head.memos = len(exported.memos)
-    head.is_known = head.is_published = 1
+    head.is_known = 1
     head.status = exported.status if exported.created_ms else None
-    head.change = transaction.next_change()
+    head.published = transaction.publish()
     head.created_ms = exported.created_ms
     head.changed_ms = exported.changed_ms
     head.active_ms = exported.active_ms
@@ -109,6 +109,6 @@ def _restored_entry(head: Head, delivery: ExportedDelivery) -> Entry:
         attempts=delivery.attempts,
         is_uncertain=int(delivery.maybe_sent),
         committed_ms=delivery.committed_ms,
-        change=0,
+        commit_number=0,
         payload=delivery.payload,
     )

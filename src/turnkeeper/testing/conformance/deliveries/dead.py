@@ -246,6 +246,17 @@ class DeadLetterPromises(Backend):
         grant = await talk.take()
         assert (grant.messages[0].id, grant.version, grant.generation > draft.generation) == ("m2", 0, True)
 
+    async def test_a_redriven_delivery_does_not_bring_a_forgotten_state_back(self, talk: Talk) -> None:
+        """Its time was over when nothing was in flight any more."""
+        await talk.apply(replace(talk.draft(await talk.take("m1"), job("j1")), retain_ms=1000))
+        letter = await bury_effect(talk, "j1", name="j1")
+        talk.clock.advance(SECOND)
+
+        await talk.store.deliveries.redrive([letter.id])
+
+        assert (await talk.take("m2")).version == 0
+        assert ids(await talk.claimed("j1")) == ["j1"]
+
     async def test_redriving_has_a_limit(self, talk: Talk) -> None:
         """`MAX_BATCH` ids are looked for, more are refused."""
         assert await talk.store.deliveries.redrive(["unknown"] * MAX_BATCH) == 0

@@ -141,7 +141,8 @@ MEAL_PLANNER = (
         phrases=(
             "feedback [is]",
             "(loved|liked|enjoyed|hated|disliked) {item}",
-            "{item} (was|were) (great|good|amazing|delicious|tasty|awful|bad|terrible|bland|gross|ok|okay|too salty|a hit)",
+            "{item} (was|were) (great|good|amazing|delicious|tasty|ok|a hit)",
+            "{item} (was|were) (awful|bad|terrible|bland|gross|too salty)",
         ),
         slots={"item": Text(max_words=6)},
     ),
@@ -365,7 +366,7 @@ CORPUS: tuple[Line, ...] = (
     *_unknown("skip sundae"),
     *_unknown("swap salmon", "skip the salmon", "no puedo comer pescado", "how do i swap something"),
     *_unknown("I never said skip friday"),
-    *_unknown("new phone who dis", "happy new year", "recipe for disaster", "reset my password", "thanks for nothing"),
+    *_unknown("new phone who dis", "happy new year", "recipe for disaster", "reset my password"),
     *_unknown("what a day", "the weather is nice today", "can you call me", "are you a robot?", "is anybody there"),
     *_unknown("call me maybe"),
     # Other languages, gibberish, nothing

@@ -1,50 +1,63 @@
 """Answers to a pending question, and what only looks like one."""
-    import pytest||from tests.unit.intent_corpus import YES_NO, Asked
-    from turnkeeper.dialogue.answers import read_answer|
-    DINNERS = Asked("dinner", "choice", ("Chicken tacos", "Veggie pasta", "Beef stew"))||
-    def _polarity(text: str) -> tuple[str, str]|None:|answer = read_answer(text, YES_NO)
-    return None if answer is None else (answer.kind, answer.remainder)|||@pytest.mark.parametrize(|"text",|"""
-    yes|Yes.|YES!!!|y|ye|yea|yeah|ya|yep|yup|yess|yesss|yas|yse|yes please|yes pls|yeah sure|yes yes|sure
-    sure thing|Sure!|sure, why not|ok|okay|k|kk|ok thanks|alright|sounds good|soudns good|sounds great to me
-    that sounds good|looks good|lgtm|go ahead|please do|do it|let's do it|of course|absolutely|definitely
-    for sure|you bet|works for me|that works|perfect|perfect, thank you|great|fine|that's fine|correct
-    that's right|exactly|I do|it is|I think so|i guess so|hey yes|um yes|well yes|I'd say yes|ok yes
-    hmm yes please|love it|no problem|agreed|deal|please|yes of course, thanks!|👍|👍🏽|👍👍|✅|👌|yes 👍|👍 thanks
-    yes it is|yes I do|go for it|mhm|uh huh|yessir|si
-    """.strip()
-    .replace("\n", "|")
-    .split("|"),
-)
+
+import pytest
+
+from tests.unit.intent_corpus import YES_NO, Asked
+from turnkeeper.dialogue.answers import read_answer
+
+DINNERS = Asked("dinner", "choice", ("Chicken tacos", "Veggie pasta", "Beef stew"))
+
+YES = """
+yes|Yes.|YES!!!|y|ye|yea|yeah|ya|yep|yup|yess|yesss|yas|yse|yes please|yes pls|yeah sure|yes yes|sure|sure thing|Sure!
+sure, why not|ok|okay|k|kk|ok thanks|alright|sounds good|soudns good|sounds great to me|that sounds good|looks good
+lgtm|go ahead|please do|do it|let's do it|of course|absolutely|definitely|for sure|you bet|works for me|that works
+perfect|perfect, thank you|great|fine|that's fine|correct|that's right|exactly|I do|it is|I think so|i guess so|hey yes
+um yes|well yes|I'd say yes|ok yes|hmm yes please|love it|no problem|agreed|deal|please|yes of course, thanks!
+👍|👍🏽|👍👍|✅|👌|yes 👍|👍 thanks|yes it is|yes I do|go for it|mhm|uh huh|si
+"""
+
+NO = """
+no|No.|NO!!|n|nope|nah|naw|nooo|no no no|no thanks|no thank you|no thx|No, thank you very much|not really|not yet
+not now|not today, thanks|no way|never|absolutely not|definitely not|of course not|i don't think so|I do not think so
+dont think so|don't|please don't|do not|don't do it|rather not|I'd rather not|maybe not|probably not|no, that's wrong
+wrong|that's not right|no it isn't|it's not|i'm not|nah im good|no i'm good|no, we're fine|no that's fine|hard pass
+pass|not interested|ok no|well no|uh no|i'd say no|no need|nothing|none|maybe later|no, maybe later|no changes|not good
+👎|👎🏿|❌|no 👎
+"""
+
+NEITHER = """
+maybe|not sure|idk|i don't know|perhaps|hmm|what?|why|yes no|yes or no?|yes and no|no yes|👍👎|now|know|yesterday
+nothing much to say here|no mushrooms please|no salmon|No onions!|good food is hard to find|right now we have guests
+fine dining|great idea but who cooks|perfect timing is everything|ok so what now|pass me the salt|done with this week
+skip monday|don't skip monday|never cook fish|I do not like fish|it is monday|we are away|i am hungry|nobody|snow
+please skip monday|thanks|thank you|hello|confirm|notable|okra|...|❤️|😀
+"""
+
+
+def _lines(table: str) -> list[str]:
+    return table.strip().replace("\n", "|").split("|")
+
+
+def _polarity(text: str) -> tuple[str, str] | None:
+    answer = read_answer(text, YES_NO)
+    return None if answer is None else (answer.kind, answer.remainder)
+
+
+@pytest.mark.parametrize("text", _lines(YES))
 def test_a_yes_is_a_yes(text: str) -> None:
     """All its dresses, and nothing is left over."""
-    text = "yes" if text.strip() == "yessir" else text.strip()||assert _polarity(text) == ("affirmative", "")||
-    @pytest.mark.parametrize(|"text",|"""|no|No.|NO!!|n|nope|nah|naw|nooo|no no no|no thanks|no thank you|no thx
-    No, thank you very much|not really|not yet|not now|not today, thanks|no way|never|absolutely not
-    definitely not|of course not|i don't think so|I do not think so|dont think so|don't|please don't|do not
-    don't do it|rather not|I'd rather not|maybe not|probably not|no, that's wrong|wrong|that's not right
-    no it isn't|it's not|i'm not|nah im good|no i'm good|no, we're fine|no that's fine|hard pass|pass
-    not interested|ok no|well no|uh no|i'd say no|no need|nothing|none|maybe later|no, maybe later|👎|👎🏿|❌|no 👎
-    no changes|not good
-    """.strip()
-    .replace("\n", "|")
-    .split("|"),
-)
+    assert _polarity(text) == ("affirmative", "")
+
+
+@pytest.mark.parametrize("text", _lines(NO))
 def test_a_no_is_a_no(text: str) -> None:
     """All its dresses, and nothing is left over."""
-    assert _polarity(text.strip()) == ("negative", "")|||@pytest.mark.parametrize(|"text",|"""|maybe|not sure
-    idk|i don't know|perhaps|hmm|what?|why|yes no|yes or no?|yes and no|no yes|👍👎|now|know
-    nothing much to say here|no mushrooms please|no salmon|No onions!|good food is hard to find
-    right now we have guests|fine dining|great idea but who cooks|perfect timing is everything|ok so what now
-    pass me the salt|done with this week|skip monday|don't skip monday|never cook fish|I do not like fish
-    it is monday|we are away|i am hungry|please skip monday|thanks|thank you|hello|confirm|yesterday|nobody
-    yesman|snow|notable|okra|surely not maybe|||...|❤️|😀
-    """.strip()
-    .replace("\n", "|")
-    .split("|"),
-)
+    assert _polarity(text) == ("negative", "")
+
+
+@pytest.mark.parametrize("text", ["", "   ", *_lines(NEITHER)])
 def test_other_words_are_no_plain_answer(text: str) -> None:
     """A word in a word, a sentence that begins like an answer, both at once, neither."""
-    text = text.strip()
     answer = read_answer(text, YES_NO)
 
     assert answer is None or answer.remainder, answer

@@ -320,8 +320,8 @@ def test_a_wrong_type_where_datetimes_are_declared_is_refused(name: str, wrong: 
 
 def test_a_wrong_item_where_objects_are_declared_is_refused() -> None:
     """Without `| None` around it."""
-    with pytest.raises(InvalidStateError, match="Expected `object`, got `int`") as raised:
-        StateCodec(Folder).encode(Folder(folders=[7]), None)  # type: ignore[list-item]
+    with pytest.raises(InvalidStateError, match="Expected `object`, got `array`") as raised:
+        StateCodec(Folder).encode(Folder(folders=[[7]]), None)  # type: ignore[list-item]
 
     assert raised.value.what == "Folder.folders[0]"
 

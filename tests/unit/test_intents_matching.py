@@ -263,6 +263,7 @@ def test_a_negated_wish_is_asked_about() -> None:
     match = MATCHER.match("please don't skip monday", status="analysis_sent")
 
     assert (match.intent, match.guesses) == ("unknown", ("skip",))
+    assert match.slots == {"days": ("monday",)}
 
 
 def test_a_phrase_may_contain_its_own_negation() -> None:

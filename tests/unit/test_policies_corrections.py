@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.flow_dinners import Menu, dinners
+from tests.unit.flow_dinners import Dinners, Menu, dinners
 from tests.unit.flow_harness import World
 from turnkeeper.dialogue.running.corrections import Correction, read_correction
+from turnkeeper.dialogue.turn import Turn
 
 pytestmark = pytest.mark.anyio
 
@@ -225,6 +226,83 @@ async def test_undo_works_through_many_turns_and_full_states() -> None:
 
     assert replies[0] == DONE
     assert world.talk.model.skipped == []
+
+
+async def test_undo_cancels_what_the_modification_and_its_results_started() -> None:
+    """A timer that a result set goes with the modification that led to it; a weekly one of before stays."""
+    flow = dinners()
+
+    @flow.timer("weekly")
+    async def weekly(turn: Turn[Dinners]) -> None:
+        turn.after(timedelta(days=7), "weekly")
+
+    @flow.timer("nudge")
+    async def nudge(turn: Turn[Dinners]) -> None:
+        turn.reply("Still there?")
+
+    @flow.action("arm")
+    async def arm(turn: Turn[Dinners]) -> None:
+        turn.after(timedelta(days=1), "weekly")
+
+    @flow.action("modify", undoable=True)
+    async def modify(turn: Turn[Dinners]) -> None:
+        turn.after(timedelta(0), "bounce")
+
+    @flow.timer("bounce")
+    async def bounce(turn: Turn[Dinners]) -> None:
+        turn.after(timedelta(days=3), "nudge")
+
+    world = World(flow)
+    await world.presses("arm")
+    await world.presses("modify")
+    world.pass_time(timedelta(days=1))
+    await world.fires_timers()
+    before = set(world.talk.timers())
+
+    await world.says("undo")
+
+    assert before == {"weekly", "nudge"}
+    assert set(world.talk.timers()) == {"weekly"}
+
+
+async def test_a_handler_may_undo_by_itself() -> None:
+    """It learns what was taken back; a second time in the same turn there is nothing."""
+    flow = dinners(without="corrections")
+    seen: list[tuple[str, object]] = []
+
+    @flow.on("undo")
+    async def undo(turn: Turn[Dinners]) -> None:
+        undone = await turn.undo()
+        assert undone is not None
+        seen.append((undone.message, await turn.undo()))
+
+    world = World(flow)
+    await world.says("plan")
+    await world.works(world.talk.jobs()[0])
+    await world.says("skip monday")
+
+    await world.says("undo")
+
+    assert seen == [("skip monday", None)]
+    assert world.talk.model.skipped == []
+    assert world.talk.last.undoes == 3
+
+
+async def test_the_first_turn_of_a_conversation_can_be_undone() -> None:
+    """Before it there was an empty state in the first status."""
+    flow = dinners()
+
+    @flow.action("modify", to="confirmed", undoable=True)
+    async def modify(turn: Turn[Dinners]) -> None:
+        turn.state.household = 5
+
+    world = World(flow)
+    await world.presses("modify")
+
+    replies = await world.says("oops")
+
+    assert replies == [DONE]
+    assert (world.talk.model.household, world.talk.status) == (0, "idle")
 
 
 @pytest.mark.parametrize(

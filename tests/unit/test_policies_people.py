@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.unit.flow_dinners import dinners
+from tests.unit.flow_dinners import Dinners, dinners
 from tests.unit.flow_harness import Talk, World
+from turnkeeper.dialogue.turn import Turn
 from turnkeeper.model.message import Kind
 
 pytestmark = pytest.mark.anyio
@@ -114,6 +115,37 @@ async def test_without_the_policy_an_introduction_is_a_text_like_others() -> Non
 
     assert "didn't get that" in replies[0]
     assert list(world.talks) == ["dinners:+15551234567"]
+
+
+async def test_a_name_that_was_asked_for_is_an_answer() -> None:
+    """Who is asked for their name in a conversation does not leave it by giving it."""
+    flow = dinners()
+
+    @flow.action("ask_name")
+    async def ask_name(turn: Turn[Dinners]) -> None:
+        turn.ask("What is your name?", question="name", kind="text")
+
+    @flow.on("answer", question="name")
+    async def named(turn: Turn[Dinners]) -> None:
+        turn.reply(f"Thanks, {turn.slots['text']}!")
+
+    world = World(flow)
+    await world.presses("ask_name")
+
+    replies = await world.says("My name is Ana")
+
+    assert replies == ["Thanks, My name is Ana!"]
+
+
+async def test_a_message_without_a_channel_is_answered_on_the_last_one() -> None:
+    """In the member's conversation too, which never heard of it."""
+    world = World(dinners())
+    await world.says("plan")
+
+    await world.says("This is Ana", channel="")
+
+    assert world.sent[-1].text.startswith("Hi Ana")
+    assert world.sent[-1].channel == "sms"
 
 
 async def test_a_burst_is_forwarded_message_by_message() -> None:

@@ -83,6 +83,16 @@ async def test_a_flow_may_stop_instead() -> None:
         await world.presses("count")
 
 
+async def test_an_operator_can_end_that_standstill() -> None:
+    """By letting the conversation begin anew."""
+    world = await lost_after(5, "fail")
+
+    await world.admin("reset")
+    await world.presses("count")
+
+    assert world.talk.model.count == 1
+
+
 async def test_newer_state_is_left_alone() -> None:
     """The message waits for newer code."""
     newer, older = World(counting(schema=2)), World(counting(schema=1))

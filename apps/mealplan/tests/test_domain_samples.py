@@ -76,6 +76,18 @@ def test_cart_preferences_and_plan_survive_json(phone: str) -> None:
     assert msgspec.json.decode(msgspec.json.encode(plan), type=Analysis) == plan
 
 
+def test_a_cart_lists_what_comes_and_how_much_of_it() -> None:
+    """Two boxes hold twice as much, and what the shop could not fill is not there."""
+    kale, eggs = CartItem(name="Kale", quantity=3, unit="bunch"), CartItem(name="Eggs", quantity=0, unit="dozen")
+    box = CartItem(name="Veggie Box", quantity=2, kind="fixed_box", contents=(kale, eggs))
+    none = CartItem(name="Fruit Box", quantity=0, kind="fixed_box", contents=(CartItem(name="Apples"),))
+
+    cart = Cart(items=(eggs, box, none), delivery_date=date(2025, 6, 8), read_at=READ_AT)
+
+    assert [(item.name, item.quantity) for item in cart.every_item()] == [("Kale", 6)]
+    assert list(cart.boxes()) == [box]
+
+
 def test_a_naive_reading_time_is_taken_as_utc() -> None:
     """A stored cart of another program may have one."""
     naive = READ_AT.replace(tzinfo=None)

@@ -18,6 +18,9 @@ from turnkeeper.dialogue.language.spelling import Speller
 from turnkeeper.dialogue.language.tokens import Break, Tokens, key_set, tokenize
 from turnkeeper.dialogue.language.yes_and_no import EITHER, POLARITY, Polarity
 
+MAX_OPTIONS = 50
+"""Options of one question, because nobody reads more, and an SMS holds fewer."""
+
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What a text answers.

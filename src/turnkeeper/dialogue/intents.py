@@ -145,7 +145,8 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
         intent: A declared name, or `affirmative`, `negative`, `choice` (slots `option`, `number`), `answer` (slot
             `text`) to a pending question, or `unknown`, or `ambiguous`.
         confidence: From 0 to 1; of an unknown or ambiguous message that of its best guess.
-        slots: Values by name; free text as it was written.
+        slots: Values by name, free text as it was written; of an unknown message those of its best guess, in case the
+            person says "yes, that".
         matched_text: The part of the message that says it, as written.
         remainder: What else was said and must not be lost: behind an answer anything ("yes but swap the salmon"),
             behind an intent only what is another wish ("confirm, and skip monday"). Match it again after this one.

@@ -53,7 +53,7 @@ _NAMES_TOO = frozenset(
 )
 """Everyday words that are given names as well: names when they are capitalised."""
 
-_ADJECTIVE_ENDINGS = ("ing", "ful", "less", "ous", "ish", "able", "ible", "ical", "some", "ness", "ment", "tion", "tastic", "licious", "est")
+_ADJECTIVE_ENDINGS = tuple("ing ful less ous ish able ible ical some ness ment tion tastic licious est".split())
 _LONGEST_SHORT_NAME = 5
 """Letters up to which a lower-case word with such an ending may be a name after all ("irish" is in the word list)."""
 

@@ -120,6 +120,7 @@ class Matcher:
             return Match(
                 intent=UNKNOWN,
                 confidence=likely[0].score if likely else 0.0,
+                slots=dict(likely[0].slots) if likely else {},
                 runner_up=likely[1].intent if len(likely) > 1 else None,
                 guesses=tuple(one.intent for one in likely[:MAX_GUESSES]),
             )

@@ -4,20 +4,18 @@ Everything that a handler does to its turn happens when the turn is committed, o
 handler may run again for the same message (a crash, a lost lease): what must not be paid for twice goes into `step`.
 """
 
-import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 import msgspec
 
-from turnkeeper.codecs.json import decode_value, encode_value, type_name
-from turnkeeper.codecs.walk import Naive
-from turnkeeper.dialogue.answers import MAX_OPTIONS
+from turnkeeper.codecs.json import decode_value, encode_value
 from turnkeeper.dialogue.declared import Handler
 from turnkeeper.dialogue.intents import QuestionKind
 from turnkeeper.dialogue.jobcalls import pack_call
 from turnkeeper.dialogue.ledger import Ledger
+from turnkeeper.dialogue.steps import run_step
 from turnkeeper.dialogue.thread import OWN_PREFIX, LiveJob, Passed, Question, moment
 from turnkeeper.errors import HandlerError, InvalidStateError, PartGoneError
 from turnkeeper.model.message import Button, Message, TimerCall
@@ -36,6 +34,9 @@ MAX_REPLY_CHARACTERS = 10_000
 
 MAX_BUTTONS = 100
 """Buttons of one reply: what Telegram takes."""
+
+MAX_OPTIONS = 50
+"""Options of one question, because nobody reads more."""
 
 MAX_COUNTERS = 64
 """The application's own counters of one conversation; they stand in every log entry."""
@@ -403,29 +404,7 @@ class Turn(Generic[S]):
         Raises:
             HandlerError: The name was used before in this turn, or the result would come back as another type.
         """
-        ledger = self._open()
-        if name in ledger.steps:
-            raise HandlerError(f"turn.step({name!r}) ran already in this turn; give each step its own name")
-        ledger.steps.add(name)
-        type_ = of if of is not None else _returned(call)
-        known = ledger.input.memos.get(name)
-        if known is not None:
-            remembered: T = _stored(name, known, type_, ledger.plan.naive)
-            return remembered
-        value = await call()
-        self._open()
-        try:
-            data = encode_value(value, as_type=type_, naive=ledger.plan.naive)
-            stored: T = _stored(name, data, type_, ledger.plan.naive)
-        except InvalidStateError as error:
-            raise HandlerError(f"the result of turn.step({name!r}) cannot be stored: {error}") from error
-        if type_ is None and type(stored) is not type(value):
-            raise HandlerError(
-                f"turn.step({name!r}) returned {type(value).__name__} and would come back as "
-                f"{type(stored).__name__}; annotate what the call returns, or pass of={type(value).__name__}"
-            )
-        await ledger.tools.remember(name, data)
-        return stored
+        return await run_step(self._open(), name, call, of)
 
     def ref(self, value: T) -> Ref[T]:
         """Store a large value apart; put the reference into the state, else it is not kept.
@@ -465,18 +444,3 @@ class Turn(Generic[S]):
         """End it; returns whether the handler itself decided about the status."""
         self._is_open = False
         return self._has_moved
-
-
-def _returned(call: Callable[..., Any]) -> Any:  # noqa: ANN401 - any type
-    """Return the type that an async function says it returns; None if it does not say."""
-    try:
-        return typing.get_type_hints(call).get("return")
-    except (NameError, TypeError):  # a forward reference that is not there, or no function
-        return None
-
-
-def _stored(name: str, data: bytes, type_: Any, naive: Naive) -> Any:  # noqa: ANN401 - the step's type
-    try:
-        return decode_value(data, Any if type_ is None else type_, naive=naive)
-    except InvalidStateError as error:
-        raise HandlerError(f"the remembered result of turn.step({name!r}) does not fit {type_name(type_)}") from error

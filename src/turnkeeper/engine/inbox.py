@@ -31,6 +31,38 @@ _LOOK_SECONDS = (0.05, 1.0)
 _MODES = {"queue": Mode.QUEUE, "coalesce": Mode.QUEUE, "reject": Mode.REJECT, "interrupt": Mode.INTERRUPT}
 
 
+class _Waiter:
+    """Somebody who waits for a message's replies. Cheaper than `asyncio.wait` on every turn: one timer, no task."""
+
+    __slots__ = ("_future", "_replies", "key")
+
+    def __init__(self, conversation: str, message_id: str) -> None:
+        self.key = (conversation, message_id)
+        self._replies: tuple[str, ...] | None = None
+        self._future: asyncio.Future[None] | None = None
+
+    def tell(self, replies: tuple[str, ...]) -> None:
+        """End the waiting."""
+        self._replies = replies
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._future is not None and not self._future.done():
+            self._future.set_result(None)
+
+    async def wait(self, seconds: float) -> tuple[str, ...] | None:
+        """Return the replies, None if there are none after that time."""
+        if self._replies is None:
+            loop = asyncio.get_running_loop()
+            self._future = loop.create_future()
+            timer = loop.call_later(seconds, self._wake)
+            try:
+                await self._future
+            finally:
+                timer.cancel()
+        return self._replies
+
+
 class Inbox:
     """The way in of one process."""
 
@@ -44,7 +76,7 @@ class Inbox:
         self._entropy = entropy
         self._lease_ms = to_ms(settings.lease)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._waiters: dict[tuple[str, str], list[asyncio.Future[tuple[str, ...]]]] = {}
+        self._waiters: dict[tuple[str, str], list[_Waiter]] = {}
         self._is_open = True
         self.runner: TurnRunner
 
@@ -97,11 +129,10 @@ class Inbox:
 
         A duplicate gets the first one's replies. Safe to repeat. Raises as `accept`.
         """
-        key = (conversation.key, message.id)
-        future: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
-        self._waiters.setdefault(key, []).append(future)
+        waiter = _Waiter(conversation.key, message.id)
         deadline = time.monotonic() + within.total_seconds()
         wait, longest = _LOOK_SECONDS
+        self._waiters.setdefault(waiter.key, []).append(waiter)
         try:
             first = accepted = await self.accept(conversation, message)
             while True:
@@ -112,16 +143,16 @@ class Inbox:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return Handled(outcome=first.outcome, done=False)
-                await asyncio.wait([future], timeout=min(wait, left))
-                if future.done():
-                    return Handled(outcome=first.outcome, done=True, replies=future.result())
+                replies = await waiter.wait(min(wait, left))
+                if replies is not None:
+                    return Handled(outcome=first.outcome, done=True, replies=replies)
                 wait = min(wait * 2, longest)
                 accepted = await self.accept(conversation, message)
         finally:
-            waiting = self._waiters[key]
-            waiting.remove(future)
+            waiting = self._waiters[waiter.key]
+            waiting.remove(waiter)
             if not waiting:
-                del self._waiters[key]
+                del self._waiters[waiter.key]
 
     async def take_over(self, conversation: ConversationId) -> bool:
         """Run what waits in a conversation that nobody runs; False if there was nothing to take."""
@@ -142,9 +173,8 @@ class Inbox:
     def committed(self, conversation: ConversationId, taken: Sequence[Waiting], replies: tuple[str, ...]) -> None:
         """Tell whoever waits in this process for one of these messages."""
         for waiting in taken:
-            for future in self._waiters.get((conversation.key, waiting.id), ()):
-                if not future.done():
-                    future.set_result(replies)
+            for waiter in self._waiters.get((conversation.key, waiting.id), ()):
+                waiter.tell(replies)
 
     def _request(self, program: Program, conversation: ConversationId, message: Message) -> Begin:
         busy = program.rules.busy

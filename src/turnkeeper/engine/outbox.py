@@ -56,7 +56,7 @@ class Outbox:
         self._lanes: dict[Lane, collections.deque[Claimed]] = {}
         self._until: dict[Lane, float] = {}
         self._unsettled: list[tuple[Settlement, asyncio.Future[bool]]] = []
-        self._flusher: asyncio.Task[None] | None = None
+        self._is_flushing = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.token = f"{entropy.getrandbits(96):024x}"
 
@@ -190,11 +190,21 @@ class Outbox:
         reach("before_settle")
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._unsettled.append((settlement, future))
-        if self._flusher is None or self._flusher.done():
-            self._flusher = asyncio.create_task(self._flush())
-        return await future if wait else False
+        if not wait:
+            return False
+        if not self._is_flushing:
+            await self._flush()
+        return await future
 
     async def _flush(self) -> None:
+        """Settle what has gathered, and what gathers meanwhile; other lanes only add to it."""
+        self._is_flushing = True
+        try:
+            await self._flush_all()
+        finally:
+            self._is_flushing = False
+
+    async def _flush_all(self) -> None:
         while self._unsettled:
             batch = self._unsettled[:MAX_BATCH]
             try:
@@ -212,5 +222,4 @@ class Outbox:
         """Wait for what is being sent and settled. What a cut leaves unsettled is taken over elsewhere later."""
         while self._tasks:
             await asyncio.wait(tuple(self._tasks))
-        if self._flusher is not None:
-            await asyncio.wait([self._flusher])
+        await self._flush()

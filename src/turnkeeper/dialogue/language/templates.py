@@ -1,7 +1,8 @@
 r"""Phrases as an author writes them: `swap [the] {old} (for|with) {new}`.
 
 Words must appear as whole words; `{slot}` takes several words; `[words]` may be missing; `(a|b c)` is one of several.
-Brackets nest, and without a space they belong to the word before them: `recipe[s]`. A template is unfolded into plain variants once, when it is declared, so that matching never backtracks.
+Brackets nest, and without a space they belong to the word before them: `recipe[s]`. A template is unfolded into plain
+variants once, when it is declared, so that matching never backtracks.
 """
 
 from functools import lru_cache
@@ -58,8 +59,8 @@ def unfold(template: str) -> tuple[Variant, ...]:
 
 def plain_text(template: str) -> str:
     """Return a template as a person may read it: optional words left out, the first alternatives, slots as "…"."""
-    parts = next((text for text in _Parser(template).parse() if text.strip()), "").split("{")
-    return " ".join("".join(part if not place else f"…{part.partition('}')[2]}" for place, part in enumerate(parts)).split())
+    first, *others = next((text for text in _Parser(template).parse() if text.strip()), "").split("{")
+    return " ".join((first + "".join(f"…{other.partition('}')[2]}" for other in others)).split())
 
 
 def words_of(variant: Variant) -> tuple[str, ...]:

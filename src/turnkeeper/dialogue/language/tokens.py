@@ -123,7 +123,7 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def clean(text: str) -> str:
-    """Return what a person sees of a text: NFKC, no control or invisible characters, no skin tones, cut to the limit."""
+    """Return what a person sees of a text: NFKC, no control or invisible characters or skin tones, cut to the limit."""
     text = text[:MAX_CONSIDERED_CHARACTERS]
     if text.isascii():
         return text.translate(_CONTROLS).translate(_NEW_LINES)

@@ -1,7 +1,7 @@
 """What belongs to a free slot: where it begins and ends, and whether what it holds names a thing at all.
 
-Nothing marks the border between a thing and the rest of a sentence, so these are rules of thumb about little words. They
-err towards refusing: a slot that holds half a sentence makes a flow look foolish, a clarifying question does not.
+Nothing marks the border between a thing and the rest of a sentence, so these are rules of thumb about little words.
+They err towards refusing: a slot that holds half a sentence makes a flow look foolish, a clarifying question does not.
 """
 
 from collections.abc import Sequence

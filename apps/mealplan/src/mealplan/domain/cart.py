@@ -26,7 +26,7 @@ class CartItem(msgspec.Struct, frozen=True, kw_only=True):
         kind: A single item, a box whose contents the person may change, or a box that comes as it is.
         category: The shop's own shelf, such as "Seafood".
         price_cents: Price of the whole line in US cents.
-        contents: What is in a box; empty for a single item. A box holds no boxes.
+        contents: What is in one box; empty for a single item. A box holds no boxes.
     """
 
     name: str
@@ -65,13 +65,16 @@ class Cart(msgspec.Struct, frozen=True, kw_only=True):
             msgspec.structs.force_setattr(self, "read_at", self.read_at.replace(tzinfo=UTC))
 
     def every_item(self) -> Iterator[CartItem]:
-        """Go through the single items and the contents of the boxes, in the shop's order; the boxes are left out."""
+        """Go through the single items and the contents of the boxes, in the shop's order; the boxes are left out.
+
+        What the shop could not fill is left out as well, and two boxes hold twice as much.
+        """
         for item in self.items:
-            if item.kind == "item":
-                yield item
-            else:
-                yield from item.contents
+            for one in (item,) if item.kind == "item" else item.contents:
+                boxes = 1.0 if item.kind == "item" else item.quantity
+                if one.quantity > 0 and boxes > 0:
+                    yield one if boxes == 1.0 else msgspec.structs.replace(one, quantity=one.quantity * boxes)
 
     def boxes(self) -> Iterator[CartItem]:
-        """Go through the boxes themselves."""
-        return (item for item in self.items if item.kind != "item")
+        """Go through the boxes themselves, less those that the shop could not fill."""
+        return (item for item in self.items if item.kind != "item" and item.quantity > 0)

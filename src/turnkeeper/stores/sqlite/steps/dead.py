@@ -8,7 +8,7 @@ from turnkeeper.stores.sqlite.file.writer import Transaction
 from turnkeeper.stores.sqlite.steps import inbox
 from turnkeeper.stores.sqlite.steps.heads import BY_ID, Head, save
 from turnkeeper.stores.sqlite.steps.lanes import REPLIES, Entry, put_entry
-from turnkeeper.stores.sqlite.steps.lifetime import begin_if_over
+from turnkeeper.stores.sqlite.steps.lifetime import begin_if_over, forget_if_over, outlive_if_over
 
 _INSERT = (
     "INSERT INTO dead (number, conversation, flow, source_id, kind, payload, error, attempts, version, at_ms, name, "
@@ -85,6 +85,8 @@ def _put_entry_back(
     committed_ms: int,
     commit_number: int,
 ) -> None:
+    outlive_if_over(transaction, head)
+    forget_if_over(transaction, head)
     head.is_known = 1
     entry = Entry(
         conversation=head.id,

@@ -36,8 +36,7 @@ def has_opted_out(transaction: Transaction, head: Head) -> int:
 def begin_if_over(transaction: Transaction, head: Head) -> None:
     """Forget a state whose time is over, and let the conversation begin if it has not. Saving is the caller's."""
     now_ms = transaction.now_ms
-    if head.created_ms and head.is_over(now_ms):
-        forget_state(transaction, head)
+    forget_if_over(transaction, head)
     if not head.is_known:
         head.is_known = 1
         head.generation = max(now_ms, head.generation)
@@ -45,6 +44,12 @@ def begin_if_over(transaction: Transaction, head: Head) -> None:
         head.created_ms = head.changed_ms = now_ms
         head.expires_ms = None
         head.status = ""
+
+
+def forget_if_over(transaction: Transaction, head: Head) -> None:
+    """Forget a state whose time is over. Saving is the caller's."""
+    if head.created_ms and head.is_over(transaction.now_ms):
+        forget_state(transaction, head)
 
 
 def forget_state(transaction: Transaction, head: Head) -> None:

@@ -120,6 +120,11 @@ class App:
         self._store = None if isinstance(store, str) else store
 
     @property
+    def store_url(self) -> str | None:
+        """The URL of the store, with its password; None if an open store was given."""
+        return self._given if isinstance(self._given, str) else None
+
+    @property
     def store(self) -> Store:
         """The store, made from its URL at first use."""
         if self._store is None:
@@ -141,10 +146,16 @@ class App:
 
     async def start(self) -> None:
         """Open the store and begin to work. Safe to call twice."""
-        if self._engine is None:
-            engine = Engine(store=self.store, programs=self._programs, channels=self._channels, settings=self.settings)
+        if self._engine is not None:
+            return
+        # Set before it is awaited: of two first requests of a mounted application only one may start it.
+        engine = Engine(store=self.store, programs=self._programs, channels=self._channels, settings=self.settings)
+        self._engine = engine
+        try:
             await engine.start()
-            self._engine = engine
+        except BaseException:
+            self._engine = None
+            raise
 
     async def stop(self) -> None:
         """Finish or give back what runs, then close channels and store. Safe to call twice."""
@@ -204,7 +215,7 @@ class App:
         recognised as a repetition). A text that asks for silence becomes an `OPT_OUT` where the flow has carrier words.
 
         Raises:
-            InvalidMessageError: The text is too long, or the id is empty.
+            InvalidMessageError: The text is too long or says nothing, or the id is empty or too long.
         """
         if len(text) > MAX_TEXT_CHARACTERS:
             raise InvalidMessageError(
@@ -213,6 +224,8 @@ class App:
         if id is not None and not 0 < len(id) <= MAX_ID_CHARACTERS:
             raise InvalidMessageError(f"a message id has 1 to {MAX_ID_CHARACTERS} characters, got {len(id)}")
         text = clean_text(text)
+        if kind is Kind.TEXT and not text.strip():
+            raise InvalidMessageError("the text is empty; send at least one character that can be seen")
         if kind is Kind.TEXT:
             kind = self._named(flow).check().classify_kind(text)
         return Message(

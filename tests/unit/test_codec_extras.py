@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnkeeper.codecs import Decoded, Envelope, StateCodec
+from turnkeeper.codecs.json import TypedJson
 from turnkeeper.model.struct import Struct
 
 ENVELOPE = Envelope(generation=1, version=2, fence=3, commit_id="c")
@@ -218,6 +219,21 @@ def test_a_set_in_the_place_of_a_list_does_not_keep_them() -> None:
     decoded.state.tools = set(decoded.state.tools)  # type: ignore[assignment]
 
     assert again(decoded)["tools"] == [{"type": "cut", "at": None}]
+
+
+def test_what_the_codec_wrote_itself_is_recognised_at_once() -> None:
+    """Only other data are searched for unknown members; sets, tags and datetimes are no reason to."""
+    typed = TypedJson(Order, name="Order")
+    order = Order(
+        days={"mon", "tue", "wed", "thu", "fri", "sat", "sun"},
+        anything={"at": datetime(2026, 1, 1, tzinfo=UTC), "own": {"$date": 1}, "x": 0.1},
+        tools=[Cut(at=datetime(2026, 1, 1, tzinfo=UTC)), None],
+        by_number={2: Item(), 1: Item()},
+    )
+    data, _ = typed.encode(order)
+
+    assert typed.decode(data, compare=True).is_whole
+    assert not typed.decode(data[:-1] + b',"x":1}', compare=True).is_whole
 
 
 def test_a_type_that_has_only_unknown_members_keeps_them() -> None:

@@ -88,6 +88,18 @@ def test_an_untyped_datetime_that_became_typed_is_read() -> None:
     assert decode_value(stored, Analysis) == Analysis(dinners=["a"], made=NOON)
 
 
+def test_tags_are_undone_once() -> None:
+    """A dict of the users' own that looks like a tag stays one beside a tag that was undone at a typed place."""
+
+    class Entry(Struct):
+        at: datetime
+        own: Any = None
+
+    stored = encode_value({"at": NOON, "own": {"$date": "2026-01-01"}})
+
+    assert decode_value(stored, Entry) == Entry(at=NOON, own={"$date": "2026-01-01"})
+
+
 def test_a_struct_is_encoded_as_its_class() -> None:
     """No type has to be named for it, and no tag is written."""
     assert encode_value(Analysis(made=NOON)) == b'{"dinners":[],"made":"2026-11-20T12:00:00Z","source":null}'

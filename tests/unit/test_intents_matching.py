@@ -258,6 +258,22 @@ def test_free_words_answer_an_open_question_unless_they_are_a_wish() -> None:
     assert wish.intent == "help"
 
 
+@pytest.mark.parametrize(
+    "text", ["did you skip monday?", "what if i skip monday", "how do I skip monday", "if I skip monday, what happens?"]
+)
+def test_a_wish_that_is_only_asked_about_is_not_done(text: str) -> None:
+    """A question about a wish and a condition are none; a request in the form of a question is one."""
+    assert MATCHER.match(text, status="analysis_sent").guesses == ("skip",)
+    assert MATCHER.match("could we skip monday?", status="analysis_sent").intent == "skip"
+
+
+def test_a_thing_may_be_asked_for() -> None:
+    """ "What is …" before a phrase that names a thing is a way to ask for it."""
+    matcher = Matcher([Intent("status", phrases=("status [of my order]",))])
+
+    assert matcher.match("hey, what's the status of my order?").intent == "status"
+
+
 def test_a_negated_wish_is_asked_about() -> None:
     """Doing what was refused is the worst misunderstanding."""
     match = MATCHER.match("please don't skip monday", status="analysis_sent")

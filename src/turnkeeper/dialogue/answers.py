@@ -30,7 +30,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         remainder: What was said besides, as written, to be understood on its own; empty: the answer is the message.
         option: The chosen option as it was shown; only for `choice`.
         index: Its place, counted from 0; only for `choice`.
-        text: The answer's words, trimmed; only for `text`.
+        text: The answer's words on one line, of a long message the first 2,000 characters; only for `text`.
         is_insistent: The remainder is set off by "but", "except" or the like: an answer with a condition.
     """
 

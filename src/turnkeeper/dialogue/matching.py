@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from turnkeeper.dialogue.answers import Answer, answer_in
 from turnkeeper.dialogue.intents import AMBIGUOUS, ANSWER, UNKNOWN, AskedQuestion, Intent, Match
 from turnkeeper.dialogue.language.courtesy import JOINERS, REASONS
-from turnkeeper.dialogue.language.tokens import tokenize
+from turnkeeper.dialogue.language.tokens import Tokens, tokenize
 from turnkeeper.dialogue.language.utterance import Utterance, listen
 from turnkeeper.dialogue.slots import SlotValue
 from turnkeeper.dialogue.understanding.ranking import Ranking
@@ -75,15 +75,16 @@ class Matcher:
         tokens = tokenize(text)
         answer = None if expecting is None else answer_in(tokens, expecting)
         if answer is not None and answer.kind != "text" and not answer.remainder:
-            return _answered(answer, text)
+            return _answered(answer, tokens)
         utterance = listen(tokens, self._ranking.speller, today=today)
         ranked = self._rank(utterance, status, only)
         best = ranked[0] if ranked else None
-        is_intent = best is not None and best.is_whole and best.score >= CONFIDENT and not best.is_out_of_place
-        if expecting is not None and not (is_intent and not (answer is not None and answer.is_insistent)):
-            answer = answer or self._refusal(text, expecting, status, only)
+        is_wish = best is not None and best.is_whole and best.score >= CONFIDENT and not best.is_out_of_place
+        is_condition = answer is not None and answer.is_insistent
+        if expecting is not None and (is_condition or not is_wish):
+            answer = answer or self._refusal(tokens.source, expecting, status, only)
             if answer is not None:
-                return _answered(answer, text)
+                return _answered(answer, tokens)
         return self._judge(utterance, ranked, status, only)
 
     async def classify(
@@ -177,7 +178,7 @@ class Matcher:
         return ranked[0] if ranked and ranked[0].score >= CONFIDENT else None
 
 
-def _answered(answer: Answer, text: str) -> Match:
+def _answered(answer: Answer, tokens: Tokens) -> Match:
     """Put an answer into a match."""
     slots: dict[str, SlotValue] = {}
     if answer.kind == "choice" and answer.index is not None:
@@ -188,7 +189,7 @@ def _answered(answer: Answer, text: str) -> Match:
         intent=ANSWER if answer.kind == "text" else answer.kind,
         confidence=1.0,
         slots=slots,
-        matched_text="" if answer.remainder else " ".join(text.split()),
+        matched_text="" if answer.remainder else tokens.rest(0),
         remainder=answer.remainder,
     )
 

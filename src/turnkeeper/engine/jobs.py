@@ -65,6 +65,8 @@ class Jobs:
         if claim is None:
             return False
         for entry in claim.entries:
+            if entry.maybe_sent:
+                reach("in_recovery")
             await self._run_one(claim, entry)
         return True
 

@@ -9,9 +9,9 @@ _KEPT_CONTROLS = "\n\t"
 
 
 def clean_text(text: str) -> str:
-    """Return the text without NUL and other control characters; lone surrogates become U+FFFD.
+    r"""Return the text without NUL and other control characters; lone surrogates become U+FFFD.
 
-    Line breaks become `\\n`. Safe to call twice.
+    Line breaks become `\n`. Safe to call twice.
     """
     if text.isascii() and text.isprintable():
         return text

@@ -1,9 +1,10 @@
-"""Keeps people out of logs: an id stays recognisable to its owner, not to a reader of the log."""
+"""Keeps people and secrets out of logs: an id stays recognisable to its owner, not to a reader of the log."""
 
 import re
 
 _DIGITS = re.compile(r"\d{5,}")
-_PASSWORD = re.compile(r"(?<=:)[^:@/]+(?=@)")
+
+_SECRET_PARAMETER = re.compile(r"(?<=[?&])([^=&#]*(?:pass|pwd|secret|token|key|auth)[^=&#]*=)[^&#]*", re.IGNORECASE)
 
 
 def mask_person(text: str) -> str:
@@ -12,5 +13,16 @@ def mask_person(text: str) -> str:
 
 
 def mask_url(url: str) -> str:
-    """Return the URL with its password, if it has one, replaced by `***`."""
-    return _PASSWORD.sub("***", url, count=1) if "://" in url else url
+    """Return the URL with its secrets replaced by `***`.
+
+    Secrets are the password, a user without a password (some services put a token there), and parameters whose names
+    say so. A password may hold any character: it ends at the last `@`. Text that is no URL is masked alike.
+    """
+    scheme, mark, rest = url.partition("://")
+    if not mark:
+        scheme, rest = "", url
+    if not rest.startswith("/"):
+        user_info, at, place = rest.rpartition("@")
+        user, colon, _ = user_info.partition(":")
+        rest = f"{user}:***@{place}" if colon else f"***@{place}" if at else place
+    return scheme + mark + _SECRET_PARAMETER.sub(r"\1***", rest)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from turnkeeper.errors import (
@@ -29,18 +29,26 @@ RETRY_AFTER_SECONDS = 2
 MAX_BODY_BYTES = 256 * 1024
 """Request body; a text has at most 10,000 characters, 40 KB in the worst encoding."""
 
+BAD_REQUEST, TOO_LARGE, WRONG_TYPE = 400, 413, 415
+UNAVAILABLE, BROKEN = 503, 500
+
 _encode = msgspec.json.Encoder().encode
 
 
 def json_answer(content: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a JSON response."""
-    return Response(_encode(content), status_code=status, headers=headers, media_type="application/json")
+    """Return a JSON response that nobody on the way keeps."""
+    return Response(
+        _encode(content),
+        status_code=status,
+        headers={"Cache-Control": "no-store", **(headers or {})},
+        media_type="application/json",
+    )
 
 
-def error_answer(text: str, *, status: int) -> Response:
+def error_answer(text: str, *, status: int, headers: Mapping[str, str] | None = None) -> Response:
     """Return an error as JSON, with `Retry-After` where repeating helps."""
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None  # noqa: PLR2004 - HTTP's number
-    return json_answer({"error": text}, status=status, headers=headers)
+    retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == UNAVAILABLE else {}
+    return json_answer({"error": text}, status=status, headers={**retry, **(headers or {})})
 
 
 async def read_json(request: Request) -> dict[str, object]:
@@ -50,44 +58,54 @@ async def read_json(request: Request) -> dict[str, object]:
         HTTPException: 415 for another content type (a form of a foreign page must not get in), 413, 400.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise HTTPException(415, "send JSON with Content-Type: application/json")
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise HTTPException(413, f"the body has more than {MAX_BODY_BYTES} bytes; send less")
+        raise HTTPException(WRONG_TYPE, "send JSON with Content-Type: application/json")
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                raise HTTPException(TOO_LARGE, f"the body has more than {MAX_BODY_BYTES} bytes; send less")
+    except ClientDisconnect as exc:
+        raise HTTPException(BAD_REQUEST, "the body ended too early; send it again") from exc
     try:
         return msgspec.json.decode(body, type=dict[str, object])
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise HTTPException(400, f"the body is not a JSON object: {exc}") from exc
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise HTTPException(BAD_REQUEST, f"the body is not a JSON object: {exc}") from exc
 
 
 def status_of(error: TurnkeeperError) -> int:
     """Return the HTTP status that tells a client what it may do."""
-    if isinstance(error, RetryableError | OutcomeUnknownError):
-        return 503
-    if isinstance(error, LimitError):
-        return 413
-    if isinstance(error, InvalidMessageError):
-        return 400
-    if isinstance(error, ConfigurationError):
-        return 503
-    return 500
+    match error:
+        case RetryableError() | OutcomeUnknownError() | ConfigurationError():
+            return UNAVAILABLE
+        case LimitError():
+            return TOO_LARGE
+        case InvalidMessageError():
+            return BAD_REQUEST
+        case _:
+            return BROKEN
 
 
 async def _turnkeeper_error(_: Request, exc: Exception) -> Response:
     if not isinstance(exc, TurnkeeperError):  # pragma: no cover - registered for that class only
         raise exc
-    logger.warning("request_refused", extra={"error": type(exc).__name__, "reason": str(exc)})
-    return error_answer(str(exc), status=status_of(exc))
+    status = status_of(exc)
+    level = logging.WARNING if status >= BROKEN else logging.INFO
+    logger.log(level, "request_refused", extra={"status": status, "error": type(exc).__name__, "reason": str(exc)})
+    return error_answer(str(exc), status=status)
 
 
 async def _http_error(_: Request, exc: Exception) -> Response:
     if not isinstance(exc, HTTPException):  # pragma: no cover - registered for that class only
         raise exc
-    return error_answer(exc.detail, status=exc.status_code)
+    return error_answer(exc.detail, status=exc.status_code, headers=exc.headers)
+
+
+async def _broken(_: Request, __: Exception) -> Response:
+    """Answer what nobody expected; Starlette raises it again for the server's log."""
+    return error_answer("something went wrong here; it is in the server's log", status=BROKEN)
 
 
 def error_handlers() -> dict[Any, Callable[[Request, Exception], Awaitable[Response]]]:
     """Return the handlers that a Starlette application takes."""
-    return {TurnkeeperError: _turnkeeper_error, HTTPException: _http_error}
+    return {TurnkeeperError: _turnkeeper_error, HTTPException: _http_error, Exception: _broken}

@@ -21,14 +21,16 @@ if TYPE_CHECKING:
     from turnkeeper.app import App
 
 
-def build(app: "App", *, phone: bool = False, any_host: bool = False) -> Starlette:
+def build(app: "App", *, phone: bool = False, anywhere: bool = False) -> Starlette:
     """Return the ASGI application: health, and with `phone` the browser phone.
+
+    Its `state.is_stopping` may be set by whoever runs it, so that open streams end before the server waits for them.
 
     Args:
         app: What is served.
         phone: Mount the browser phone, which lets anybody speak for any number.
-        any_host: Answer the phone's routes under any host name, not only under those of this machine. The name is
-            checked because a web page elsewhere can point a name of its own at 127.0.0.1.
+        anywhere: Answer the phone's routes under any host name and behind any proxy, not only to browsers on this
+            machine. The name is checked because a page elsewhere can point a name of its own at 127.0.0.1.
     """
 
     @contextlib.asynccontextmanager
@@ -43,5 +45,7 @@ def build(app: "App", *, phone: bool = False, any_host: bool = False) -> Starlet
 
     routes: list[BaseRoute] = [Route("/", root), *health_routes(app)]
     if phone:
-        routes += phone_routes(app, any_host=any_host)
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers=error_handlers())
+        routes += phone_routes(app, anywhere=anywhere)
+    built = Starlette(routes=routes, lifespan=lifespan, exception_handlers=error_handlers())
+    built.state.is_stopping = False
+    return built

@@ -8,13 +8,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from turnkeeper.errors import TurnkeeperError
-from turnkeeper.web.answers import json_answer
+from turnkeeper.ports.catalog import StoreInfo
+from turnkeeper.ports.documents import DocumentKey
+from turnkeeper.web.answers import UNAVAILABLE, json_answer
 
 if TYPE_CHECKING:
     from turnkeeper.app import App
 
 HEALTH_SECONDS = 3.0
 """How long the store may take to answer: below the usual patience of a load balancer (5 s)."""
+
+_PROBE = DocumentKey(collection="turnkeeper.health", id="probe")
+
+_PROBE_KEPT_MS = 60_000
+"""The probe leaves nothing behind for longer than anybody looks."""
 
 
 def health_routes(app: "App") -> list[Route]:
@@ -23,14 +30,22 @@ def health_routes(app: "App") -> list[Route]:
     async def health(_: Request) -> Response:
         try:
             async with asyncio.timeout(HEALTH_SECONDS):
-                info = await app.info()
+                info = await _prove(app)
         except TimeoutError:
-            return json_answer(
-                {"status": "down", "reason": f"the store did not answer within {HEALTH_SECONDS} s"}, status=503
-            )
+            reason = f"the store did not take a write within {HEALTH_SECONDS:g} s: another process locks it, or it hangs"
+            return json_answer({"status": "down", "reason": reason}, status=UNAVAILABLE)
         except TurnkeeperError as exc:
-            return json_answer({"status": "down", "reason": str(exc)}, status=503)
+            return json_answer({"status": "down", "reason": str(exc)}, status=UNAVAILABLE)
         store = {"kind": info.kind, "durability": info.durability, "may_lose": info.loses}
-        return json_answer({"status": "ok", "store": store})
+        return json_answer({"status": "ok", "flows": list(app.flows), "store": store})
 
-    return [Route("/health", health)]
+    async def redis(_: Request) -> Response:
+        return json_answer({"configured": False})
+
+    return [Route("/health", health), Route("/health/redis", redis)]
+
+
+async def _prove(app: "App") -> StoreInfo:
+    """Return what the store is, after a write: a store that only reads (locked, full) takes no messages."""
+    await app.store.documents.put(_PROBE, b"{}", ttl_ms=_PROBE_KEPT_MS)
+    return await app.info()

@@ -5,6 +5,7 @@ conversation again and again: nothing is pushed that could be lost.
 """
 
 import asyncio
+import html
 from collections.abc import AsyncIterator
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -16,8 +17,10 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from turnkeeper.engine.results import Taken
-from turnkeeper.model.conversation import ConversationId
-from turnkeeper.web.answers import error_answer, json_answer, read_json
+from turnkeeper.errors import InvalidMessageError, TurnkeeperError
+from turnkeeper.model.message import Kind
+from turnkeeper.web.answers import BAD_REQUEST, UNAVAILABLE, error_answer, json_answer, read_json
+from turnkeeper.web.suggestions import Suggestions
 
 if TYPE_CHECKING:
     from turnkeeper.app import App
@@ -31,9 +34,11 @@ LOOK_SECONDS = 0.25
 HEARTBEAT_LOOKS = 60
 """A comment every 15 s keeps proxies from closing a silent stream."""
 
-_LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "::1", "testserver"})
+_LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
-_HEADERS = {
+_PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+
+_PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
@@ -41,12 +46,20 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-_ASSETS = {"phone.js": "text/javascript", "phone.css": "text/css"}
+_DRAWING_HEADERS = {
+    **_PAGE_HEADERS,
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+}
+"""The drawing brings its style sheet in itself; it has no script, and none could run."""
+
+_ASSETS = {"phone.js": "text/javascript", "phone.css": "text/css", "icon.svg": "image/svg+xml"}
+
+_KINDS = {"text": Kind.TEXT, "action": Kind.ACTION}
 
 
-def phone_routes(app: "App", *, any_host: bool = False) -> list[Route]:
-    """Return the page, its assets and its four JSON routes. See `turnkeeper.web.asgi.build` for `any_host`."""
-    phone = _Phone(app, any_host=any_host)
+def phone_routes(app: "App", *, anywhere: bool = False) -> list[Route]:
+    """Return the page, its assets and its JSON routes. See `turnkeeper.web.asgi.build` for `anywhere`."""
+    phone = _Phone(app, anywhere=anywhere)
     return [
         Route("/phone", phone.page),
         Route("/phone/assets/{name}", phone.asset),
@@ -62,109 +75,144 @@ def phone_routes(app: "App", *, any_host: bool = False) -> list[Route]:
 class _Phone:
     """The routes' functions over one application."""
 
-    def __init__(self, app: "App", *, any_host: bool) -> None:
+    def __init__(self, app: "App", *, anywhere: bool) -> None:
         self._app = app
-        self._any_host = any_host
+        self._anywhere = anywhere
+        self._suggestions = Suggestions(app.flow.check())
 
-    async def _enter(self, request: Request) -> ConversationId | None:
-        """Check the host name, start the application if the host of a mount did not, and name the conversation."""
+    def _admit(self, request: Request) -> None:
+        """Let only browsers of this machine in, unless the operator chose otherwise."""
+        if self._anywhere:
+            return
         host = request.headers.get("host", "")
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
-        if not self._any_host and name not in _LOCAL_HOSTS:
+        if name.lower() not in _LOCAL_HOSTS:
             raise HTTPException(403, f"the browser phone answers on this machine only, not as {name!r}")
+        if any(header in request.headers for header in _PROXY_HEADERS):
+            raise HTTPException(403, "the browser phone answers on this machine only, not behind a proxy")
+
+    async def _enter(self, request: Request) -> str:
+        """Admit, start the application if the host of a mount did not, and return the person in its normal form."""
+        self._admit(request)
         await self._app.start()
-        number = request.path_params.get("number")
-        return None if number is None else self._app.conversation(number)
+        return self._app.conversation(request.path_params["number"]).person
 
     async def page(self, request: Request) -> Response:
-        """Return the page; the script finds the number in the path."""
-        await self._enter(request)
-        html = files("turnkeeper.web.pages").joinpath("phone.html").read_text("utf-8")
-        html = html.replace("{{root}}", request.scope.get("root_path", "")).replace("{{number}}", DEFAULT_NUMBER)
-        return Response(html, media_type="text/html", headers=_HEADERS)
+        """Return the page of a number; one that cannot be one gets the page too, which says so."""
+        self._admit(request)
+        asked = request.path_params.get("number", DEFAULT_NUMBER)
+        problem = ""
+        try:
+            person = self._app.conversation(asked).person
+        except InvalidMessageError as exc:
+            person, problem = asked, str(exc)
+        page = files("turnkeeper.web.pages").joinpath("phone.html").read_text("utf-8")
+        for name, value in {
+            "root": request.scope.get("root_path", ""),
+            "number": person,
+            "problem": problem,
+            "flow": self._app.flow.name,
+        }.items():
+            page = page.replace("{{" + name + "}}", html.escape(value))
+        status = BAD_REQUEST if problem else 200
+        return Response(page, status_code=status, media_type="text/html", headers=_PAGE_HEADERS)
 
     async def asset(self, request: Request) -> Response:
-        """Return script or style."""
+        """Return script, style or icon."""
         name = request.path_params["name"]
         if name not in _ASSETS:
             raise HTTPException(404, f"no asset {name!r}")
         content = files("turnkeeper.web.pages").joinpath(name).read_bytes()
-        return Response(content, media_type=_ASSETS[name], headers=_HEADERS)
+        return Response(content, media_type=_ASSETS[name], headers=_PAGE_HEADERS)
 
     async def graph(self, request: Request) -> Response:
         """Return the flow's diagram."""
-        await self._enter(request)
-        return Response(self._app.flow.graph().svg(), media_type="image/svg+xml", headers={"Cache-Control": "no-store"})
+        self._admit(request)
+        return Response(self._app.flow.graph().svg(), media_type="image/svg+xml", headers=_DRAWING_HEADERS)
 
     async def send(self, request: Request) -> Response:
-        """Take a text: 202 once it is durable, 503 if it is not; a repeated id is a duplicate and also 202."""
-        conversation = await self._enter(request)
+        """Take a text: 202 once it is durable, 503 if it is not; a repeated id is a duplicate and also 202.
+
+        `kind` may be `action`: a button was pressed, and the text is its data.
+        """
+        person = await self._enter(request)
         body = await read_json(request)
-        text, message_id = body.get("text"), body.get("id")
+        text, message_id, kind = body.get("text"), body.get("id"), body.get("kind", "text")
         if not isinstance(text, str) or not text.strip():
-            return error_answer('"text" must be a text that is not empty', status=400)
+            return error_answer('"text" must be a text that is not empty', status=BAD_REQUEST)
         if message_id is not None and not isinstance(message_id, str):
-            return error_answer('"id" must be a text that names this message', status=400)
-        message = self._app.message(text, id=message_id, channel="phone")
-        if conversation is None:  # pragma: no cover - the route has a number
-            raise HTTPException(404, "no number")
-        accepted = await self._app.accept(conversation.person, message)
+            return error_answer('"id" must be a text that names this message', status=BAD_REQUEST)
+        if not isinstance(kind, str) or kind not in _KINDS:
+            return error_answer('"kind" must be "text" or "action"', status=BAD_REQUEST)
+        message = self._app.message(text, id=message_id, channel="phone", kind=_KINDS[kind])
+        accepted = await self._app.accept(person, message)
         if not accepted.durable:
             reason = "too many messages wait" if accepted.outcome is Taken.FULL else "the conversation is busy"
-            return error_answer(f"{reason}; send it again", status=503)
+            return error_answer(f"{reason}; send it again", status=UNAVAILABLE)
         return json_answer({"id": message.id, "outcome": accepted.outcome.value}, status=202)
 
     async def messages(self, request: Request) -> Response:
-        """Return the thread, oldest first."""
-        await self._enter(request)
-        lines = await self._app.thread(request.path_params["number"])
-        return json_answer(
-            [{"id": line.id, "direction": line.direction, "text": line.text, "at": line.at} for line in lines],
-            headers={"Cache-Control": "no-store"},
-        )
+        """Return the thread, oldest first; `buttons` only where a reply has some."""
+        lines = await self._app.thread(await self._enter(request))
+        found: list[dict[str, object]] = []
+        for line in lines:
+            shown: dict[str, object] = {"id": line.id, "direction": line.direction, "text": line.text, "at": line.at}
+            if line.buttons:
+                shown["buttons"] = line.buttons
+            found.append(shown)
+        return json_answer(found)
 
     async def state(self, request: Request) -> Response:
-        """Return what the store holds of this number's conversations: status, version, state, what waits."""
-        await self._enter(request)
-        found = []
-        for summary in await self._app.summaries(request.path_params["number"]):
-            exported = await self._app.store.catalog.export(summary.conversation)
-            state = msgspec.Raw(exported.state) if exported and exported.state else None
-            found.append(
-                {
-                    "conversation": summary.conversation.key,
-                    "status": summary.status,
-                    "version": summary.version,
-                    "waiting": summary.waiting,
-                    "unsent": summary.unsent,
-                    "state": state,
-                }
-            )
-        return json_answer(found, headers={"Cache-Control": "no-store"})
+        """Return where this number's conversations stand and what can be said; `?full=1` adds the stored states."""
+        summaries = await self._app.summaries(await self._enter(request))
+        is_full = request.query_params.get("full") == "1"
+        conversations: list[dict[str, object]] = []
+        for summary in summaries:
+            shown: dict[str, object] = {
+                "conversation": summary.conversation.key,
+                "status": summary.status,
+                "version": summary.version,
+                "waiting": summary.waiting,
+                "unsent": summary.unsent,
+            }
+            if is_full:
+                exported = await self._app.store.catalog.export(summary.conversation)
+                shown["state"] = msgspec.Raw(exported.state) if exported and exported.state else None
+            conversations.append(shown)
+        status = summaries[0].status if summaries else ""
+        suggestions = self._suggestions.here(status or self._app.flow.check().start)
+        return json_answer({"conversations": conversations, "suggestions": suggestions})
 
     async def events(self, request: Request) -> Response:
         """Stream a line whenever the conversation moved; the page then reads it again."""
-        await self._enter(request)
-        number = request.path_params["number"]
         return StreamingResponse(
-            self._changes(number, request),
+            self._changes(await self._enter(request), request),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
-    async def _changes(self, number: str, request: Request) -> AsyncIterator[str]:
+    async def _changes(self, person: str, request: Request) -> AsyncIterator[str]:
         yield "retry: 500\n\n"
         seen: object = None
         looks = 0
-        while not await request.is_disconnected():
-            now = tuple(
-                (summary.conversation.key, summary.version, summary.waiting, summary.unsent, summary.changed_ms)
-                for summary in await self._app.summaries(number)
-            )
+        while not request.app.state.is_stopping and not await request.is_disconnected():
+            now, event = await self._look(person)
             looks += 1
             if now != seen:
                 seen = now
-                yield "event: changed\ndata: {}\n\n"
+                yield event
             elif looks % HEARTBEAT_LOOKS == 0:
                 yield ": still here\n\n"
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _look(self, person: str) -> tuple[object, str]:
+        """Return what is to be compared with the look before, and the event to send if it differs."""
+        try:
+            summaries = await self._app.summaries(person)
+        except TurnkeeperError as exc:
+            return str(exc), f"event: trouble\ndata: {msgspec.json.encode(str(exc)).decode()}\n\n"
+        moved = tuple(
+            (summary.conversation.key, summary.version, summary.waiting, summary.unsent, summary.changed_ms)
+            for summary in summaries
+        )
+        return moved, "event: changed\ndata: {}\n\n"

@@ -242,18 +242,19 @@ accent acceptance alas alias allay applied approval array ascent assert avoidabl
 bracelet braces bracket brand breed broaden broker camel certainty clone colon compact compass compile compliant
 complicate conceal confer configuration conflict confront contend contrast corrupt costume crate cruise cursive
 custom customary dancer danger deadline definitive delegate delve demise demote denote deplete dinghy directive
-director disjoint dither divine edition ejection elevation evident exception exclude execution expel exploit foe
-foul freight goof grand greed hale hiding hind hinder invoke kelp lather lender malls mash mayor means menus minus
-mist modal modem modest moist motif mount mourning nest opera operation ordeal orderly orient panda pane parity
-parse partial partly patent patrol pawn plaid planes planner plants pleas pledge pore posture preview prime prior
-probe prone prong propel provoke prune prying quart quill reap rearrange reassign rebate rebook reboot rebound recap
-recite redact reed refine regain regime reheat relay relic relocate remade remainder remake remedy remorse remount
-rename repack repaid repaint repast repeal repel repent repute reread rerun reside resign resize restate retail
-reuse revamp revert revival revive revolve rewind reword rework rival salve scarce sconce scrap shin slant smack
-sneer snip solder spike splint squeal stack stall starch stash static statute stint stoop strand stripe stub surge
-swab swarm swoop swop tack tamper taper tardy tending thaw theft thrift tiered timely toddler toddy toil torso
-traction trader transit treaty tribal turmoil tweak unbox undone undue unfold unload unpaid usher vapor vector
-veneer verge vest vine visa vision void wade waive warden wards weary wedge wharf whine wither wring yearn yield
+director disjoint dither divine edition ejection elevation evident exception excessive exclude execution expel
+exploit extensive foe foul freight goof grand greed hale hiding hind hinder invoke kelp lather lender malls mash
+mayor means menus minus mist modal modem modest moist motif mount mourning nest opera operation ordeal orderly
+orient panda pane parity parse partial partly patent patrol pawn plaid planes planner plants pleas pledge pore
+posture preview prime prior probe prone prong propel provoke prune prying quart quill reap rearrange reassign rebate
+rebook reboot rebound recap recite redact reed refine regain regime reheat relay relic relocate remade remainder
+remake remedy remorse remount rename repack repaid repaint repast repeal repel repent repute reread rerun reside
+resign resize restate retail reuse revamp revert revival revive revolve rewind reword rework rival salve scarce
+sconce scrap shin slant smack sneer snip solder spike splint squeal stack stall starch stash static statute stint
+stoop strand stripe stub surge swab swarm swoop swop tack tamper taper tardy tending thaw theft thrift tiered timely
+toddler toddy toil torso traction trader transit treaty tribal turmoil tweak unbox undone undue unfold unimplemented
+unload unpaid usher vapor vector veneer verge vest vine visa vision void wade waive warden wards weary wedge wharf
+whine wither wring yearn yield
 """
 
 _PROPER_WORDS = """

@@ -97,15 +97,15 @@ def read_days(
     return DayList(days=tuple(dict.fromkeys(days)), end=end) if days else None
 
 
-def day_after(day: str, *, days: int = 1) -> str:
-    """Return the weekday so many days later.
+def day_after(day: str) -> str:
+    """Return the weekday after a weekday.
 
     Raises:
         ValueError: `day` is no lower-case English weekday.
     """
     if day not in WEEKDAYS:
         raise ValueError(f"{day!r} is no weekday; use one of: {', '.join(WEEKDAYS)}")
-    return WEEKDAYS[(WEEKDAYS.index(day) + days) % len(WEEKDAYS)]
+    return WEEKDAYS[(WEEKDAYS.index(day) + 1) % len(WEEKDAYS)]
 
 
 def _read_list(

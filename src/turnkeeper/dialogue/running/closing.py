@@ -49,20 +49,10 @@ def close_turn(handling: Handling[S], opened: Opened[S]) -> Draft:
         set_silence_timers(handling)
     if handling.compiled.follows_status and getattr(ledger.state, STATUS_FIELD) != thread.status:
         ledger.state = _with_status(ledger.state, thread.status)
-    version = turn.version + 1
-    is_whole = is_whole_due(version=version, full_ms=thread.full_ms, now_ms=turn.now_ms)
+    is_whole = is_whole_due(version=turn.version + 1, full_ms=thread.full_ms, now_ms=turn.now_ms)
     if is_whole:
         thread.full_ms = turn.now_ms
-    envelope = Envelope(
-        generation=turn.generation,
-        version=version,
-        fence=turn.fence,
-        commit_id=turn.commit_id,
-        schema=plan.schema,
-        status=thread.status,
-        engine=msgspec.Raw(_encode(thread)),
-    )
-    encoded = plan.codec.encode(ledger.state, envelope, ledger.extras)
+    encoded = plan.codec.encode(ledger.state, _envelope(handling), ledger.extras)
     full, delta = state_members(opened.before, encoded.data, is_whole=is_whole)
     parts = ledger.new_parts(encoded.refs)
     return Draft(
@@ -82,6 +72,19 @@ def close_turn(handling: Handling[S], opened: Opened[S]) -> Draft:
         adopted=tuple(sorted(encoded.refs - opened.refs - {part.id for part in parts})),
         retired=tuple(sorted(opened.refs - encoded.refs)),
         opt_out=handling.opt_out,
+    )
+
+
+def _envelope(handling: Handling[Any]) -> Envelope:
+    turn, thread = handling.ledger.input, handling.thread
+    return Envelope(
+        generation=turn.generation,
+        version=turn.version + 1,
+        fence=turn.fence,
+        commit_id=turn.commit_id,
+        schema=handling.plan.schema,
+        status=thread.status,
+        engine=msgspec.Raw(_encode(thread)),
     )
 
 

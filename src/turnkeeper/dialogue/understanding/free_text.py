@@ -25,7 +25,7 @@ STOPS = frozenset(
 OPENERS = frozenset(
     """
     i ill id we you he she they it there let to is are was were not because if but be do does did could will would
-    should reason point way idea clue problem problems prob worries worry doubt longer matter rush hurry wonder
+    should need reason point way idea clue problem problems prob worries worry doubt longer matter rush hurry wonder
     """.split()
 )
 """Words with which no thing's name begins, but a sentence or an idiom does ("no idea", "no, it's fine")."""
@@ -37,6 +37,9 @@ VERBS = frozenset(
     """.split()
 )
 """Words that make what follows a comma a sentence and no further thing ("…, my kids won't eat it")."""
+
+_FINITE = frozenset("is are am was were be been has have had do does did would could should".split())
+"""Words that make a sentence of what looks like a thing ("no options are required")."""
 
 LEAD_STOPS = (JOINERS - {"and", "plus"}) | {"no", "yes", "yeah", "nope", "nah", "not"}
 """Words before which a slot at the beginning of a phrase does not reach back."""
@@ -107,6 +110,8 @@ def names_thing(utterance: Utterance, first: int, held: Sequence[str], *, max_wo
         return False
     if tuple(held) == ("it",):
         return True
+    if not _FINITE.isdisjoint(held):
+        return False
     return held[0] not in OPENERS and utterance.words[first].key not in OPENERS
 
 

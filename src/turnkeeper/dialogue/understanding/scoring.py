@@ -57,6 +57,9 @@ RANK_BY_EVIDENCE = 0.01
 """Breaks ties between phrases that both are the whole message: the one that says more with its own words."""
 
 _ASKING_FIRST = frozenset("what when why how who where which did does is are was should has am".split())
+_ASKING_FOR = (["what"], ["what", "is"], ["what", "are"])
+"""Before a phrase of several words these ask for the thing itself ("what is the status of my order")."""
+
 _ASKING_BEFORE_PRONOUN = frozenset({"do", "have", "were"})
 _ASKING_ANYWHERE = frozenset("how why if whether when unless did wondering".split())
 _PRONOUNS = frozenset({"i", "we", "you", "they", "he", "she", "it"})
@@ -104,7 +107,7 @@ def judge(alignment: Alignment, utterance: Utterance) -> Candidate:
     clause_first, clause_last = _clause_range(utterance, alignment.first, alignment.last)
     places = frozenset((*alignment.literals, *alignment.taken))
     is_negated = is_under_negation(utterance, alignment.first, places, since=clause_first)
-    is_asked = _is_asked(utterance, clause_first, alignment.first) or _is_conditional(utterance, alignment.first)
+    is_asked = _is_asked(alignment, utterance, clause_first) or _is_conditional(utterance, alignment.first)
     in_clause, in_message = _shares(alignment, utterance, places, clause_first, clause_last)
     is_whole = in_message >= WHOLE and not is_negated and not is_asked
     score = _explained(alignment, in_clause, in_message, is_whole=is_whole)
@@ -172,21 +175,22 @@ def _clause_range(utterance: Utterance, first: int, last: int) -> tuple[int, int
     return first, last
 
 
-def _is_asked(utterance: Utterance, clause_first: int, first: int) -> bool:
+def _is_asked(alignment: Alignment, utterance: Utterance, clause_first: int) -> bool:
     """Tell whether a phrase is asked about, made a condition or thanked for instead of being wished for."""
     words = utterance.words
-    is_opening = True
-    for place in range(clause_first, first):
+    opening: list[str] = []
+    for place in range(clause_first, alignment.first):
         key = words[place].key
         if key == "for" and place > 0 and utterance.courteous[place - 1] and words[place - 1].key in THANKING:
             return True
-        if utterance.courteous[place]:
+        if utterance.is_idle(place):
             continue
         is_asking = key in _ASKING_FIRST or (key in _ASKING_BEFORE_PRONOUN and words[place + 1].key in _PRONOUNS)
-        if key in _ASKING_ANYWHERE or (is_opening and is_asking):
+        if key in _ASKING_ANYWHERE or (not opening and is_asking and key != "what"):
             return True
-        is_opening = False
-    return False
+        opening.append(key)
+    asks_for_it = alignment.phrase.evidence >= STRONG_EVIDENCE and opening in _ASKING_FOR
+    return opening[:1] == ["what"] and not asks_for_it
 
 
 def _is_conditional(utterance: Utterance, first: int) -> bool:

@@ -1,138 +1,305 @@
 "use strict";
 // The page keeps what it could not hand over yet and repeats it under the same id: a killed server loses nothing.
+// Every text comes from people and goes into the page as text, never as HTML.
 
-const root = document.body.dataset.root;
-const fromPath = decodeURIComponent(location.pathname.slice(root.length).split("/")[2] || "");
-const number = fromPath || document.body.dataset.number;
+const { root, number, problem } = document.body.dataset;
 const base = `${root}/phone/${encodeURIComponent(number)}`;
-const store = `turnkeeper.unsent.${number}`;
+const shelf = `turnkeeper.unsent.${location.host}${root}.${number}.`;
+const FIRST_WAIT_MS = 250, LONGEST_WAIT_MS = 4000, NEAR_END_PX = 80;
+
 const find = (id) => document.getElementById(id);
-let lines = [];
-let unsent = JSON.parse(localStorage.getItem(store) || "[]");
+const thread = find("thread"), text = find("text"), newer = find("newer");
+let lines = [];        // what is committed, as the server told it last
+let inFlight = 0;      // messages and work that the server has not finished
+let unsent = new Map(); // id -> {id, text, kind, at, refused, tried}: typed here, not known to be durable
+
+// --- What was typed and not delivered: one entry each in the browser's storage, so that tabs do not overwrite theirs ---
+
+function remember(message) {
+  unsent.set(message.id, message);
+  try { localStorage.setItem(shelf + message.id, JSON.stringify(message)); } catch { /* kept in this tab only */ }
+}
+
+function forget(id) {
+  unsent.delete(id);
+  try { localStorage.removeItem(shelf + id); } catch { /* it was never there */ }
+}
+
+function recall() {
+  try {
+    for (const key of Object.keys(localStorage).filter((each) => each.startsWith(shelf))) {
+      const message = JSON.parse(localStorage.getItem(key));
+      if (message && !unsent.has(message.id)) unsent.set(message.id, message);
+    }
+  } catch { /* no storage, or not ours */ }
+  unsent = new Map([...unsent].sort(([, one], [, other]) => one.at - other.at));
+}
+
+function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return `web-${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+// --- To the server ---
+
 let isSending = false;
-
-find("number").textContent = number;
-
-function draw() {
-  const thread = find("thread");
-  const isAtEnd = thread.scrollHeight - thread.scrollTop - thread.clientHeight < 60;
-  const known = new Set(lines.filter((line) => line.direction === "in").map((line) => line.id));
-  const open = unsent.filter((message) => !known.has(message.id));
-  const items = [...lines.map((line) => bubble(line.direction, line.text, line.at)),
-                 ...open.map((message) => bubble(message.refused ? "in refused" : "in waiting", message.text, null,
-                                                 message.refused || "not delivered yet, trying again…"))];
-  if (!items.length) {
-    const none = document.createElement("li");
-    none.className = "none";
-    none.textContent = "Say something, for example “plan”.";
-    items.push(none);
-  }
-  thread.replaceChildren(...items);
-  if (isAtEnd) thread.scrollTop = thread.scrollHeight;
-}
-
-function bubble(kind, text, at, note) {
-  const item = document.createElement("li");
-  item.className = kind;
-  item.textContent = text;
-  const time = document.createElement("time");
-  time.textContent = note || new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  if (at) time.dateTime = at;
-  item.append(time);
-  return item;
-}
-
-function keep() {
-  localStorage.setItem(store, JSON.stringify(unsent.filter((message) => !message.refused)));
-  draw();
-}
+let wake = () => {};
 
 async function sendAll() {
   if (isSending) return;
   isSending = true;
-  let wait = 250;
+  let wait = FIRST_WAIT_MS;
   for (;;) {
-    const message = unsent.find((one) => !one.refused);
+    const message = [...unsent.values()].find((one) => !one.refused);
     if (!message) break;
-    try {
-      const answer = await fetch(`${base}/messages`, {
-        method: "POST", headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ text: message.text, id: message.id }),
-      });
-      if (answer.status === 202) {
-        await read();
-        unsent = unsent.filter((one) => one !== message);
-        wait = 250;
-      } else if (answer.status < 500) {
-        message.refused = (await answer.json()).error || `refused (${answer.status})`;
-      } else throw new Error(String(answer.status));
-      keep();
-    } catch {
-      await new Promise((done) => setTimeout(done, wait));
-      wait = Math.min(wait * 2, 4000);
+    if (await send(message)) {
+      wait = FIRST_WAIT_MS;
+    } else {
+      message.tried = true;
+      draw();
+      await new Promise((done) => { wake = done; setTimeout(done, wait); });
+      wait = Math.min(wait * 2, LONGEST_WAIT_MS);
     }
   }
   isSending = false;
 }
 
-async function read() {
-  const answer = await fetch(`${base}/messages`);
-  if (!answer.ok) return;
-  lines = await answer.json();
-  draw();
-  const state = await fetch(`${base}/state`);
-  if (!state.ok) return;
-  const conversations = await state.json();
-  const [first] = conversations;
-  find("status").textContent = conversations.map((one) => one.status || "–").join(" · ") || "–";
-  find("version").textContent = first ? first.version : "–";
-  const waiting = conversations.reduce((sum, one) => sum + one.waiting, 0);
-  const open = conversations.reduce((sum, one) => sum + one.unsent, 0);
-  find("flight").textContent = waiting + open ? `${waiting} waiting, ${open} under way` : "nothing";
-  find("state").textContent = JSON.stringify(conversations.map((one) => one.state), null, 2);
+async function send({ id, text: words, kind }) {
+  try {
+    const answer = await fetch(`${base}/messages`, {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ text: words, id, kind }),
+    });
+    if (answer.status >= 500) return false;
+    if (answer.status === 202) {
+      await read();
+      if (lines.some((line) => line.id === id)) forget(id);
+      else if (unsent.has(id)) return false;
+    } else {
+      const { error } = await answer.json();
+      const message = unsent.get(id);
+      forget(id);
+      unsent.set(id, { ...message, refused: error || `refused (${answer.status})` });
+    }
+    draw();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
-function say(text) {
-  unsent.push({ id: `web-${crypto.randomUUID()}`, text });
-  keep();
-  find("thread").scrollTop = find("thread").scrollHeight;
+function say(words, kind = "text") {
+  remember({ id: newId(), text: words, kind, at: Date.now() });
+  draw();
+  thread.scrollTop = thread.scrollHeight;
   sendAll();
+}
+
+// --- From the server ---
+
+let reading = null, isStale = false;
+
+function read() {
+  isStale = true;
+  reading ??= (async () => {
+    try {
+      while (isStale) {
+        isStale = false;
+        await readOnce();
+      }
+    } finally {
+      reading = null;
+    }
+  })();
+  return reading;
+}
+
+async function readOnce() {
+  const full = find("kept").open ? "?full=1" : "";
+  const [thread_, state] = await Promise.all([fetch(`${base}/messages`), fetch(`${base}/state${full}`)]);
+  if (!thread_.ok || !state.ok) throw new Error("the server could not answer");
+  lines = await thread_.json();
+  const { conversations, suggestions } = await state.json();
+  for (const line of lines) if (line.direction === "in" && unsent.has(line.id)) forget(line.id);
+  const sum = (name) => conversations.reduce((total, one) => total + one[name], 0);
+  inFlight = sum("waiting") + sum("unsent");
+  find("status").textContent = conversations.map((one) => one.status).filter(Boolean).join(" · ") || "–";
+  find("version").textContent = conversations.map((one) => one.version).join(" · ") || "–";
+  find("flight").textContent = inFlight ? `${sum("waiting")} waiting, ${sum("unsent")} under way` : "nothing";
+  if (full) find("state").textContent = JSON.stringify(Object.fromEntries(conversations.map((one) => [one.conversation, one.state])), null, 2);
+  suggest(suggestions);
+  draw();
+}
+
+function listen() {
+  const source = new EventSource(`${base}/events`);
+  const stop = () => { source.close(); document.removeEventListener("visibilitychange", rest); };
+  // A browser opens six connections to a server at most; tabs that nobody sees leave theirs to the others.
+  const rest = () => { if (document.hidden) { stop(); document.addEventListener("visibilitychange", listen, { once: true }); } };
+  document.addEventListener("visibilitychange", rest);
+  source.addEventListener("changed", () => { link("open"); read().catch(() => {}); });
+  source.addEventListener("trouble", (event) => link("down", JSON.parse(event.data)));
+  source.onopen = () => { link("open"); wake(); sendAll(); };
+  source.onerror = () => {
+    link("down");
+    if (source.readyState === EventSource.CLOSED) { stop(); setTimeout(listen, 1000); }
+  };
+}
+
+function link(state, reason = "No connection – trying again…") {
+  const texts = { open: "Connected", down: reason };
+  if (find("link").textContent === texts[state]) return;
+  find("link").dataset.link = state;
+  find("link").textContent = texts[state];
+}
+
+// --- The page ---
+
+function draw() {
+  const isAtEnd = thread.scrollHeight - thread.scrollTop - thread.clientHeight < NEAR_END_PX;
+  const wanted = items();
+  const old = new Map([...thread.children].map((node) => [node.dataset.key, node]));
+  let hasNews = false;
+  wanted.forEach((item, index) => {
+    const look = JSON.stringify(item);
+    let node = old.get(item.key);
+    if (!node || node.look !== look) {
+      const fresh = bubble(item);
+      fresh.look = look;
+      if (node) node.replaceWith(fresh);
+      else if (item.kind === "out") hasNews = true;
+      node = fresh;
+    }
+    old.delete(item.key);
+    if (thread.children[index] !== node) thread.insertBefore(node, thread.children[index] || null);
+  });
+  old.forEach((node) => node.remove());
+  if (isAtEnd) thread.scrollTop = thread.scrollHeight;
+  else if (hasNews) newer.hidden = false;
+}
+
+function items() {
+  const known = new Set(lines.map((line) => line.id));
+  const said = lines.map((line, index) => ({
+    key: `${line.direction}:${line.id}`, kind: line.direction, text: line.text, at: line.at, state: "delivered",
+    buttons: index === lines.length - 1 ? line.buttons : undefined,
+  }));
+  const open = [...unsent.values()].filter((message) => !known.has(message.id)).map((message) => ({
+    key: `in:${message.id}`, kind: "in", text: message.text, state: message.refused ? "refused" : "waiting",
+    note: message.refused || (message.tried ? "not delivered yet, trying again…" : "sending…"),
+  }));
+  const all = [];
+  let day = "";
+  for (const item of said) {
+    const next = new Date(item.at).toDateString();
+    if (next !== day) all.push({ key: `day:${next}`, kind: "day", text: dayName(item.at) });
+    day = next;
+    all.push(item);
+  }
+  all.push(...open);
+  if (!all.length) all.push({ key: "none", kind: "none", text: "No messages yet. Say something." });
+  if (inFlight && !open.length) all.push({ key: "working", kind: "working" });
+  return all;
+}
+
+function dayName(at) {
+  return new Date(at).toLocaleDateString([], { weekday: "long", day: "numeric", month: "long" });
+}
+
+function bubble({ key, kind, text: words, at, state, note, buttons }) {
+  const node = document.createElement("li");
+  node.dataset.key = key;
+  node.className = kind;
+  if (kind === "working") {
+    node.setAttribute("aria-hidden", "true");
+    node.append(...[0, 1, 2].map(() => document.createElement("i")));
+    return node;
+  }
+  node.textContent = words;
+  if (state) node.dataset.state = state;
+  if (at || note) node.append(small(note || time(at), at));
+  for (const each of buttons || []) node.append(button(each.text, () => say(each.data, "action")));
+  if (state === "refused") node.append(button("Discard", () => { forget(key.slice(3)); draw(); }));
+  return node;
+}
+
+function small(words, at) {
+  const node = document.createElement(at ? "time" : "span");
+  const wrap = document.createElement("small");
+  node.textContent = words;
+  if (at) node.dateTime = at;
+  wrap.append(node);
+  return wrap;
+}
+
+function time(at) {
+  return new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+}
+
+function button(words, click) {
+  const node = document.createElement("button");
+  node.type = "button";
+  node.textContent = words;
+  node.addEventListener("click", click);
+  return node;
+}
+
+let suggested = "";
+
+function suggest(suggestions) {
+  if (suggested === JSON.stringify(suggestions)) return;
+  suggested = JSON.stringify(suggestions);
+  find("says").replaceChildren(...suggestions.map(({ say: words, help }) => {
+    const item = document.createElement("li");
+    const chip = button(words, () => { say(words); text.focus(); });
+    chip.title = help;
+    item.append(chip);
+    return item;
+  }));
+}
+
+function fit() {
+  text.style.height = "auto";
+  text.style.height = `${text.scrollHeight + 2}px`;
 }
 
 find("compose").addEventListener("submit", (event) => {
   event.preventDefault();
-  const text = find("text").value;
-  find("text").value = "";
-  if (text.trim()) say(text);
+  const words = text.value;
+  if (!words.trim()) return;
+  text.value = "";
+  fit();
+  say(words);
+});
+
+text.addEventListener("input", fit);
+text.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    event.preventDefault();
+    find("compose").requestSubmit();
+  }
 });
 
 find("switch").addEventListener("submit", (event) => {
   event.preventDefault();
-  const other = find("other").value.replace(/[^+\d]/g, "");
-  if (other) location.href = `${root}/phone/${encodeURIComponent(other)}`;
+  location.href = `${root}/phone/${encodeURIComponent(find("other").value.trim())}`;
 });
 
-for (const text of ["plan", "swap salmon for chicken", "skip monday and weds", "how much is it?", "oops", "yes", "recipes now", "help"]) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.textContent = text;
-  button.addEventListener("click", () => say(text));
-  find("tries").append(button);
+newer.addEventListener("click", () => { thread.scrollTop = thread.scrollHeight; newer.hidden = true; });
+thread.addEventListener("scroll", () => {
+  if (thread.scrollHeight - thread.scrollTop - thread.clientHeight < NEAR_END_PX) newer.hidden = true;
+});
+find("kept").addEventListener("toggle", () => { read().catch(() => {}); });
+find("drawn").addEventListener("toggle", () => { find("graph").src = find("graph").dataset.src; });
+addEventListener("storage", (event) => { if (event.key?.startsWith(shelf)) { recall(); draw(); sendAll(); } });
+
+if (problem) {
+  link("down", "Not connected");
+  thread.append(Object.assign(document.createElement("li"), { className: "none bad", textContent: problem }));
+  for (const field of find("compose").elements) field.disabled = true;
+  find("other").focus();
+} else {
+  recall();
+  draw();
+  listen();
+  sendAll();
 }
-
-find("graph").closest("details").addEventListener("toggle", () => { find("graph").src = find("graph").dataset.src; });
-
-function listen() {
-  const source = new EventSource(`${base}/events`);
-  source.addEventListener("changed", () => { read().catch(() => {}); });
-  source.onopen = () => { find("link").textContent = "connected"; find("link").className = ""; sendAll(); };
-  source.onerror = () => {
-    find("link").textContent = "no connection, trying again…";
-    find("link").className = "down";
-    if (source.readyState === EventSource.CLOSED) { source.close(); setTimeout(listen, 1000); }
-  };
-}
-
-draw();
-read().catch(() => {});
-listen();

@@ -59,7 +59,7 @@ def commit(transaction: Transaction, request: Commit) -> CommitAnswer:
     _put_parts(transaction, head, request)
     retain(transaction, head, request)
     if request.forget:
-        forget_state(transaction, head)
+        forget_state(transaction, head, transaction.now_ms)
     head.changed_ms = transaction.now_ms
     head.last_commit_id = request.commit_id
     version = head.version

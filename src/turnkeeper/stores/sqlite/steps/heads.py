@@ -135,7 +135,9 @@ _TURN = (
 )  # fmt: skip
 _SAVE_TURN = f"UPDATE conversation SET {', '.join(column + ' = ?' for column in _TURN)} WHERE id = ?"  # noqa: S608
 _SAVE_EFFECTS = "UPDATE conversation SET replies = ?, unsent = ?, timers = ? WHERE id = ?"
-_SAVE = f"UPDATE conversation SET {', '.join(column + ' = ?' for column in COLUMNS[1:])} WHERE id = ?"  # noqa: S608
+_NAMED = 4
+"""The first columns: id and name. They never change, and an UPDATE that names them would touch their index."""
+_SAVE = f"UPDATE conversation SET {', '.join(column + ' = ?' for column in COLUMNS[_NAMED:])} WHERE id = ?"  # noqa: S608
 _INSERT = (
     f"INSERT INTO conversation ({', '.join(COLUMNS[1:])}) "  # noqa: S608 - our own column names
     f"VALUES ({', '.join('?' * (len(COLUMNS) - 1))})"
@@ -220,11 +222,11 @@ def save_effects(transaction: Transaction, head: Head) -> None:
 def save(transaction: Transaction, head: Head) -> None:
     """Write the whole row; a new one gets its id."""
     _set_due(transaction, head)
-    values = msgspec.structs.astuple(head)[1:-1]
+    values = msgspec.structs.astuple(head)
     if head.id:
-        transaction.execute(_SAVE, (*values, head.id))
+        transaction.execute(_SAVE, (*values[_NAMED:-1], head.id))
     else:
-        head.id = transaction.execute(_INSERT, values).lastrowid or 0
+        head.id = transaction.execute(_INSERT, values[1:-1]).lastrowid or 0
 
 
 def _set_due(transaction: Transaction, head: Head) -> None:

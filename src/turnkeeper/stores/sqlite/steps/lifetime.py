@@ -49,21 +49,26 @@ def begin_if_over(transaction: Transaction, head: Head) -> None:
 def forget_if_over(transaction: Transaction, head: Head) -> None:
     """Forget a state whose time is over. Saving is the caller's."""
     if head.created_ms and head.is_over(transaction.now_ms):
-        forget_state(transaction, head)
+        forget_state(transaction, head, transaction.now_ms)
 
 
-def forget_state(transaction: Transaction, head: Head) -> None:
-    """Drop the state and what belongs to it; what waits or is unsent stays. Saving is the caller's."""
-    now_ms = transaction.now_ms
-    head.generation = max(now_ms, head.generation + 1)
+def forget_state(transaction: Transaction, head: Head, at_ms: int) -> None:
+    """Drop the state and what belongs to it; what waits or is unsent stays. Saving is the caller's.
+
+    Args:
+        transaction: Where.
+        head: Whose.
+        at_ms: From when on the grace of its parts and the rest of its dedup window count.
+    """
+    head.generation = max(transaction.now_ms, head.generation + 1)
     head.version = 0
     head.status = None
     head.created_ms = 0
     head.active_ms = head.first_commit_ms = None
-    head.expires_ms = now_ms
+    head.expires_ms = at_ms
     head.published = transaction.publish()
     transaction.execute(_DROP_STATE, (head.id,))
-    transaction.execute(_RETIRE_PARTS, (now_ms + PART_GRACE_MS, head.id))
+    transaction.execute(_RETIRE_PARTS, (at_ms + PART_GRACE_MS, head.id))
 
 
 def retain(transaction: Transaction, head: Head, commit: Commit) -> None:

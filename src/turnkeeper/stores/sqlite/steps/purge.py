@@ -40,10 +40,10 @@ def _purge_head(transaction: Transaction, head: Head) -> int:
     changes = trim(transaction, head)
     if head.log_seq:
         changes += transaction.execute(_TRIM_LOG, (head.id, now_ms - head.log_keep_ms)).rowcount
-    if not head.is_over(now_ms):
+    if head.expires_ms is None or not head.is_over(now_ms):
         return changes
     if head.created_ms:
-        forget_state(transaction, head)
+        forget_state(transaction, head, head.expires_ms)
     elif not head.is_outlived(now_ms):
         return changes
     elif head.is_known:

@@ -6,7 +6,7 @@ from turnkeeper.ports.deliveries import Settled, Settlement, Verdict
 from turnkeeper.stores.sqlite.file.writer import Transaction
 from turnkeeper.stores.sqlite.steps.dead import bury_entry
 from turnkeeper.stores.sqlite.steps.heads import Head, load, save_effects
-from turnkeeper.stores.sqlite.steps.lanes import Entry, find_entry, first_entries, postpone, prolong, remove
+from turnkeeper.stores.sqlite.steps.lanes import REPLIES, Entry, find_entry, first_entries, postpone, prolong, remove
 
 
 def settle(transaction: Transaction, settlements: Sequence[Settlement]) -> tuple[Settled, ...]:
@@ -27,6 +27,8 @@ def _settle(transaction: Transaction, settlement: Settlement) -> Settled:
     if entry is not None and entry.token:
         _apply(transaction, head, entry, settlement)
     if settlement.verdict is Verdict.EXTEND:
+        return Settled(held=True)
+    if lane.name == REPLIES and not head.replies:
         return Settled(held=True)
     (first,) = first_entries(transaction, head, lane.name, 1) or (None,)
     return Settled(held=True, more=first is not None and first.due_ms <= transaction.now_ms)

@@ -49,7 +49,7 @@ class Dinners(Struct):
 POLICIES: dict[str, Callable[[Flow[Dinners]], None]] = {
     "start_over": lambda flow: flow.start_over("start_over", to="idle", keep=("household",)),
     "late_reply": lambda flow: flow.late_reply(resting=("idle",)),
-    "corrections": lambda flow: flow.corrections(keep=("seen",)),
+    "corrections": lambda flow: flow.corrections(intent="undo", keep=("seen",)),
     "several_people": lambda flow: flow.several_people(),
     "help": lambda flow: flow.help(intro="I plan dinners."),
 }

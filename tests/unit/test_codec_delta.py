@@ -82,9 +82,12 @@ def test_several_items_changed_in_place_are_patched_one_by_one() -> None:
     assert edit == {"~": {"a": [["~", 4, {"=": {"n": -4}}], ["~", 8, {"=": {"n": -8}}]]}}
 
 
-def test_lists_with_little_in_common_are_put_whole() -> None:
-    """A first item that occurs later in the old list is no proof that the old list moved on."""
+def test_a_list_that_did_not_move_on_is_not_taken_for_one() -> None:
+    """A first item that occurs later in the old list is no proof; what has little in common is put whole."""
     assert edit_between({"a": [1, 2, 3, 4]}, {"a": [3, 5, 6]}) == {"=": {"a": [3, 5, 6]}}
+    long = ["a text of some length", "another one"]
+    assert edit_between({"a": ["x", *long, "z"]}, {"a": ["z", *long, "z"]}) == {"~": {"a": [["-", 0, 1, ["z"]]]}}
+    assert edit_between({"a": ["x", "z", *long]}, {"a": ["z", "z", *long]}) == {"~": {"a": [["-", 0, 1, ["z"]]]}}
     assert edit_between({"a": []}, {"a": [1]}) == {"=": {"a": [1]}}
     assert edit_between({"a": [1]}, {"a": []}) == {"=": {"a": []}}
 

@@ -141,6 +141,23 @@ async def test_what_is_to_be_forgotten_is_forgotten_in_silence_too() -> None:
     assert world.talk.state is None
 
 
+async def test_silence_is_not_noticed_after_a_stop() -> None:
+    """Nobody asks "still there?" of somebody who said STOP, not even of a text in the same burst."""
+    flow = dinners()
+
+    @flow.on_quiet()
+    async def quiet(turn: Turn[Dinners]) -> None:
+        turn.reply("Still there?")
+
+    world = World(flow)
+    await world.says("plan")
+
+    replies = await world.talk.turn(world.message("STOP", Kind.OPT_OUT), world.message("and how much is it?"))
+
+    assert replies == [world.program.plan.texts.opted_out]
+    assert world.talk.timers() == {}
+
+
 async def test_everything_logged_meanwhile_leaves_the_state_in_the_log() -> None:
     """However much is said to nobody: the newest state can be rebuilt."""
     world = await stopped()

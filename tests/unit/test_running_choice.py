@@ -54,6 +54,10 @@ def doors() -> World:
         assert turn.question is not None
         turn.reply(f"yes to {turn.question.text}")
 
+    @flow.on("affirmative", guard=lambda turn: turn.state.is_open)
+    async def yes_open(turn: Turn[Door]) -> None:
+        turn.reply("yes, open")
+
     return World(flow)
 
 
@@ -81,8 +85,9 @@ async def test_a_guard_that_holds_wins_over_none() -> None:
 
 
 async def test_the_handler_of_the_question_wins() -> None:
-    """Only while that question is pending."""
+    """Also over one with a guard that holds."""
     world = doors()
+    await world.presses("toggle")
     await world.says("ask")
 
     replies = await world.says("yes")

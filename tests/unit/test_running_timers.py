@@ -245,3 +245,29 @@ async def test_a_timer_set_and_cancelled_over_an_earlier_one_cancels_both() -> N
     await world.presses("twist")
 
     assert "reminder" not in world.talk.timers()
+
+
+async def test_a_pending_question_outlives_a_timer_that_stays_in_the_status() -> None:
+    """And ends with the status in which it was asked."""
+    flow = diary()
+
+    @flow.action("ask")
+    async def ask(turn: Turn[Diary]) -> None:
+        turn.ask("Shall I?", question="shall")
+        turn.after(timedelta(minutes=1), "reminder", {"hours": "0"})
+
+    @flow.on("affirmative", question="shall")
+    async def yes(turn: Turn[Diary]) -> None:
+        turn.reply("I shall.")
+
+    world = World(flow)
+    await world.presses("ask")
+    world.pass_time(timedelta(minutes=1))
+    await world.fires_timers()
+    after_reminder = world.talk.thread.question
+    world.pass_time(timedelta(hours=2))
+    await world.fires_timers()
+
+    assert after_reminder is not None
+    assert world.talk.status == "quiet"
+    assert world.talk.thread.question is None

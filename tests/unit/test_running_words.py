@@ -171,6 +171,16 @@ async def test_yes_but_with_a_rest_that_is_no_wish_is_the_handlers_own_affair() 
     assert replies == ["Confirmed, but: my brother hates fish"]
 
 
+async def test_yes_with_an_aside_behind_it_is_both() -> None:
+    """Asking for the price takes nothing back from the yes."""
+    world = await planned()
+
+    replies = await world.says("yes, and how much is it?")
+
+    assert replies == ["Confirmed!", "It is free."]
+    assert world.talk.status == "confirmed"
+
+
 async def test_two_wishes_of_one_message_are_both_followed() -> None:
     """In one turn, committed together."""
     world = await planned()

@@ -8,12 +8,14 @@ from turnkeeper.codecs.extras import Extras
 from turnkeeper.codecs.json import decode_value, encode_value
 from turnkeeper.codecs.state import Decoded, Encoded, Envelope, StateCodec
 from turnkeeper.codecs.upgrades import Upgrade
+from turnkeeper.codecs.walk import Naive
 
 __all__ = [
     "Decoded",
     "Encoded",
     "Envelope",
     "Extras",
+    "Naive",
     "StateCodec",
     "Upgrade",
     "decode_value",

@@ -167,6 +167,8 @@ def _dropped_in_front(before: list[Raw], after: list[Raw]) -> int:
     if not before or not after or before[0] == after[0] or after[0] not in before:
         return 0
     dropped = before.index(after[0])
+    if dropped > len(before) // 2:  # too little is left to believe that the list moved on
+        return 0
     return dropped if after[: len(before) - dropped] == before[dropped:] else 0
 
 

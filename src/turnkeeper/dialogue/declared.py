@@ -121,10 +121,10 @@ class LateReply(msgspec.Struct, frozen=True, kw_only=True):
 class Corrections(msgspec.Struct, frozen=True, kw_only=True):
     """Policy: "oops", "actually …", "wait" take the last undoable turn back, then the rest of the text is understood.
 
-    Fields named in `keep` are not taken back (counters, times).
+    Fields named in `keep` are not taken back (counters, times). `intent` does the same; empty: there is none.
     """
 
-    intent: str = "undo"
+    intent: str = ""
     keep: tuple[str, ...] = ()
     reply: str = "OK, I took that back."
     nothing: str = "There is nothing to take back."

@@ -46,7 +46,7 @@ flow.start_over(
 )
 flow.still_working("plan", when="analyzing", job=analyze_cart, restart=plan, within=seconds(30))
 flow.late_reply(resting=("idle", "recipes_sent", "expired", "cancelled", "recipes_scheduled"), reminder=where)
-flow.corrections(keep=("metrics", "phone", "created_at", "last_activity"))
+flow.corrections(intent="undo", keep=("metrics", "phone", "created_at", "last_activity"))
 flow.several_people()
 flow.help("help", intro="I plan your dinners from what is in your farm box.")
 

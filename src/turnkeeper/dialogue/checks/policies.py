@@ -24,7 +24,7 @@ def intents_of(policy: Policy) -> tuple[str, ...]:
     """Return the intents that a policy speaks of."""
     match policy:
         case StillWorking() | StartOver() | Corrections() | Help():
-            return (policy.intent,)
+            return (policy.intent,) if policy.intent else ()
         case LateReply():
             return (policy.continue_intent, policy.new_intent)
         case SeveralPeople():

@@ -62,5 +62,5 @@ class SqliteTurns:
         return await self._medium.read(read)
 
     async def forget(self, conversation: ConversationId, /, *, person: bool = False) -> Forgotten:
-        """See `Turns.forget`. Freed pages are overwritten with zeros; the write-ahead log is, when it begins anew."""
+        """See `Turns.forget`. The bytes are overwritten with zeros at the next checkpoint."""
         return await self._medium.write(lambda transaction: forget(transaction, conversation, person=person))

@@ -15,9 +15,7 @@ def forget(transaction: Transaction, conversation: ConversationId, *, person: bo
     else:
         head = load(transaction, conversation)
         heads = [] if head is None else [head]
-    transaction.execute("PRAGMA secure_delete=ON")
     erased = [erase(transaction, head) for head in heads]
-    transaction.execute("PRAGMA secure_delete=FAST")
     return Forgotten(
         conversations=sum(one.conversations for one in erased),
         log_entries=sum(one.log_entries for one in erased),

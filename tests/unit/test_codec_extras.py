@@ -223,7 +223,7 @@ def test_a_set_in_the_place_of_a_list_does_not_keep_them() -> None:
 
 def test_what_the_codec_wrote_itself_is_recognised_at_once() -> None:
     """Only other data are searched for unknown members; sets, tags and datetimes are no reason to."""
-    typed = TypedJson(Order, name="Order")
+    typed: TypedJson[Order] = TypedJson(Order, name="Order")
     order = Order(
         days={"mon", "tue", "wed", "thu", "fri", "sat", "sun"},
         anything={"at": datetime(2026, 1, 1, tzinfo=UTC), "own": {"$date": 1}, "x": 0.1},

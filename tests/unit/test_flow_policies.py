@@ -87,7 +87,7 @@ def test_a_policy_speaks_of_what_there_is(declare: Declare, reason: str) -> None
 def test_a_policy_answers_its_intents() -> None:
     """Such an intent needs no handler of its own."""
     flow = Flow("mealplan", Meals, start="idle", intents=INTENTS[1:])
-    flow.corrections(keep="metrics")
+    flow.corrections(intent="undo", keep="metrics")
     flow.help(intro="I plan dinners.")
     flow.late_reply(resting=("idle",), continue_intent="resume")
     flow.several_people()

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.flow_dinners import dinners
 from tests.unit.flow_harness import World
-from turnkeeper.dialogue.running import Wording
+from turnkeeper.dialogue.wording import Wording
 
 pytestmark = pytest.mark.anyio
 

@@ -8,9 +8,8 @@ from tests.unit.flow_harness import World
 from turnkeeper.dialogue.flow import Flow
 from turnkeeper.dialogue.intents import Intent
 from turnkeeper.dialogue.plan import Texts
-from turnkeeper.dialogue.running import Wording
-from turnkeeper.dialogue.running.wording import fill
 from turnkeeper.dialogue.turn import Job, Turn
+from turnkeeper.dialogue.wording import Wording, fill
 from turnkeeper.model.message import JobFailed
 from turnkeeper.model.struct import Struct
 
@@ -80,7 +79,7 @@ def german() -> World:
 
     flow.still_working("work", when="busy", job=long_work, restart=work, reply="Gleich.")
     flow.start_over("reset", to="idle", reply="Von vorn.")
-    flow.corrections(reply="{message} ist zurück.", nothing="Nichts da.")
+    flow.corrections(intent="undo", reply="{message} ist zurück.", nothing="Nichts da.")
     flow.several_people(greeting="Hallo {name}!")
     flow.late_reply(resting=())
     flow.help(intro="")

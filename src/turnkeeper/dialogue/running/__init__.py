@@ -4,6 +4,5 @@ A turn is opened (bytes to a ledger), handled (words, results, timers, policies)
 """
 
 from turnkeeper.dialogue.running.program import FlowProgram
-from turnkeeper.dialogue.running.wording import Wording
 
-__all__ = ["FlowProgram", "Wording"]
+__all__ = ["FlowProgram"]

@@ -8,7 +8,7 @@ from turnkeeper.dialogue.choosing import Choices
 from turnkeeper.dialogue.eventlog import log_limits
 from turnkeeper.dialogue.plan import FlowPlan
 from turnkeeper.dialogue.running.hearing import Hearing
-from turnkeeper.dialogue.running.wording import Wording, fill
+from turnkeeper.dialogue.wording import Wording, fill
 
 S = TypeVar("S")
 

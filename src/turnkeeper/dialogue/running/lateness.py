@@ -14,9 +14,9 @@ from turnkeeper.dialogue.running.compiled import ONE_MS
 from turnkeeper.dialogue.running.handling import Handling
 from turnkeeper.dialogue.running.hearing import agrees, denies
 from turnkeeper.dialogue.running.policies import say_started_over, start_over
-from turnkeeper.dialogue.running.wording import fill
 from turnkeeper.dialogue.thread import Question
 from turnkeeper.dialogue.turn import MAX_REPLY_CHARACTERS, Understanding
+from turnkeeper.dialogue.wording import fill
 from turnkeeper.errors import HandlerError
 
 LATE = "_late"

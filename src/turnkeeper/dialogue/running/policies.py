@@ -15,8 +15,8 @@ from turnkeeper.dialogue.language.tokens import keys
 from turnkeeper.dialogue.plan import fill_state_key
 from turnkeeper.dialogue.running.compiled import ONE_MS
 from turnkeeper.dialogue.running.handling import Handling
-from turnkeeper.dialogue.running.wording import fill
 from turnkeeper.dialogue.turn import Understanding
+from turnkeeper.dialogue.wording import fill
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Kind, Message
 

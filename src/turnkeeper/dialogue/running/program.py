@@ -18,9 +18,9 @@ from turnkeeper.dialogue.running.handling import Handling
 from turnkeeper.dialogue.running.opening import Opened, open_turn, read_turn
 from turnkeeper.dialogue.running.policies import opt_in, opt_out
 from turnkeeper.dialogue.running.utterances import handle_press, handle_words
-from turnkeeper.dialogue.running.wording import Wording
 from turnkeeper.dialogue.thread import Route, moment
 from turnkeeper.dialogue.turn import Job
+from turnkeeper.dialogue.wording import Wording
 from turnkeeper.errors import HandlerError, InvalidStateError, StateNewerError, StateUndecodableError
 from turnkeeper.model.message import PERSONAL, JobFailed, Kind, Message
 from turnkeeper.ports.program import Draft, JobInput, JobRules, Rules, Tools, TurnInput

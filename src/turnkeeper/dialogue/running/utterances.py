@@ -25,9 +25,9 @@ from turnkeeper.dialogue.running.policies import (
     still_working,
     working_on,
 )
-from turnkeeper.dialogue.running.wording import fill
 from turnkeeper.dialogue.thread import Guess, Question
 from turnkeeper.dialogue.turn import Understanding
+from turnkeeper.dialogue.wording import fill
 
 GUESSING = "_guess"
 """Name of the question "Did you mean …?"."""

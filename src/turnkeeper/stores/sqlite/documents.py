@@ -61,6 +61,7 @@ class SqliteDocuments:
             found = _tag(transaction, key)
             if not _holds(found, check):
                 return None
+            transaction.require_room()
             expires_ms = _end(transaction, ttl_ms)
             if found is not None and ttl is Ttl.KEEP:
                 expires_ms = found[1]

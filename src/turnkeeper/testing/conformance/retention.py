@@ -135,11 +135,13 @@ class RetentionPromises(Backend):
         await kept_turn(talk, "m1", slide=False, effects=(job("j1"),))
         talk.clock.advance(30 * DAY)
         await kept_turn(talk, "m2", slide=False)
+        talk.clock.advance(47 * HOUR)
+        await kept_turn(talk, "m3", slide=False)
         await talk.claimed("j1")
         await talk.settle("j1", Verdict.DONE, name="j1")
-        talk.clock.advance(DAY)
+        talk.clock.advance(2 * HOUR)
 
-        assert await talk.begin("m2") == Duplicate(done=True)
+        assert await talk.begin("m3") == Duplicate(done=True)
 
     async def test_a_conversation_forgotten_long_ago_begins_with_a_greater_generation(self, talk: Talk) -> None:
         """Also when nothing at all of it is left."""

@@ -25,7 +25,7 @@ class Checkpoints:
     """Keeps the log of one open store short. `wrote` and `finish_if_copied` are called by the writer only."""
 
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
-        """Take how to open a connection for the copying thread."""
+        """Take how to open a connection that may write."""
         self._connect = connect
         self._pages = 0
         self._asked = threading.Event()
@@ -34,7 +34,7 @@ class Checkpoints:
         self._thread = threading.Thread(target=self._run, name="turnkeeper-sqlite-checkpoint", daemon=True)
 
     def start(self) -> None:
-        """Begin; the file must be there."""
+        """Begin."""
         self._thread.start()
 
     def close(self) -> None:
@@ -57,14 +57,17 @@ class Checkpoints:
             checkpoint(connection)
 
     def _run(self) -> None:
-        with contextlib.closing(self._connect()) as connection:
-            while True:
-                self._asked.wait()
-                self._asked.clear()
-                if self._is_closed:
-                    return
-                checkpoint(connection)
-                self._has_copied.set()
+        while True:
+            self._asked.wait()
+            self._asked.clear()
+            if self._is_closed:
+                return
+            try:
+                with contextlib.closing(self._connect()) as connection:
+                    checkpoint(connection)
+            except sqlite3.Error as exc:
+                logger.warning("sqlite_checkpoint_failed", extra={"reason": str(exc)})
+            self._has_copied.set()
 
 
 def checkpoint(connection: sqlite3.Connection, mode: str = "PASSIVE") -> None:

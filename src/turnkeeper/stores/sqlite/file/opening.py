@@ -84,7 +84,10 @@ def connect(path: Path, *, writable: bool = False) -> sqlite3.Connection:
     uri = f"file:{quote(str(path))}?mode={'rwc' if writable else 'rw'}"
     connection = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, cached_statements=CACHED_STATEMENTS)
     connection.execute("PRAGMA wal_autocheckpoint=0")
-    if not writable:
+    if writable:
+        connection.execute("PRAGMA fullfsync=ON")  # macOS: fsync alone leaves the data in the drive's cache
+        connection.execute("PRAGMA checkpoint_fullfsync=ON")
+    else:
         connection.execute("PRAGMA query_only=ON")
     return connection
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from turnkeeper.errors import TurnkeeperError
 from turnkeeper.stores.sqlite.file.failures import is_busy, translate
 from turnkeeper.stores.sqlite.file.operations import Operation, OperationQueue, Outcome, deliver
 from turnkeeper.stores.sqlite.file.patience import pause
@@ -68,10 +69,17 @@ class Readers:
             thread.join()
 
     def _run(self) -> None:
-        with contextlib.closing(self._connect()) as connection:
+        with contextlib.ExitStack() as opened:
+            connection: sqlite3.Connection | None = None
             while batch := self._reads.take(1):
                 (operation,) = batch
-                deliver([self._read(connection, operation)])
+                try:
+                    if connection is None:
+                        connection = opened.enter_context(contextlib.closing(self._connect()))
+                except sqlite3.Error as exc:
+                    deliver([Outcome(operation, error=self._translated(exc))])
+                else:
+                    deliver([self._read(connection, operation)])
 
     def _read(self, connection: sqlite3.Connection, operation: Operation[View]) -> Outcome[View]:
         while True:
@@ -81,8 +89,11 @@ class Readers:
                 if is_busy(exc) and time.monotonic() < operation.deadline:
                     pause()
                     continue
-                error: Exception = translate(exc, path=self._path)
-                error.__cause__ = exc
-                return Outcome(operation, error=error)
+                return Outcome(operation, error=self._translated(exc))
             except Exception as exc:  # noqa: BLE001 - the caller gets it; the thread must go on serving others
                 return Outcome(operation, error=exc)
+
+    def _translated(self, exc: sqlite3.Error) -> TurnkeeperError:
+        error = translate(exc, path=self._path)
+        error.__cause__ = exc
+        return error

@@ -1,5 +1,6 @@
 """One open file with all its threads. A new one is made after `close`, after a failed opening, and after a fork."""
 
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -7,15 +8,18 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from turnkeeper.errors import TurnkeeperError
+from turnkeeper.errors import StoreUnavailableError, TurnkeeperError
 from turnkeeper.ports.clock import Clock
 from turnkeeper.stores.sqlite.file.checkpoints import Checkpoints, checkpoint
+from turnkeeper.stores.sqlite.file.disk import Disk
 from turnkeeper.stores.sqlite.file.opening import Durability, connect, open_writer
 from turnkeeper.stores.sqlite.file.operations import OperationQueue, Outcome, deliver
 from turnkeeper.stores.sqlite.file.readers import Readers, View
 from turnkeeper.stores.sqlite.file.storetime import StoreTime
 from turnkeeper.stores.sqlite.file.wakeups import Wakeups
 from turnkeeper.stores.sqlite.file.writer import MAX_GROUP, Transaction, Writer
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -72,17 +76,21 @@ class Session:
             return
         self._readers.start()
         self._checkpoints.start()
-        self._writer.serve(connection)
+        try:
+            self._writer.serve(connection, Disk(self.path))
+        except Exception as exc:
+            logger.exception("sqlite_writer_broken")
+            self._give_up(StoreUnavailableError(f"{self.path}: the writer failed ({exc}); please report this"))
         self._reads.close()
         self._readers.join()
         self.wakeups.close()
         self._checkpoints.close()
-        # The last one to leave moves the log into the file and removes it, so that the file can be copied.
+        # The last one to leave moves the log into the file and removes it, so that the file alone can be copied.
         checkpoint(connection, "TRUNCATE")
         connection.close()
 
     def _give_up(self, error: TurnkeeperError) -> None:
-        """Tell everybody who asked that it could not be opened; the next operation tries again."""
+        """Tell everybody who asked what is wrong; the next operation tries with a new session."""
         self.is_closed = True
         for queue in (self._writes, self._reads):
             queue.close(error)

@@ -6,11 +6,14 @@ while somebody waits. A wake-up is a hint: whoever is woken looks again.
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable
 
 from turnkeeper.ports.clock import Clock
+
+logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.05
 """How late a commit of another process is noticed; asking costs about 2 µs."""
@@ -108,17 +111,25 @@ class Wakeups:
                 waiter.wake()
 
     def _poll(self) -> None:
-        with contextlib.closing(self._connect()) as connection:
-            seen = -1
-            idle = 0
-            while not self._stop.wait(POLL_SECONDS):
-                now = _data_version(connection)
-                if now != seen:
-                    seen = now
-                    self._wake_all()
-                idle = 0 if self._waiters else idle + 1
-                if idle > IDLE_POLLS and self._end_if_idle():
-                    return
+        try:
+            with contextlib.closing(self._connect()) as connection:
+                self._poll_with(connection)
+        except sqlite3.Error as exc:  # the next waiter starts another thread; until then waits end by their time
+            logger.warning("sqlite_poll_failed", extra={"reason": str(exc)})
+            with self._lock:
+                self._thread = None
+
+    def _poll_with(self, connection: sqlite3.Connection) -> None:
+        seen = -1
+        idle = 0
+        while not self._stop.wait(POLL_SECONDS):
+            now = _data_version(connection)
+            if now != seen:
+                seen = now
+                self._wake_all()
+            idle = 0 if self._waiters else idle + 1
+            if idle > IDLE_POLLS and self._end_if_idle():
+                return
 
     def _end_if_idle(self) -> bool:
         with self._lock:
@@ -129,9 +140,6 @@ class Wakeups:
 
 
 def _data_version(connection: sqlite3.Connection) -> int:
-    """Return a number that differs when another connection committed meanwhile; -1 if SQLite cannot tell now."""
-    try:
-        (version,) = connection.execute("PRAGMA data_version").fetchone()
-    except sqlite3.OperationalError:
-        return -1
+    """Return a number that differs when another connection committed meanwhile."""
+    (version,) = connection.execute("PRAGMA data_version").fetchone()
     return int(version)

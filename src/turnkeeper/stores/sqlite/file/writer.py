@@ -10,9 +10,16 @@ import sqlite3
 import time
 from collections.abc import Sequence
 
-from turnkeeper.errors import OutcomeUnknownError, StoreBusyError, TurnkeeperError
+from turnkeeper.errors import (
+    OutcomeUnknownError,
+    StoreBusyError,
+    StoreFullError,
+    StoreUnavailableError,
+    TurnkeeperError,
+)
 from turnkeeper.ports.faults import reach
 from turnkeeper.stores.sqlite.file.checkpoints import Checkpoints
+from turnkeeper.stores.sqlite.file.disk import Disk
 from turnkeeper.stores.sqlite.file.failures import is_busy, translate
 from turnkeeper.stores.sqlite.file.operations import Operation, OperationQueue, Outcome, deliver
 from turnkeeper.stores.sqlite.file.patience import pause
@@ -39,15 +46,17 @@ class Transaction:
         "blob_bytes",
         "execute",
         "has_published",
+        "is_short_of_room",
         "now_ms",
         "number",
         "soonest_ms",
     )  # fmt: skip
 
-    def __init__(self, connection: sqlite3.Connection, time: StoreTime) -> None:
+    def __init__(self, connection: sqlite3.Connection, time: StoreTime, disk: Disk) -> None:
         """Read where the last transaction, of whichever process, left off."""
         self._connection = connection
         self._rows = connection.total_changes
+        self.is_short_of_room = disk.is_short_of_room
         self.execute = connection.execute
         self._first, self._clock_ms = self.execute("SELECT number, clock_ms FROM meta").fetchone()
         self.number: int = self._first
@@ -65,6 +74,15 @@ class Transaction:
         """Return the next number for a state that those who watch must hear of, and wake them."""
         self.has_published = True
         return self.next_number()
+
+    def require_room(self) -> None:
+        """Let what may still be refused pass only while there is more room than what is begun will need.
+
+        Raises:
+            StoreFullError: The disk is nearly full.
+        """
+        if self.is_short_of_room:
+            raise StoreFullError("the disk is nearly full; nothing was written, what is left is for turns under way")
 
     def note_due(self, due_ms: int | None) -> None:
         """Remember that something is due then, to wake who waits for it."""
@@ -97,12 +115,17 @@ class Writer:
         self._wakeups = wakeups
         self._checkpoints = checkpoints
         self._connection: sqlite3.Connection
+        self._disk: Disk
 
-    def serve(self, connection: sqlite3.Connection) -> None:
+    def serve(self, connection: sqlite3.Connection, disk: Disk) -> None:
         """Write until the queue is closed and drained."""
         self._connection = connection
+        self._disk = disk
         while batch := self._writes.take(MAX_GROUP):
-            if batch := self._begin(batch):
+            disk.look()
+            if disk.is_file_gone:
+                deliver([Outcome(operation, error=self._gone()) for operation in batch])
+            elif batch := self._begin(batch):
                 deliver(self._commit_together(batch))
                 self._checkpoints.finish_if_copied(connection)
 
@@ -131,7 +154,7 @@ class Writer:
         rows = connection.total_changes
         in_commit = False
         try:
-            transaction = Transaction(connection, self._time)
+            transaction = Transaction(connection, self._time, self._disk)
             outcomes = [self._run(transaction, operation) for operation in batch]
             transaction.finish()
             reach("sqlite.before_commit")
@@ -193,4 +216,9 @@ class Writer:
     def _busy(self) -> StoreBusyError:
         return StoreBusyError(
             f"{self._path} is locked by another process; nothing was written, repeat it or stop that process"
+        )
+
+    def _gone(self) -> StoreUnavailableError:
+        return StoreUnavailableError(
+            f"{self._path} was removed or replaced while it was open; nothing was written, put it back or restart"
         )

@@ -27,17 +27,10 @@ def begin(transaction: Transaction, request: Begin) -> Begun:
         return granted(transaction, head)
     if request.message is None:
         return _take_over(transaction, head, request)
-    if head is not None:
-        outlive_if_over(transaction, head)
-    if head is None or not head.is_known:
+    if head is None or not head.is_known or head.is_outlived(now_ms):
+        transaction.require_room()
         head = _introduce(transaction, head, request)
-        inbox.append(
-            transaction,
-            head,
-            message_id=request.message.id,
-            digest=inbox.digest_of(request.message.id),
-            payload=request.message.payload,
-        )
+        _append(transaction, head, request.message, inbox.digest_of(request.message.id))
     elif (refused := _append_or_refuse(transaction, head, request, request.message)) is not None:
         return refused
     return _run_or_queue(transaction, head, request, request.message)
@@ -48,6 +41,7 @@ def _introduce(transaction: Transaction, head: Head | None, request: Begin) -> H
     if head is None:
         head = new_head(request.conversation, transaction.now_ms)
         head.opted_out = has_opted_out(transaction, head)
+    outlive_if_over(transaction, head)
     head.state_key = request.conversation.state_key
     begin_if_over(transaction, head)
     save(transaction, head)
@@ -57,19 +51,22 @@ def _introduce(transaction: Transaction, head: Head | None, request: Begin) -> H
 def _append_or_refuse(transaction: Transaction, head: Head, request: Begin, message: Incoming) -> Begun | None:
     """Append the message and return None; or the answer to one that is known or cannot be taken."""
     digest = inbox.digest_of(message.id)
-    is_refused = head.waiting >= MAX_INBOX or (request.mode is Mode.REJECT and head.waiting > 0)
+    is_full = head.waiting >= MAX_INBOX
+    is_busy = request.mode is Mode.REJECT and head.waiting > 0
     is_over = head.created_ms == 0 or head.is_over(transaction.now_ms)
-    if not is_refused and not is_over and _append(transaction, head, message, digest):
+    may_append = not (is_full or is_busy or is_over or transaction.is_short_of_room)
+    if may_append and _append(transaction, head, message, digest):
         return None
     receipt = inbox.find_receipt(transaction, head, digest)
     if receipt is not None:
         if not receipt.is_done and _may_run(transaction, head, request):
             return _take_over(transaction, head, request)
         return Duplicate(done=receipt.is_done, reply=receipt.reply)
-    if head.waiting >= MAX_INBOX:
+    if is_full:
         return Full(waiting=head.waiting)
-    if is_refused:
+    if is_busy:
         return Busy()
+    transaction.require_room()
     if is_over:
         begin_if_over(transaction, head)
         save(transaction, head)

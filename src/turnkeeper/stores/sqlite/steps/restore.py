@@ -27,6 +27,7 @@ def restore(transaction: Transaction, exported: Exported) -> bool:
     head = load(transaction, exported.conversation)
     if head is not None and head.is_known and not head.is_outlived(transaction.now_ms):
         return False
+    transaction.require_room()
     if head is not None:
         outlive_if_over(transaction, head)
     head = head or new_head(exported.conversation, transaction.now_ms)

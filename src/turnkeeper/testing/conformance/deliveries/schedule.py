@@ -226,13 +226,13 @@ class SchedulePromises(Backend):
     async def test_what_is_due_is_most_overdue_first(self, talk: Talk) -> None:
         """And no more than asked for."""
         start = talk.now
-        for number, after in enumerate((3000, 1000, 2000)):
-            await talk.turn(f"m{number}", timer(f"t{after}", name=f"t{after}", due_ms=start + after))
+        for name, after in (("a", 3000), ("c", 1000), ("b", 2000)):
+            await talk.turn(f"m{name}", timer(name, name=name, due_ms=start + after))
         talk.clock.advance(10 * SECOND)
 
         due = await talk.store.deliveries.due(limit=2)
 
-        assert names(due) == ["t1000", "t2000"]
+        assert names(due) == ["c", "b"]
         assert [item.due_ms for item in due.items] == [start + 1000, start + 2000]
 
     async def test_only_the_asked_flows_are_looked_at(self, talk: Talk) -> None:

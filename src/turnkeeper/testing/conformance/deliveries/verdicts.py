@@ -132,7 +132,7 @@ class VerdictPromises(Backend):
         before = await talk.claim("j1", token="b")
         talk.clock.advance(SECOND)
 
-        assert (settled.held, before) == (True, None)
+        assert (settled, before) == (Settled(held=True, more=False), None)
         assert attempts(await talk.claimed("j1", token="b")) == [("j1", 2, True)]
 
     async def test_extend_never_shortens_a_claim(self, talk: Talk) -> None:

@@ -1,4 +1,4 @@
-"""Whether a conversation gets slower with age: turns 1–100 against turns 901–1,000, on both embedded stores."""
+"""Whether a conversation gets slower with age: turns 1 to 100 against turns 901 to 1,000, on both embedded stores."""
 
 import asyncio
 import tempfile

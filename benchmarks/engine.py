@@ -16,6 +16,7 @@ from turnkeeper.ports.turns import Begin, Commit, Committed, Effect, EffectKind,
 from turnkeeper.stores.memory import MemoryStore
 
 TURNS = 2_000
+SENDER = "hand"
 
 
 async def _through_the_engine() -> float:
@@ -66,13 +67,13 @@ async def _by_hand() -> float:
                 log=LOG,
                 effects=(effect,),
                 reply=b'["ok"]',
-                lane_token="hand",
+                lane_token=SENDER,
                 lane_ms=30_000,
             )
         )
         assert isinstance(committed, Committed)  # noqa: S101 - see sqlite.py
         lane = Lane(conversation=conversation)
-        await store.deliveries.settle([Settlement(lane=lane, token="hand", id=effect.id, verdict=Verdict.DONE)])
+        await store.deliveries.settle([Settlement(lane=lane, token=SENDER, id=effect.id, verdict=Verdict.DONE)])
     return (time.process_time() - before) / TURNS * 1e6
 
 

@@ -32,7 +32,7 @@ flow = Flow("crash", Heard, start="listening")
 
 
 @flow.job(retry=Retry(attempts=5, delay=seconds(0.01)), timeout=seconds(30))
-async def measure(job: Job, text: str) -> int:  # noqa: ARG001 - the signature of a job
+async def measure(job: Job, text: str) -> int:
     """Measure a text."""
     return len(text)
 
@@ -55,7 +55,7 @@ async def measured(turn: Turn[Heard], length: int) -> None:
 
 
 @flow.failed(measure)
-async def not_measured(turn: Turn[Heard], failed: JobFailed) -> None:  # noqa: ARG001 - the handler's signature
+async def not_measured(turn: Turn[Heard], failed: JobFailed) -> None:
     """Say that it failed."""
     turn.reply("it cannot be measured")
 

@@ -75,16 +75,12 @@ class EchoProgram:
         effects = [Effect(id=f"{turn.effect_prefix}:0", kind=EffectKind.REPLY, payload=msgspec.json.encode(reply))]
         if is_text and said.startswith("job "):
             call = JobCall(name="letters", args=msgspec.Raw(msgspec.json.encode([said[4:]])))
-            effects.append(
-                Effect(id=f"{turn.effect_prefix}:1", kind=EffectKind.JOB, payload=msgspec.json.encode(call))
-            )
+            effects.append(Effect(id=f"{turn.effect_prefix}:1", kind=EffectKind.JOB, payload=msgspec.json.encode(call)))
         if is_text and said.startswith("in "):
             payload = msgspec.json.encode({"name": "bell", "data": 1})
             due_ms = turn.now_ms + int(said[3:]) * 1000
             effects.append(
-                Effect(
-                    id=f"{turn.effect_prefix}:1", kind=EffectKind.TIMER, payload=payload, due_ms=due_ms, name="bell"
-                )
+                Effect(id=f"{turn.effect_prefix}:1", kind=EffectKind.TIMER, payload=payload, due_ms=due_ms, name="bell")
             )
         return tuple(effects)
 

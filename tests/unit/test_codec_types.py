@@ -302,7 +302,11 @@ def test_a_wrong_value_is_refused_at_its_path(name: str, wrong: object, path: st
 
 
 @pytest.mark.parametrize("name", Everywhere.__struct_fields__)
-@pytest.mark.parametrize("wrong", ["text", 7, 1.5, [3], (1,), {"created": 5}, {"s"}, object()], ids=lambda wrong: type(wrong).__name__)
+@pytest.mark.parametrize(
+    "wrong",
+    ["text", 7, 1.5, [3], (1,), {"created": 5}, {"s"}, object()],
+    ids=lambda wrong: type(wrong).__name__,
+)
 def test_a_wrong_type_where_datetimes_are_declared_is_refused(name: str, wrong: object) -> None:
     """The walk passes by what it does not know; the check behind it names it."""
     state = everywhere(AWARE)

@@ -12,7 +12,7 @@ from turnkeeper.engine.engine import Engine
 from turnkeeper.engine.settings import Settings
 from turnkeeper.errors import PermanentError
 from turnkeeper.model.message import Kind
-from turnkeeper.ports.channel import OnUnknown, SendOutcome
+from turnkeeper.ports.channel import OnUnknown, Outgoing, SendOutcome, Sent
 from turnkeeper.ports.program import JobInput
 from turnkeeper.stores.memory import MemoryStore
 from turnkeeper.testing.channel import FakeChannel
@@ -119,9 +119,9 @@ async def test_another_process_sends_what_a_dead_one_claimed_marked() -> None:
     stuck = asyncio.Event()
 
     class Stuck(FakeChannel):
-        async def send(self, outgoing: object, /) -> object:  # type: ignore[override]
+        async def send(self, outgoing: Outgoing, /) -> Sent:
             await stuck.wait()
-            raise AssertionError
+            return await super().send(outgoing)
 
     dead = Engine(
         store=bench.store, programs={"echo": bench.program}, channels={"sms": Stuck("sms")}, settings=bench.settings

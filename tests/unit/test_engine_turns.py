@@ -24,6 +24,7 @@ pytestmark = pytest.mark.anyio
 
 SOON = timedelta(seconds=20)
 
+
 async def test_a_message_is_applied_and_answered() -> None:
     """State and reply of one turn appear together."""
     bench = Bench(EchoProgram())
@@ -49,9 +50,7 @@ async def test_twenty_deliveries_of_one_message_are_applied_once_and_answered_al
     """A provider that repeats gets the same answer twenty times, and the state sees the message once."""
     bench = Bench(EchoProgram())
 
-    answers = await asyncio.gather(
-        *(bench.engine.handle(WHO, text("hello", id="m1"), within=SOON) for _ in range(20))
-    )
+    answers = await asyncio.gather(*(bench.engine.handle(WHO, text("hello", id="m1"), within=SOON) for _ in range(20)))
 
     assert {answer.replies for answer in answers} == {("echo hello",)}
     assert sorted(answer.outcome for answer in answers) == [Taken.ACCEPTED] + [Taken.DUPLICATE] * 19
@@ -173,9 +172,7 @@ def _incoming(words: str) -> Incoming:
 async def test_an_unreadable_message_is_buried() -> None:
     """Bytes that are no message end in the dead letters and hold nobody up."""
     bench = Bench(EchoProgram(rules=Rules(max_attempts=1)))
-    begin = Begin(
-        conversation=WHO, token="t", lease_ms=1000, message=Incoming(id="x", payload=b"\xff"), run=False
-    )
+    begin = Begin(conversation=WHO, token="t", lease_ms=1000, message=Incoming(id="x", payload=b"\xff"), run=False)
     await bench.store.turns.begin(begin)
 
     await rest(bench.engine)
@@ -215,7 +212,7 @@ async def test_a_handler_that_hangs_is_ended_and_counts_as_an_error() -> None:
     engine = Engine(store=store, programs={"echo": program}, channels={}, settings=Settings(work=False))
 
     await engine.accept(WHO, text("hello"))
-    while not (await store.deliveries.dead()).items:
+    while not (await store.deliveries.dead()).items:  # noqa: ASYNC110 - the heartbeat's thread runs in real time
         await asyncio.sleep(0.01)
 
     dead = (await store.deliveries.dead()).items

@@ -6,15 +6,12 @@ from pathlib import Path
 import pytest
 
 from mealplan.flow import flow
-from turnkeeper.stores.memory import MemoryStore
-from turnkeeper.stores.sqlite import SqliteStore
-from turnkeeper.testing import ManualClock, Simulator
+from turnkeeper.testing import Simulator
 
 
 @pytest.fixture(params=["memory", "sqlite"])
 def sim(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Simulator]:
     """Return a household's phone; time moves only by `advance`."""
-    clock = ManualClock()
-    store = MemoryStore(clock=clock) if request.param == "memory" else SqliteStore(tmp_path / "plan.db", clock=clock)
-    with Simulator(flow, store=store, clock=clock) as simulator:
+    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'plan.db'}"
+    with Simulator(flow, store=url) as simulator:
         yield simulator

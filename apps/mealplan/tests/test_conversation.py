@@ -44,7 +44,8 @@ MOVES = {
 
 def plan_of(sim: Simulator) -> Analysis:
     """Return the stored plan."""
-    return sim.load(sim.state().context.last_analysis)
+    analysis: Analysis = sim.load(sim.state().context.last_analysis)
+    return analysis
 
 
 def test_the_statuses_and_moves_are_the_products() -> None:
@@ -53,7 +54,7 @@ def test_the_statuses_and_moves_are_the_products() -> None:
 
     assert set(flow.check().statuses) == set(STATUSES)
     for edge in graph.edges:
-        if edge.source != edge.target and edge.target != "idle":
+        if edge.target not in {edge.source, "idle"}:
             assert edge.target in MOVES[edge.source], f"{edge.source} -> {edge.target}"
     for source, targets in MOVES.items():
         found = {edge.target for edge in graph.edges if edge.source == source}
@@ -167,7 +168,7 @@ def test_a_new_weeks_cart_expires_an_unconfirmed_plan(sim: Simulator) -> None:
 
 
 def test_yes_but_is_asked_about_before_it_counts(sim: Simulator) -> None:
-    """"Yes but …" with something unclear waits; a clear change in it is made."""
+    """ "Yes but …" with something unclear waits; a clear change in it is made."""
     planned(sim)
 
     sim.say("yes but what about thursday")

@@ -73,7 +73,7 @@ def test_this_is_ana_leads_to_a_conversation_of_her_own(sim: Simulator) -> None:
 
 
 def test_a_question_in_between_does_not_lose_the_thread(sim: Simulator) -> None:
-    """"How much is it?" is answered, the pending question repeated, and "yes" still answers it."""
+    """ "How much is it?" is answered, the pending question repeated, and "yes" still answers it."""
     planned(sim)
 
     price, question = sim.say("how much is it?")

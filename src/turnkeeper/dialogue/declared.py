@@ -90,8 +90,10 @@ class StillWorking(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StartOver(msgspec.Struct, frozen=True, kw_only=True):
-    """Policy: from anywhere back to `to`, with a new state except for the fields in `keep`; jobs and timers that wait
-    are cancelled, except timers named in `keep_timers`."""
+    """Policy: from anywhere back to `to`, with a new state except for the fields in `keep`.
+
+    Jobs and timers that wait are cancelled, except timers named in `keep_timers`.
+    """
 
     intent: str
     to: str

@@ -109,6 +109,7 @@ class Outbox:
         queue = self._lanes[lane]
         try:
             while True:
+                more = False
                 while queue:
                     entry = queue.popleft()
                     settlement = await self._send_one(lane, entry)

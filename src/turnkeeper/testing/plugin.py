@@ -1,20 +1,25 @@
 """The pytest plugin: fixtures for bot authors, and the selection of conformance tests by declared ability.
 
-It is registered by installing Turnkeeper; it does nothing in a test run that does not use it.
+It is registered by installing Turnkeeper; in a test run that does not use it, it imports nothing.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from turnkeeper.testing.conformance.selection import deselect_undeclared
 
-from turnkeeper.testing.simulator import Simulator
+if TYPE_CHECKING:
+    from turnkeeper.app import App
+    from turnkeeper.dialogue.flow import Flow
+    from turnkeeper.ports.channel import Channel
+    from turnkeeper.testing.simulator import Simulator
 
 
 @pytest.fixture
-def simulate() -> Iterator[Callable[..., Simulator]]:
+def simulate() -> "Iterator[Callable[..., Simulator]]":
     """Return a function that starts a `Simulator` of a bot and ends it with the test.
+
+    It takes the bot, and by name `person`, `store` and `channels` as `Simulator` does.
 
     Example:
         ```python
@@ -23,10 +28,18 @@ def simulate() -> Iterator[Callable[..., Simulator]]:
             assert sim.say("plan")
         ```
     """
+    from turnkeeper.testing.simulator import DEFAULT_PERSON, Simulator
+
     started: list[Simulator] = []
 
-    def start(bot: Any, **options: Any) -> Simulator:  # noqa: ANN401 - passed on to Simulator, which checks
-        simulator = Simulator(bot, **options)
+    def start(
+        bot: "App | Flow[Any]",
+        *,
+        person: str = DEFAULT_PERSON,
+        store: str = "memory://",
+        channels: "tuple[Channel, ...]" = (),
+    ) -> Simulator:
+        simulator = Simulator(bot, person=person, store=store, channels=channels)
         simulator.__enter__()
         started.append(simulator)
         return simulator
@@ -38,4 +51,8 @@ def simulate() -> Iterator[Callable[..., Simulator]]:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out conformance tests of abilities that a backend does not declare."""
-    deselect_undeclared(config, items)
+    import sys
+
+    selection = sys.modules.get("turnkeeper.testing.conformance.selection")
+    if selection is not None:
+        selection.deselect_undeclared(config, items)

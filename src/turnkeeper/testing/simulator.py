@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 import msgspec
-from turnkeeper.testing.clock import ManualClock
 
 from turnkeeper.app import App, ConversationView, Line
 from turnkeeper.codecs.json import decode_value
@@ -28,7 +27,8 @@ from turnkeeper.ports.deliveries import Deliveries
 from turnkeeper.ports.documents import Documents, part_key
 from turnkeeper.ports.store import Store
 from turnkeeper.ports.turns import Turns
-from turnkeeper.stores.memory import MemoryStore
+from turnkeeper.stores.urls import open_store
+from turnkeeper.testing.clock import ManualClock
 
 T = TypeVar("T")
 
@@ -105,7 +105,7 @@ class Simulator:
         bot: App | Flow[Any],
         *,
         person: str = DEFAULT_PERSON,
-        store: Store | None = None,
+        store: Store | str = "memory://",
         clock: ManualClock | None = None,
         channels: Sequence[Channel] = (),
         settings: Settings | None = None,
@@ -115,7 +115,7 @@ class Simulator:
         Args:
             bot: A flow, or an application whose flows are meant.
             person: Who speaks unless `as_` says otherwise.
-            store: Where everything durable is; in memory unless given. One that is given must use `clock`.
+            store: Where everything durable is: a URL, opened on the simulator's clock, or a store that uses `clock`.
             clock: Moved by `advance` only.
             channels: Fake channels, for bots whose sending is tested.
             settings: As in `App`; worker and heartbeat are always the simulator's.
@@ -123,7 +123,7 @@ class Simulator:
         self.clock = clock or ManualClock()
         self._flows = tuple(bot.flows.values()) if isinstance(bot, App) else (bot,)
         self._person = person
-        self._store = store or MemoryStore(clock=self.clock)
+        self._store = open_store(store, clock=self.clock) if isinstance(store, str) else store
         self._channels = tuple(channels)
         wanted = settings or Settings()
         self._settings = msgspec.structs.replace(wanted, work=False, heartbeat=False)

@@ -39,7 +39,7 @@ async def say_yes(turn: Turn[MealPlan]) -> None:
         turn.state.context.last_question_asked = f"about: {rest}"
         turn.go("awaiting_confirmation")
         turn.ask(
-            f'Gladly, but what shall I do about "{rest[:60]}"? Try SWAP, REMOVE or SKIP, or reply YES to take it as is.',
+            f'Gladly, but what about "{rest[:60]}"? Try SWAP, REMOVE or SKIP, or reply YES to take it as is.',
             question=CONFIRM_QUESTION,
         )
         return

@@ -1,7 +1,7 @@
 """What is stored of a conversation, by the names that its users gave.
 
-`redis-cli GET conversation:+15551230001` (or `turnkeeper conversations show`) shows exactly this as JSON. Cart, analysis
-and recipes are large and stored apart.
+`turnkeeper conversations show +15551230001` shows exactly this as JSON, and so does the store, under the key
+`conversation:+15551230001`. Cart, analysis and recipes are large and stored apart.
 """
 
 from datetime import datetime

@@ -19,12 +19,9 @@ from turnkeeper.dialogue.running.compiled import ONE_MS, Compiled
 from turnkeeper.dialogue.thread import Question, moment, thread_of
 from turnkeeper.dialogue.turn import Turn, Understanding, Undone
 from turnkeeper.errors import HandlerError
-from turnkeeper.model.message import Kind, Message
+from turnkeeper.model.message import PERSONAL, Message
 
 S = TypeVar("S")
-
-ADDRESSED = frozenset({Kind.TEXT, Kind.ACTION})
-"""Kinds that run handlers because a person wanted something."""
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
@@ -136,7 +133,9 @@ class Handling(Generic[S]):
         """
         thread, ledger = self.thread, self.ledger
         pending, before = thread.question, thread.status
-        if not handler.aside and self.messages[-1].kind in ADDRESSED and understanding.intent != UNKNOWN:
+        is_person = self.messages[-1].kind in PERSONAL
+        # What was not understood has not moved the dialogue on, so its question stays open.
+        if is_person and not handler.aside and understanding.intent != UNKNOWN:
             thread.settle()
         kept = thread.question
         ledger.root = root if root is not None else 0 if handler.aside else ledger.input.version + 1
@@ -158,7 +157,7 @@ class Handling(Generic[S]):
             ledger.undoable = True
             thread.modifications_count += 1
         self.handlers.append(handler.name)
-        if handler.aside and thread.question is pending and self.messages[-1].kind in ADDRESSED:
+        if is_person and handler.aside and thread.question is pending:
             self.repeat_question()
 
     def _value(self, handler: Handler) -> object:

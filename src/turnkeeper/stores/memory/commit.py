@@ -71,7 +71,8 @@ def _take_messages(tables: Tables, head: Head, now: int, request: Commit) -> Non
     for waiting in taken:
         receipt = head.receipt(waiting.id, now)
         if receipt is not None:
-            receipt.done, receipt.reply = True, request.reply
+            receipt.done = True
+            receipt.reply = None if request.reply is None else bytes(request.reply)
     head.attempts = head.errors = 0
     head.memos = {}
 

@@ -6,6 +6,8 @@ an expired claim is a new attempt for its old owner too.
 
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.deliveries import Claim, Claimed, DeadLetter, Lane, Settled, Settlement, Verdict
 from turnkeeper.ports.turns import Commit, Effect, EffectKind, Waiting
@@ -17,7 +19,7 @@ def put_effect(tables: Tables, head: Head, now: int, effect: Effect) -> None:
     if effect.kind is EffectKind.TIMER and effect.name:
         cancel(head, [effect.name])
     entry = Entry(
-        effect=effect,
+        effect=msgspec.structs.replace(effect, payload=bytes(effect.payload)),
         order=tables.serial(),
         committed_ms=now,
         due_ms=effect.due_ms,

@@ -132,14 +132,15 @@ class RetentionPromises(Backend):
 
     async def test_receipts_count_from_their_message_not_from_the_end_of_the_state(self, talk: Talk) -> None:
         """Something in flight kept the conversation long after its time: what it accepted then is known as long."""
-        await kept_turn(talk, "m1", slide=False, effects=(job("j1"),))
+        await kept_turn(talk, "m1", slide=False)
+        running = await talk.take("m2")
         talk.clock.advance(30 * DAY)
-        await kept_turn(talk, "m2", slide=False)
-        talk.clock.advance(47 * HOUR)
-        await kept_turn(talk, "m3", slide=False)
-        await talk.claimed("j1")
-        await talk.settle("j1", Verdict.DONE, name="j1")
-        talk.clock.advance(2 * HOUR)
+        await talk.post("m3")
+        draft = replace(talk.draft(running), retain_ms=KEPT // MS, slide=False)
+        following = (await talk.apply(draft)).next
+        assert following is not None
+        await talk.apply(replace(talk.draft(following), retain_ms=KEPT // MS, slide=False))
+        talk.clock.advance(DAY)
 
         assert await talk.begin("m3") == Duplicate(done=True)
 
@@ -243,6 +244,7 @@ class RetentionPromises(Backend):
         """The goodbye is unsent when the state is gone already."""
         await kept_turn(talk, "m1", forget=True, effects=(reply("goodbye"),))
 
+        assert (await talk.store.catalog.find()).items == ()
         assert ids(await talk.claimed()) == ["goodbye"]
 
     async def test_a_message_behind_a_forgetting_commit_begins_anew(self, talk: Talk) -> None:

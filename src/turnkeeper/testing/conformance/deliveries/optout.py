@@ -72,6 +72,14 @@ class OptOutPromises(Backend):
 
         assert await suppressed(talk) == ["welcome"]
 
+    async def test_who_opts_out_twice_hears_nothing_said_before_the_second_time(self, talk: Talk) -> None:
+        """Also what was said knowingly between the two."""
+        await wish(talk, "stop", opt_out=True)
+        await talk.turn("help", reply("help"))
+        await wish(talk, "stop!", reply("confirmation"), opt_out=True)
+
+        assert await suppressed(talk) == ["help"]
+
     async def test_nothing_is_suppressed_after_opting_in_again(self, talk: Talk) -> None:
         """What is still unsent may be said."""
         await talk.turn("m1", reply("r1"))

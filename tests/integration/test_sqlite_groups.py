@@ -8,14 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.integration.sqlite_child import conversation
 
+from tests.integration.sqlite_child import conversation
 from turnkeeper.errors import LimitError, OutcomeUnknownError, StoreBusyError, StoreUnavailableError
 from turnkeeper.ports import faults
 from turnkeeper.ports.deliveries import Lane
 from turnkeeper.ports.documents import DocumentKey
 from turnkeeper.ports.limits import MAX_PAYLOAD_BYTES
-from turnkeeper.ports.turns import Begin, Commit, Committed, Granted, Incoming
+from turnkeeper.ports.turns import Begin, Begun, Commit, Committed, Granted, Incoming
 from turnkeeper.stores.sqlite import SqliteStore
 from turnkeeper.stores.sqlite.file import operations
 
@@ -85,7 +85,7 @@ def commit(granted: Granted) -> Commit:
     )
 
 
-async def queue_behind_first(store: SqliteStore, gate: Gate, *requests: Begin) -> list["asyncio.Task[object]"]:
+async def queue_behind_first(store: SqliteStore, gate: Gate, *requests: Begin) -> list["asyncio.Task[Begun]"]:
     """Start one operation, and the others while it is being committed; let it go on then."""
     first = asyncio.ensure_future(store.turns.begin(begin("first")))
     await asyncio.to_thread(gate.is_reached.wait)
@@ -233,9 +233,7 @@ async def test_a_lock_of_somebody_else_is_waited_for(store: SqliteStore, file: P
     other.close()
 
 
-async def test_a_lock_that_lasts_is_an_error(
-    store: SqliteStore, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_lock_that_lasts_is_an_error(store: SqliteStore, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the operation's time it is told who is in the way; nothing was written, and later it works."""
     monkeypatch.setattr(operations, "OPERATION_SECONDS", 0.05)
     other = sqlite3.connect(file, isolation_level=None)
@@ -249,9 +247,7 @@ async def test_a_lock_that_lasts_is_an_error(
     assert isinstance(await store.turns.begin(begin("ana")), Granted)
 
 
-async def test_too_much_at_once_is_refused(
-    store: SqliteStore, gate: Gate, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_too_much_at_once_is_refused(store: SqliteStore, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     """The queue of the writer is bounded."""
     monkeypatch.setattr(operations, "MAX_QUEUED", 3)
     requests = [begin(f"p{number}") for number in range(5)]

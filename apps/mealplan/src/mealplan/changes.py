@@ -41,14 +41,14 @@ async def skip(turn: Turn[MealPlan]) -> None:
     _apply(turn, read_skip(names, preferences=preferences, timestamp=turn.now, skipped=skipped), material, None)
 
 
-@changes.on("answer", question=WHICH_ITEM, when=CHANGEABLE, to="modifying", undoable=True)
+@changes.on("choice", question=WHICH_ITEM, when=CHANGEABLE, to="modifying", undoable=True)
 async def say_which(turn: Turn[MealPlan]) -> None:
     """Go on with the change whose item was not clear."""
     pending = turn.state.context.pending_change
     if pending is None:
         _stay(turn, "Which change do you mean? Try SWAP salmon FOR chicken.")
         return
-    answer = str(turn.slots["answer"])
+    answer = str(turn.slots["option"])
     if pending.type == "remove":
         await _remove(turn, answer)
     else:

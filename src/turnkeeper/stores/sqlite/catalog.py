@@ -24,12 +24,12 @@ _SUMMARY = (
     "AND o.flow = conversation.flow), 0) FROM conversation "
     f"WHERE NOT {_IS_OVER} AND (changed_ms, id) < (:before_ms, :before) "
 )
-_OF_SHELF = _SUMMARY + "AND flow = :flow AND status = :status ORDER BY changed_ms DESC, id DESC"
+OF_SHELF = _SUMMARY + "AND flow = :flow AND status = :status ORDER BY changed_ms DESC, id DESC"
 _OF_PERSON = (
     _SUMMARY + "AND person = :person AND (:flow IS NULL OR flow = :flow) "
     "AND status IS NOT NULL AND (:status IS NULL OR status = :status) ORDER BY changed_ms DESC, id DESC"
 )
-_CHANGES = (
+CHANGES = (
     f"SELECT published, flow, person, member, state_key, status, version, {_IS_OVER}, bytes "  # noqa: S608 - constants
     "FROM conversation LEFT JOIN state ON conversation = id "
     "WHERE flow = :flow AND published > :after ORDER BY published LIMIT :limit"
@@ -112,7 +112,7 @@ def _find(
         if person is not None:
             statement, shelves = _OF_PERSON, [(flow, status)]
         else:
-            statement, shelves = _OF_SHELF, list(_shelves(view, flow, status))
+            statement, shelves = OF_SHELF, list(_shelves(view, flow, status))
         with merged(view, statement, shelves, parameters) as rows:
             found = list(itertools.islice(rows, limit + 1))
     items = tuple(_summary(row) for row in found[:limit])
@@ -162,7 +162,7 @@ def _counts(view: View, flow: str | None) -> Counts:
 
 def _watch(view: View, flow: str, after: int, limit: int) -> Look[Changes]:
     parameters = {"now": view.now_ms, "flow": flow, "after": after, "limit": limit}
-    found = view.execute(_CHANGES, parameters).fetchall()
+    found = view.execute(CHANGES, parameters).fetchall()
     changes = Changes(items=tuple(_change(row) for row in found), cursor=str(found[-1][0] if found else after))
     return Look(answer=changes, is_enough=bool(found), now_ms=view.now_ms)
 

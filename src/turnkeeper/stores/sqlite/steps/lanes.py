@@ -45,10 +45,10 @@ class Entry(msgspec.Struct):
 _COLUMNS = Entry.__struct_fields__
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM delivery "  # noqa: S608 - our own column names
 _INSERT = f"INSERT INTO delivery ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
-_FIRST = _SELECT + "WHERE conversation = ? AND lane = ? ORDER BY number LIMIT ?"
+FIRST = _SELECT + "WHERE conversation = ? AND lane = ? ORDER BY number LIMIT ?"
 _CLAIMED = _SELECT + "WHERE conversation = ? AND lane = ? AND token <> '' ORDER BY number"
 _BY_ID = _SELECT + "WHERE conversation = ? AND lane = ? AND id = ?"
-_BY_NAME = _SELECT + "WHERE conversation = ? AND name = ? AND name <> ''"
+BY_NAME = _SELECT + "WHERE conversation = ? AND name = ? AND name <> ''"
 _ALL = _SELECT + "WHERE conversation = ?"
 _LAST_HOLDER = "SELECT token FROM delivery WHERE conversation = ? AND lane = '' ORDER BY number DESC LIMIT 1"
 _DELETE = "DELETE FROM delivery WHERE conversation = ? AND lane = ? AND number = ?"
@@ -147,7 +147,7 @@ def look_ms(entry: Entry) -> int:
 
 def first_entries(transaction: Transaction, head: Head, lane: str, count: int) -> list[Entry]:
     """Return the first entries of a lane, in order."""
-    return [Entry(*row) for row in transaction.execute(_FIRST, (head.id, lane, count))]
+    return [Entry(*row) for row in transaction.execute(FIRST, (head.id, lane, count))]
 
 
 def claimed_entries(transaction: Transaction, head: Head, lane: str) -> list[Entry]:
@@ -229,7 +229,7 @@ def timers_named(transaction: Transaction, head: Head, name: str) -> list[Entry]
     """Return the unsettled timers of that name; there is at most one unless a dead one was put back."""
     if not head.timers:
         return []
-    entries = [Entry(*row) for row in transaction.execute(_BY_NAME, (head.id, name))]
+    entries = [Entry(*row) for row in transaction.execute(BY_NAME, (head.id, name))]
     return [entry for entry in entries if entry.kind == EffectKind.TIMER.value]
 
 

@@ -89,7 +89,7 @@ async def forget_to_close(store: SqliteStore, _: str) -> None:
     await send(store, "ana", "m1")
 
 
-def fork(store: SqliteStore, _: str) -> None:
+def fork(store: SqliteStore) -> None:
     """Use the store, fork, and use it in both processes."""
     asyncio.run(send(store, "ana", "before"))
     if (child := os.fork()) == 0:
@@ -112,6 +112,6 @@ if __name__ == "__main__":
     command, where, *rest = sys.argv[1:]
     opened = SqliteStore(Path(where))
     if command == "fork":
-        fork(opened, "")
+        fork(opened)
     else:
         asyncio.run(COMMANDS[command](opened, rest[0] if rest else ""))

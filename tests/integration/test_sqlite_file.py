@@ -23,7 +23,7 @@ async def test_folder_and_file_are_made(tmp_path: Path) -> None:
     await send(store, "ana", "m1")
     await store.close()
 
-    assert [one.name for one in path.parent.iterdir()] == ["turnkeeper.db"]
+    assert names_in(path.parent) == ["turnkeeper.db"]
     assert path.read_bytes()[68:72] == schema.APPLICATION_ID.to_bytes(4, "big")
 
 
@@ -45,6 +45,11 @@ async def test_an_empty_file_is_used(tmp_path: Path) -> None:
 
     assert await store.catalog.export(conversation("ana")) is not None
     await store.close()
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the files of a folder."""
+    return [one.name for one in folder.iterdir()]
 
 
 def other_database(path: Path) -> None:
@@ -93,7 +98,7 @@ async def test_what_is_not_ours_is_refused_and_not_touched(tmp_path: Path, make:
         await store.open()
 
     assert path.read_bytes() == content
-    assert [one.name for one in tmp_path.iterdir()] == ["there.db"]
+    assert names_in(tmp_path) == ["there.db"]
     await store.close()
 
 
@@ -160,12 +165,17 @@ async def test_a_file_that_was_taken_away_is_noticed(tmp_path: Path) -> None:
 
     path.rename(tmp_path / "elsewhere.db")
     with pytest.raises(StoreUnavailableError, match="removed or replaced"):
-        for number in range(100_000):
-            await send(store, "ana", f"n{number}")
+        await send_for_ever(store)
     (tmp_path / "elsewhere.db").rename(path)
     await store.close()
 
     assert (await store_of(path)).startswith(b'["m1"')
+
+
+async def send_for_ever(store: SqliteStore) -> None:
+    """Run turns of Ana until the store refuses one."""
+    for number in range(1_000_000):
+        await send(store, "ana", f"n{number}")
 
 
 async def store_of(path: Path) -> bytes:

@@ -80,23 +80,23 @@ async def test_a_clock_set_back_over_a_restart_does_not_revive_a_lease(tmp_path:
     """The file remembers how late it was: an expired lease stays expired."""
     clock = LooseClock()
     store = SqliteStore(tmp_path / "clock.db", clock=clock)
-    await store.turns.begin(begin("ana", "m1", token="first"))
+    await store.turns.begin(begin("ana", "m1", owner="first"))
     clock.advance(timedelta(seconds=20))
     await store.turns.begin(begin("ben", "m1"))
     await store.close()
 
     clock.offset_ms = -19_000
     store = SqliteStore(tmp_path / "clock.db", clock=clock)
-    taken = await store.turns.begin(begin("ana", None, token="second"))
+    taken = await store.turns.begin(begin("ana", None, owner="second"))
 
     assert isinstance(taken, Granted)
     await store.close()
 
 
-def begin(person: str, message_id: str | None, *, token: str = "t") -> Begin:
+def begin(person: str, message_id: str | None, *, owner: str = "t") -> Begin:
     """Return a request for a turn."""
     message = None if message_id is None else Incoming(id=message_id, payload=b"hello")
-    return Begin(conversation=conversation(person), token=token, lease_ms=15_000, message=message)
+    return Begin(conversation=conversation(person), token=owner, lease_ms=15_000, message=message)
 
 
 async def test_what_is_over_is_cleared_away(tmp_path: Path) -> None:
@@ -218,10 +218,10 @@ async def test_the_first_page_is_the_same_work_for_many(tmp_path: Path) -> None:
 async def test_a_long_inbox_costs_no_more(tmp_path: Path) -> None:
     """Messages behind a running turn are numbered, handed out in order, and counted without being read."""
     store = SqliteStore(tmp_path / "long.db", durability="memory")
-    await store.turns.begin(begin("ana", "m0", token="owner"))
+    await store.turns.begin(begin("ana", "m0", owner="owner"))
 
-    answers = [await store.turns.begin(begin("ana", f"m{number}", token=f"t{number}")) for number in range(1, 200)]
-    late = await store.turns.begin(begin("ana", None, token="late"))
+    answers = [await store.turns.begin(begin("ana", f"m{number}", owner=f"t{number}")) for number in range(1, 200)]
+    late = await store.turns.begin(begin("ana", None, owner="late"))
 
     assert all(isinstance(answer, Queued) and answer.position == at for at, answer in enumerate(answers, 2))
     assert isinstance(late, Idle)

@@ -226,6 +226,28 @@ def test_removing_a_pantry_food_leaves_no_trace_in_names() -> None:
     assert not any("garlic" in dinner.name.lower() for dinner in plan.dinners)
 
 
+def test_removing_an_item_removes_the_pantrys_own_as_well() -> None:
+    """After "no onions" nobody wants the onions of the cupboard."""
+    cart, household = sample_cart("+1555", read_at=NOW), sample_preferences("+1555")
+    before = make_plan(cart, household)
+
+    plan = make_plan(cart, household, [accepted(read_removal(cart, item="onions", timestamp=NOW, plan=before))])
+
+    assert "onions" in foods(before)
+    assert "onions" not in foods(plan)
+
+
+def test_a_changed_dinner_is_never_one_that_stands_on_another_day() -> None:
+    """However much a dish is liked, it comes once."""
+    fans = Preferences(signals={dish: 1.0 for dish in ("dish:teriyaki-bowl", "dish:egg-fried-rice")})
+    before = make_plan(CART, fans)
+
+    for item in {name for dinner in before.dinners for name in dinner.from_cart}:
+        plan = make_plan(CART, fans, [accepted(read_removal(CART, item=item, timestamp=NOW))])
+        dishes = [dinner.dish for dinner in plan.dinners]
+        assert len(set(dishes)) == len(dishes), item
+
+
 def test_removing_a_box_removes_what_is_in_it() -> None:
     """The box itself is no food."""
     change = accepted(read_removal(CART, item="the veggie box", timestamp=NOW, plan=PLAN))

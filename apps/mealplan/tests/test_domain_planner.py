@@ -48,6 +48,28 @@ def test_proteins_are_spread_over_the_week() -> None:
     assert len({dinner.main.food for dinner in plan.dinners}) == 5
 
 
+def test_a_favourite_does_not_take_over_the_week() -> None:
+    """Salmon may be learnt to be liked and there may be plenty of it: it is one dinner of five."""
+    plenty = Cart(
+        items=(*DEFAULT.items, CartItem(name="Wild Salmon Fillet", quantity=4, unit="lb")),
+        delivery_date=DEFAULT.delivery_date,
+        read_at=READ_AT,
+    )
+
+    plan = make_plan(plenty, Preferences(signals={"ingredient:salmon": 0.8}))
+
+    assert [dinner.main.food for dinner in plan.dinners].count("salmon") == 1
+
+
+def test_for_a_single_dinner_the_food_that_spoils_is_chosen() -> None:
+    """Eggs can wait for next week, shrimp cannot."""
+    cart = cart_of(("Eggs", 1, "dozen"), ("Gulf Shrimp", 1, "lb"), ("Bell Peppers", 2, "each"), ("Spinach", 1, "bunch"))
+
+    plan = make_plan(cart, Preferences(dinner_days=("monday",)))
+
+    assert [dinner.main.food for dinner in plan.dinners] == ["shrimp"]
+
+
 def test_what_spoils_is_eaten_first() -> None:
     """Fish comes on the first day, and mains follow in the order in which they keep."""
     plan = make_plan(DEFAULT, HOUSEHOLD)

@@ -5,9 +5,11 @@ from typing import Literal
 from mealplan.background import replan
 from mealplan.domain.analysis import Analysis
 from mealplan.domain.cart import Cart
+from mealplan.domain.items import Ambiguous, find_item
 from mealplan.domain.modifications import Modification, Refusal, read_note, read_removal, read_skip, read_swap
 from mealplan.domain.preferences import Preferences
 from mealplan.intents import CHANGEABLE
+from mealplan.planning import ASK_CONFIRM, CONFIRM_QUESTION, UNCONFIRMED, guide
 from mealplan.state import MealPlan, PendingChange, Swapped
 from turnkeeper import Router, Turn
 
@@ -56,7 +58,7 @@ async def say_which(turn: Turn[MealPlan]) -> None:
         await _swap(turn, old, new)
 
 
-@changes.on("modify", when=CHANGEABLE, help="")
+@changes.on("modify", when=CHANGEABLE)
 async def how_to_change(turn: Turn[MealPlan]) -> None:
     """Say how changes are said."""
     turn.reply('Sure. Try "swap salmon for chicken", "remove the eggplant" or "skip monday".')
@@ -68,7 +70,7 @@ async def _swap(turn: Turn[MealPlan], old: str, new: str) -> None:
         return
     cart, preferences, analysis = material
     result = read_swap(cart, preferences, old=old, new=new, timestamp=turn.now, plan=analysis)
-    unclear: Literal["old", "new"] = "old" if isinstance(result, Refusal) and _is_about(result, old) else "new"
+    unclear: Literal["old", "new"] = "new" if isinstance(result, Refusal) and _is_about(result, new, cart) else "old"
     _apply(turn, result, material, PendingChange(type="swap", unclear=unclear, old=old, new=new))
 
 
@@ -86,10 +88,10 @@ async def _remove(turn: Turn[MealPlan], item: str) -> None:
     _apply(turn, result, material, PendingChange(type="remove", unclear="item", item=item))
 
 
-def _is_about(refusal: Refusal, spoken: str) -> bool:
-    """Tell whether a refusal's options are about this word: one of them holds a word of it."""
-    words = spoken.casefold().split()
-    return any(word.rstrip("s") in option.casefold() for option in refusal.options for word in words)
+def _is_about(refusal: Refusal, spoken: str, cart: Cart) -> bool:
+    """Tell whether it is this word that could mean several items."""
+    found = find_item(spoken, cart)
+    return isinstance(found, Ambiguous) and tuple(item.name for item in found.options) == refusal.options
 
 
 async def _material(turn: Turn[MealPlan]) -> tuple[Cart, Preferences, Analysis] | None:
@@ -132,5 +134,10 @@ def _apply(
 
 
 def _stay(turn: Turn[MealPlan], text: str) -> None:
+    """Say why not; a plan that waits for a yes goes on waiting for it."""
     turn.go(turn.status)
-    turn.reply(text)
+    if turn.status in UNCONFIRMED and turn.state.context.confirmation_status == "asked":
+        turn.reply(text)
+        turn.ask(ASK_CONFIRM, question=CONFIRM_QUESTION)
+    else:
+        guide(turn, text)

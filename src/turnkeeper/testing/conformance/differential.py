@@ -179,6 +179,7 @@ class Actor:
     def _commit(self, step: Step, conversation: ConversationId, grant: Granted) -> Commit:
         one, two, three, _ = step.chance
         prefix = f"e{self._count}"
+        part = f"{grant.created_ms}/{two % 4}"  # of this generation: the others' end at no certain time
         return Commit(
             conversation=conversation,
             token=grant.token,
@@ -202,9 +203,9 @@ class Actor:
             reply=prefix.encode() if three % 2 else None,
             lane_token="sender" if one % 3 else "",
             lane_ms=30_000,
-            parts=(Part(id=f"p{two % 4}", data=prefix.encode()),) if three % 4 == 0 else (),
-            adopted=(f"p{one % 4}",) if three % 4 == 1 else (),
-            retired=(f"p{two % 4}",) if three % 4 == 2 else (),
+            parts=(Part(id=part, data=prefix.encode()),) if three % 4 == 0 else (),
+            adopted=(part,) if three % 4 == 1 else (),
+            retired=(part,) if three % 4 == 2 else (),
             opt_out=(None, None, None, None, None, True, False)[two % 7],
             dead="poison" if one % 9 == 2 else None,
             next=two % 6 > 0,
@@ -372,10 +373,11 @@ class Actor:
     async def do_read(self, step: Step) -> object:
         """Read documents and parts."""
         page = await self._store.documents.scan("session", limit=100)
-        part = await self._store.documents.get(part_key(PEOPLE[step.who], f"p{step.chance[0] % 4}"))
         exported = await self._store.catalog.export(PEOPLE[step.who])
-        is_kept = part is not None and part.expires_ms is None and exported is not None and exported.state is not None
-        kept = part if is_kept else None
+        part = f"{exported.created_ms}/{step.chance[0] % 4}" if exported is not None else ""
+        document = await self._store.documents.get(part_key(PEOPLE[step.who], part))
+        is_kept = exported is not None and exported.state is not None
+        kept = document.data if is_kept and document is not None else None
         return frozenset((key.id, document.data, document.expires_ms) for key, document in page.items), kept
 
 

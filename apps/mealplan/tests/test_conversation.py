@@ -232,7 +232,7 @@ def test_hints_follow_what_was_said(sim: Simulator) -> None:
 
 
 def test_an_unclear_item_is_asked_about_and_the_answer_goes_on_with_the_change(sim: Simulator) -> None:
-    """"Which one do you mean?" is answered by number or by name."""
+    """ "Which one do you mean?" is answered by number or by name."""
     planned(sim)
 
     asked = sim.say("swap greens for broccoli")

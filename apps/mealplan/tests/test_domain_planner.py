@@ -151,6 +151,15 @@ def test_the_advice_fits_the_diet(restriction: str, text: str) -> None:
     assert plan.explanation == text
 
 
+def test_a_tight_cart_is_shared_out_among_as_many_dinners_as_possible() -> None:
+    """The best dinner first would take all the greens; three plain dinners beat two fine ones."""
+    cart = cart_of(("Eggs", 1, "dozen"), ("Ground Beef", 1, "lb"), ("Spinach", 1, "bunch"), ("Zucchini", 1, "each"))
+
+    plan = make_plan(cart, Preferences())
+
+    assert len(plan.dinners) == 3
+
+
 def test_too_few_vegetables_are_named_as_what_is_missing() -> None:
     """There is enough meat, so the advice is not to buy more of it."""
     plan = make_plan(cart_of(("Wild Salmon Fillet", 4, "lb"), ("Kale", 1, "bunch")), Preferences())

@@ -21,13 +21,21 @@ WHICH_ITEM = "which_item"
 @changes.on("swap", when=CHANGEABLE, to="modifying", undoable=True, help="SWAP salmon FOR chicken")
 async def swap(turn: Turn[MealPlan]) -> None:
     """Replace one thing in the plan by another."""
-    await _swap(turn, str(turn.slots["old"]), str(turn.slots["new"]))
+    old, new = turn.slots.get("old"), turn.slots.get("new")
+    if not old or not new:
+        _stay(turn, 'What for what? Write it like "swap salmon for chicken".')
+        return
+    await _swap(turn, str(old), str(new))
 
 
 @changes.on("remove", when=CHANGEABLE, to="modifying", undoable=True, help="REMOVE eggplant")
 async def remove(turn: Turn[MealPlan]) -> None:
     """Leave something out; "no fish please" may also be a diet."""
-    await _remove(turn, str(turn.slots["item"]))
+    item = turn.slots.get("item")
+    if not item:
+        _stay(turn, 'What shall I leave out? Write it like "remove the eggplant".')
+        return
+    await _remove(turn, str(item))
 
 
 @changes.on("skip", when=CHANGEABLE, to="modifying", undoable=True, help="SKIP monday")
@@ -37,7 +45,7 @@ async def skip(turn: Turn[MealPlan]) -> None:
     if material is None:
         return
     _, preferences, _ = material
-    days = turn.slots["days"]
+    days = turn.slots.get("days", ())
     names = list(days) if isinstance(days, tuple) else [str(days)]
     skipped = turn.state.context.skipped_days
     _apply(turn, read_skip(names, preferences=preferences, timestamp=turn.now, skipped=skipped), material, None)

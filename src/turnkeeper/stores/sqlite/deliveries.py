@@ -10,11 +10,11 @@ from turnkeeper.stores.sqlite.file.readers import View
 from turnkeeper.stores.sqlite.file.writer import Transaction
 from turnkeeper.stores.sqlite.medium import Look, Medium
 from turnkeeper.stores.sqlite.shelves import Row, all_flows
+from turnkeeper.stores.sqlite.steps.claims import claim, settle
 from turnkeeper.stores.sqlite.steps.dead import redrive
 from turnkeeper.stores.sqlite.steps.heads import load, save_effects
-from turnkeeper.stores.sqlite.steps.lanes import cancel, claim
+from turnkeeper.stores.sqlite.steps.lanes import cancel
 from turnkeeper.stores.sqlite.steps.limits import check_batch, page_size
-from turnkeeper.stores.sqlite.steps.settle import settle
 
 DUE_TURNS = (
     "SELECT due_ms, person, member, state_key FROM conversation WHERE flow = ? AND due_ms <= ? ORDER BY due_ms LIMIT ?"

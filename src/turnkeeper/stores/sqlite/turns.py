@@ -8,8 +8,8 @@ from turnkeeper.stores.sqlite.file.readers import View
 from turnkeeper.stores.sqlite.medium import Medium
 from turnkeeper.stores.sqlite.steps.begin import begin
 from turnkeeper.stores.sqlite.steps.commit import commit
-from turnkeeper.stores.sqlite.steps.forget import forget
 from turnkeeper.stores.sqlite.steps.leases import release, renew
+from turnkeeper.stores.sqlite.steps.lifetime import forget
 from turnkeeper.stores.sqlite.steps.limits import check_batch, page_size
 
 _HISTORY = (

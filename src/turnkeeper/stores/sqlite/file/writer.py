@@ -10,6 +10,7 @@ import sqlite3
 import time
 
 from turnkeeper.errors import (
+    InvalidMessageError,
     OutcomeUnknownError,
     StoreBusyError,
     StoreFullError,
@@ -216,9 +217,13 @@ class Writer:
             logger.warning("sqlite_rollback_failed", extra={"reason": str(exc)})
 
     def _translated(self, exc: Exception, *, in_commit: bool) -> Exception:
-        if not isinstance(exc, sqlite3.Error):
+        error: TurnkeeperError
+        if isinstance(exc, UnicodeEncodeError):
+            error = InvalidMessageError(f"an id or a name holds half a character ({exc.reason}); send valid Unicode")
+        elif isinstance(exc, sqlite3.Error):
+            error = translate(exc, path=self._path, in_commit=in_commit)
+        else:
             return exc
-        error = translate(exc, path=self._path, in_commit=in_commit)
         error.__cause__ = exc
         return error
 

@@ -1,4 +1,4 @@
-"""Deliveries in their lanes: put, cancel, claim.
+"""Deliveries in their lanes: put and cancel, and what a claim does to a lane.
 
 A lane is claimed as a whole: its first entries carry the claimer's token, and all of them the same end. Only the first
 entry of a lane has a time at which somebody must look, so that a long lane costs the index no more than a short one.
@@ -8,10 +8,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from turnkeeper.ports.deliveries import Claim, Claimed, Lane
 from turnkeeper.ports.turns import Commit, Effect, EffectKind
 from turnkeeper.stores.sqlite.file.writer import Transaction
-from turnkeeper.stores.sqlite.steps.heads import BY_PERSON, Head, load, save
+from turnkeeper.stores.sqlite.steps.heads import BY_PERSON, Head, save
 
 REPLIES = ""
 """The lane that a conversation's replies share; any other effect is alone in the lane of its id."""
@@ -69,7 +68,6 @@ _HAND_OVER = (
     "WHERE conversation = ? AND lane = ? AND number <= ?"
 )
 _PROLONG = "UPDATE delivery SET until_ms = ? WHERE conversation = ? AND lane = ? AND token <> ''"
-_LAST_OPT_OUT = "SELECT commit_number FROM opt_out WHERE person = ? AND flow = ? AND is_out = 1"
 
 
 def put_effects(transaction: Transaction, head: Head, commit: Commit, number: int) -> bool:
@@ -161,6 +159,15 @@ def find_entry(transaction: Transaction, head: Head, lane: str, entry_id: str) -
     return None if row is None else Entry(*row)
 
 
+def hand_over(
+    transaction: Transaction, head: Head, lane: str, due: Sequence[Entry], *, token: str, until_ms: int
+) -> None:
+    """Give the first entries of a lane to a claimer; whoever had some of it before may have sent them."""
+    transaction.execute(_DOUBT, (head.id, lane))
+    transaction.execute(_HAND_OVER, (token, until_ms, head.id, lane, due[-1].number))
+    transaction.execute(_LOOK, (until_ms, head.id, lane, due[0].number))
+
+
 def prolong(transaction: Transaction, head: Head, lane: str, until_ms: int) -> int:
     """Let a lane's claim end later, never earlier; return when."""
     first = first_entries(transaction, head, lane, 1)
@@ -249,54 +256,3 @@ def _cancel_all(transaction: Transaction, head: Head) -> None:
         entry = Entry(*row)
         if not entry.is_held(transaction.now_ms):
             remove(transaction, head, entry)
-
-
-def claim(transaction: Transaction, lane: Lane, *, token: str, lease_ms: int, limit: int) -> Claim | None:
-    """See `Deliveries.claim`."""
-    now_ms = transaction.now_ms
-    head = load(transaction, lane.conversation)
-    entries = [] if head is None else first_entries(transaction, head, lane.name, limit)
-    if head is None or not entries:
-        return None
-    if entries[0].is_held(now_ms):
-        if entries[0].token != token:
-            return None
-        until_ms = prolong(transaction, head, lane.name, now_ms + lease_ms)
-        return _claim(transaction, head, lane, token, until_ms, claimed_entries(transaction, head, lane.name))
-    due = list(_due(entries, now_ms))
-    if not due:
-        return None
-    until_ms = now_ms + lease_ms
-    transaction.execute(_DOUBT, (head.id, lane.name))
-    transaction.execute(_HAND_OVER, (token, until_ms, head.id, lane.name, due[-1].number))
-    transaction.execute(_LOOK, (until_ms, head.id, lane.name, due[0].number))
-    return _claim(transaction, head, lane, token, until_ms, claimed_entries(transaction, head, lane.name))
-
-
-def _due(entries: Sequence[Entry], now_ms: int) -> Iterable[Entry]:
-    """Yield the entries that may go now: those before the first that may not."""
-    for entry in entries:
-        if entry.due_ms > now_ms:
-            return
-        yield entry
-
-
-def _claim(
-    transaction: Transaction, head: Head, lane: Lane, token: str, until_ms: int, entries: Sequence[Entry]
-) -> Claim:
-    opt_out = transaction.execute(_LAST_OPT_OUT, (head.person, head.flow)).fetchone()
-    silent_before = 0 if opt_out is None else int(opt_out[0])
-    claimed = tuple(
-        Claimed(
-            id=entry.id,
-            kind=EffectKind(entry.kind),
-            payload=entry.payload,
-            attempt=entry.attempts,
-            committed_ms=entry.committed_ms,
-            maybe_sent=bool(entry.is_uncertain),
-            suppressed=entry.kind == EffectKind.REPLY.value and entry.commit_number < silent_before,
-            name=entry.name,
-        )
-        for entry in entries
-    )
-    return Claim(lane=lane, token=token, entries=claimed, until_ms=until_ms, now_ms=transaction.now_ms)

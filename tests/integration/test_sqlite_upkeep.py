@@ -116,7 +116,7 @@ async def test_what_is_over_is_cleared_away(tmp_path: Path) -> None:
         clock.advance(DAY * 30)
         for _ in range(4):
             await store.deliveries.due()
-            clock.advance(timedelta(seconds=2))
+            clock.advance(timedelta(minutes=2))
     await store.close()
 
     left = {table: count(path, table) for table in ("conversation", "state", "message", "log", "document")}

@@ -7,9 +7,13 @@ from typing import Any
 
 import msgspec
 
+from mealplan.intents import INTENTS
 from turnkeeper.dialogue.intents import QuestionKind
 
 PLANNED = ("analysis_sent", "modifying", "awaiting_confirmation", "confirmed", "recipes_scheduled")
+
+
+MEAL_PLANNER = INTENTS
 
 
 class Asked(msgspec.Struct, frozen=True):

@@ -96,11 +96,9 @@ async def test_closing_finishes_what_was_sent(store: SqliteStore, gate: Gate) ->
 
 async def test_closing_ends_a_wait(store: SqliteStore) -> None:
     """Whoever waits for something due is told that the store is closed."""
+    lane = Lane(conversation=conversation("ana"))
     task = asyncio.ensure_future(store.deliveries.due(wait=timedelta(minutes=10)))
-    assert (
-        await store.deliveries.claim(Lane(conversation=conversation("ana")), token="t", lease=timedelta(seconds=1))
-        is None
-    )
+    assert await store.deliveries.claim(lane, token="sender", lease=timedelta(seconds=1)) is None
 
     await store.close()
 

@@ -1,6 +1,7 @@
 """Swap, remove, skip and diets: what is accepted, and that the plan honours it."""
 
 from datetime import UTC, datetime
+from typing import Literal
 
 import pytest
 
@@ -85,6 +86,53 @@ def test_a_vegetable_is_swapped_inside_its_dinner() -> None:
     assert monday is not None
     assert monday.name == "Seared salmon with garlicky spinach"
     assert not plan.uses("Lacinato Kale")
+
+
+def test_a_side_vegetable_is_swapped_beside_its_dinner() -> None:
+    """What the dinner is named after stays."""
+    cart = cart_of(
+        ("Wild Salmon", 1, "lb"), ("Kale", 1, "bunch"), ("Globe Eggplant", 1, "each"), ("Zucchini", 1, "each")
+    )
+    before = make_plan(cart, Preferences(dinner_days=("monday",)))
+    change = read_swap(cart, Preferences(), old="eggplant", new="zucchini", timestamp=NOW, plan=before)
+
+    plan = make_plan(cart, Preferences(dinner_days=("monday",)), [accepted(change)])
+
+    assert [dinner.name for dinner in plan.dinners] == [dinner.name for dinner in before.dinners]
+    assert (plan.uses("Globe Eggplant"), plan.uses("Zucchini")) == (False, True)
+
+
+def test_a_swap_that_no_dinner_can_take_up_is_said() -> None:
+    """Bananas are in the cart and in no dinner; the salmon is gone as asked."""
+    cart = cart_of(("Wild Salmon", 1, "lb"), ("Chicken Thighs", 1, "lb"), ("Kale", 1, "bunch"), ("Bananas", 4, "each"))
+    before = make_plan(cart, Preferences())
+    change = accepted(read_swap(cart, Preferences(), old="salmon", new="bananas", timestamp=NOW, plan=before))
+
+    plan = make_plan(cart, Preferences(), [change])
+
+    assert not plan.uses("Wild Salmon")
+    assert plan.notes == ("I found no dinner with Bananas for Monday.",)
+
+
+def test_a_swap_to_something_that_is_no_food_is_refused() -> None:
+    """It is in the cart, and still no dinner."""
+    cart = cart_of(("Wild Salmon", 1, "lb"), ("Beeswax Candle", 1, "each"))
+
+    answer = refused(read_swap(cart, Preferences(), old="salmon", new="candle", timestamp=NOW))
+
+    assert answer.text == "I have no dinner that uses Beeswax Candle. You have salmon."
+
+
+@pytest.mark.parametrize(
+    ("details", "kind", "text"),
+    [
+        (Details(item="Globe Eggplant"), "remove", "No eggplant"),
+        (Details(restriction="gluten-free"), "diet", "Gluten-free"),
+    ],
+)
+def test_a_modification_says_what_it_changes(details: Details, kind: Literal["remove", "diet"], text: str) -> None:
+    """Short enough to begin an answer with."""
+    assert Modification(type=kind, details=details, timestamp=NOW).to_text() == text
 
 
 def test_taking_a_modification_off_the_list_is_its_undo() -> None:

@@ -205,7 +205,7 @@ def test_skipping_all_days_is_a_clear_message() -> None:
 
 def test_a_household_may_cook_on_other_days() -> None:
     """Weekends are for some."""
-    plan = make_plan(DEFAULT, Preferences(dinner_days=("saturday", "sunday")))
+    plan = make_plan(DEFAULT, Preferences(dinner_days=("sunday", "saturday")))
 
     assert [dinner.day for dinner in plan.dinners] == ["saturday", "sunday"]
 
@@ -301,6 +301,18 @@ def test_changes_between_two_plans_are_told_day_by_day() -> None:
         "Mon: Seared chicken thighs with garlicky kale (was: Seared salmon with garlicky kale)",
     )
     assert list_changes(before, skipped)[-1] == "No dinner any more: Fri"
+
+
+def test_a_day_that_comes_back_and_a_vegetable_that_changes_are_told() -> None:
+    """Also when the dinner's name stays the same."""
+    before = make_plan(DEFAULT, HOUSEHOLD, (), ("friday",))
+    without = Modification(type="remove", details=Details(item="Globe Eggplant"), timestamp=READ_AT)
+    after = make_plan(DEFAULT, HOUSEHOLD)
+
+    assert list_changes(before, after)[-1] == after.dinners[-1].to_text()
+    assert list_changes(after, make_plan(DEFAULT, HOUSEHOLD, [without]))[0] == (
+        "Mon: Seared salmon with garlicky kale, now with salmon, kale, potatoes, cherry tomatoes and lemons"
+    )
 
 
 def test_a_list_of_changes_without_an_end_is_refused() -> None:

@@ -5,7 +5,6 @@ from typing import Literal
 from mealplan.background import replan
 from mealplan.domain.analysis import Analysis
 from mealplan.domain.cart import Cart
-from mealplan.domain.items import Ambiguous, find_item
 from mealplan.domain.modifications import Modification, Refusal, read_note, read_removal, read_skip, read_swap
 from mealplan.domain.preferences import Preferences
 from mealplan.intents import CHANGEABLE
@@ -78,7 +77,7 @@ async def _swap(turn: Turn[MealPlan], old: str, new: str) -> None:
         return
     cart, preferences, analysis = material
     result = read_swap(cart, preferences, old=old, new=new, timestamp=turn.now, plan=analysis)
-    unclear: Literal["old", "new"] = "new" if isinstance(result, Refusal) and _is_about(result, new, cart) else "old"
+    unclear: Literal["old", "new"] = "new" if isinstance(result, Refusal) and result.unclear == "new" else "old"
     _apply(turn, result, material, PendingChange(type="swap", unclear=unclear, old=old, new=new))
 
 
@@ -94,12 +93,6 @@ async def _remove(turn: Turn[MealPlan], item: str) -> None:
         else read_removal(cart, item=item, timestamp=turn.now, plan=analysis)
     )
     _apply(turn, result, material, PendingChange(type="remove", unclear="item", item=item))
-
-
-def _is_about(refusal: Refusal, spoken: str, cart: Cart) -> bool:
-    """Tell whether it is this word that could mean several items."""
-    found = find_item(spoken, cart)
-    return isinstance(found, Ambiguous) and tuple(item.name for item in found.options) == refusal.options
 
 
 async def _material(turn: Turn[MealPlan]) -> tuple[Cart, Preferences, Analysis] | None:

@@ -22,7 +22,7 @@ def commit(tables: Tables, now: int, request: Commit) -> CommitAnswer:
         return Fenced()
     if head.last_commit_id == request.commit_id:
         return _repeat(tables, head, now, request)
-    if head.token != request.token or head.fence != request.fence:
+    if not head.token or head.token != request.token or head.fence != request.fence:
         return Fenced()
     if head.version != request.version or head.generation != request.generation:
         return Conflict(version=head.version)

@@ -71,10 +71,9 @@ def commit(transaction: Transaction, request: Commit) -> CommitAnswer:
 
 def _repeat(transaction: Transaction, head: Head, request: Commit) -> Committed:
     replies = {effect.id for effect in request.effects if effect.kind is EffectKind.REPLY}
-    is_claimed = any(
-        entry.id in replies and entry.token == request.lane_token and entry.is_held(transaction.now_ms)
-        for entry in claimed_entries(transaction, head, REPLIES)
-    )
+    claimed = claimed_entries(transaction, head, REPLIES) if replies else []
+    is_ours = bool(claimed) and claimed[0].token == request.lane_token and claimed[0].is_held(transaction.now_ms)
+    is_claimed = is_ours and any(entry.id in replies for entry in claimed)
     has_next = bool(head.token) and head.token == request.token
     following: Granted | None = granted(transaction, head) if has_next else None
     return Committed(version=head.version, claimed=is_claimed, next=following, repeated=True)

@@ -10,12 +10,12 @@ import msgspec
 
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.catalog import Change, Changes, Counts, Exported, StoreInfo, Summary, SummaryPage
+from turnkeeper.ports.checks import page_size
 from turnkeeper.stores.sqlite import schema
 from turnkeeper.stores.sqlite.file.readers import View
 from turnkeeper.stores.sqlite.medium import Look, Medium
 from turnkeeper.stores.sqlite.migration import export
 from turnkeeper.stores.sqlite.shelves import Row, Shelf, all_flows, merged, statuses_of
-from turnkeeper.stores.sqlite.steps.limits import page_size
 from turnkeeper.stores.sqlite.steps.restore import restore
 
 _IS_OVER = "(expires_ms IS NOT NULL AND expires_ms <= :now AND waiting + unsent + timers = 0)"

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from turnkeeper.model.conversation import ConversationId
+from turnkeeper.ports.checks import check_batch, page_size
 from turnkeeper.ports.deliveries import Claim, DeadLetter, DeadPage, Due, DueList, Lane, Settled, Settlement
 from turnkeeper.ports.turns import EffectKind
 from turnkeeper.stores.sqlite.file.readers import View
@@ -14,7 +15,6 @@ from turnkeeper.stores.sqlite.steps.claims import claim, settle
 from turnkeeper.stores.sqlite.steps.dead import redrive
 from turnkeeper.stores.sqlite.steps.heads import load, save_effects
 from turnkeeper.stores.sqlite.steps.lanes import cancel
-from turnkeeper.stores.sqlite.steps.limits import check_batch, page_size
 
 DUE_TURNS = (
     "SELECT due_ms, person, member, state_key FROM conversation WHERE flow = ? AND due_ms <= ? ORDER BY due_ms LIMIT ?"

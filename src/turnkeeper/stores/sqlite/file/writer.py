@@ -53,7 +53,7 @@ class Transaction:
         "now_ms",
         "number",
         "soonest_ms",
-    )  # fmt: skip
+    )
 
     def __init__(self, connection: sqlite3.Connection, time: StoreTime, disk: Disk) -> None:
         """Read where the last transaction, of whichever process, left off."""

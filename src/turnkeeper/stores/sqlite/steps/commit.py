@@ -5,6 +5,7 @@ fence outgrown. With one reply and one log entry it costs seven statements.
 """
 
 from turnkeeper.errors import LimitError
+from turnkeeper.ports.checks import check_commit
 from turnkeeper.ports.documents import part_key
 from turnkeeper.ports.turns import Commit, CommitAnswer, Committed, Conflict, EffectKind, Fenced, Granted
 from turnkeeper.stores.sqlite.file.writer import Transaction
@@ -14,7 +15,6 @@ from turnkeeper.stores.sqlite.steps.dead import bury_message
 from turnkeeper.stores.sqlite.steps.heads import Head, load, save
 from turnkeeper.stores.sqlite.steps.lanes import REPLIES, cancel, cancel_person, claimed_entries, put_effects
 from turnkeeper.stores.sqlite.steps.lifetime import PART_GRACE_MS, begin_if_over, forget_state, retain
-from turnkeeper.stores.sqlite.steps.limits import check_commit
 
 PUT_STATE = (
     "INSERT INTO state (conversation, bytes) VALUES (?, ?) "

@@ -39,7 +39,7 @@ flow = Flow(
     Notes,
     start="open",
     person=phone_number,
-    max_attempts=1,
+    max_attempts=2,
     intents=(
         Intent("work", phrases=("work [on {task}]",)),
         Intent("think", phrases=("think",)),

@@ -7,7 +7,6 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
 
 from tests.integration.notebook import SETTINGS, flow
 from turnkeeper.app import App
@@ -42,15 +41,20 @@ def host_of(app: App, *, with_lifespan: bool) -> FastAPI:
     return host
 
 
-def test_the_host_starts_and_stops_it(app: App) -> None:
+async def test_the_host_starts_and_stops_it(app: App) -> None:
     """With `app.running()` in the host's lifespan the application works as long as the host does."""
-    with TestClient(host_of(app, with_lifespan=True), base_url="http://localhost") as client:
+    host = host_of(app, with_lifespan=True)
+    transport = httpx.ASGITransport(host)
+    async with (
+        host.router.lifespan_context(host),
+        httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
+    ):
         engine = app.engine
-        taken = client.post(f"/bot/phone/{NUMBER}/messages", json={"text": "milk", "id": "m1"})
-        own = client.get("/own")
+        taken = await client.post(f"/bot/phone/{NUMBER}/messages", json={"text": "milk", "id": "m1"})
+        own = await client.get("/own")
+        assert app.engine is engine
 
     assert (taken.status_code, own.json()) == (202, "mine")
-    assert engine is not None
     with pytest.raises(ConfigurationError, match="not running"):
         _ = app.engine
 

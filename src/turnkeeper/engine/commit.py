@@ -69,7 +69,7 @@ class Committer:
                 self._outbox.silence(run.conversation)
             if answer.claimed:
                 replies = [effect for effect in draft.effects if effect.kind is EffectKind.REPLY]
-                self._outbox.send_committed(run.conversation, replies, token=run.granted.token, claimed_at=asked_at)
+                self._outbox.send_committed(run.conversation, replies, token=request.lane_token, claimed_at=asked_at)
             return answer.next
         if isinstance(answer, Conflict):
             return await self._begin_again(run)
@@ -110,7 +110,7 @@ class Committer:
             cancel=draft.cancel,
             cancel_all=draft.cancel_all,
             reply=_encode_replies(draft.replies) if draft.replies else None,
-            lane_token=granted.token,
+            lane_token=run.commit_id,
             lane_ms=self._send_lease_ms,
             parts=draft.parts,
             adopted=draft.adopted,

@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from datetime import timedelta
 
 from turnkeeper.engine.commit import hand_out
+from turnkeeper.engine.deadlines import Deadlines
 from turnkeeper.engine.heartbeat import Heartbeat, Held
 from turnkeeper.engine.results import Accepted, Handled, Taken
 from turnkeeper.engine.settings import Settings, to_ms
@@ -61,7 +62,7 @@ _ACCEPTED = Accepted(outcome=Taken.ACCEPTED)
 
 
 class _Waiter:
-    """Somebody who waits for a message's replies. Cheaper than `asyncio.wait` on every turn: one timer, no task."""
+    """Somebody who waits for a message's replies. Cheaper than `asyncio.wait` on every turn: no timer, no task."""
 
     __slots__ = ("_future", "_replies", "key")
 
@@ -80,16 +81,15 @@ class _Waiter:
         if self._future is not None and not self._future.done():
             self._future.set_result(None)
 
-    async def wait(self, seconds: float) -> tuple[str, ...] | None:
+    async def wait(self, seconds: float, deadlines: Deadlines) -> tuple[str, ...] | None:
         """Return the replies, None if there are none after that time."""
         if self._replies is None:
-            loop = asyncio.get_running_loop()
-            self._future = loop.create_future()
-            timer = loop.call_later(seconds, self.wake)
+            self._future = asyncio.get_running_loop().create_future()
+            deadlines.set(self, seconds, self.wake)
             try:
                 await self._future
             finally:
-                timer.cancel()
+                deadlines.call_off(self)
         return self._replies
 
 
@@ -114,6 +114,7 @@ class Inbox:
         self._lease_ms = to_ms(settings.lease)
         self._tasks: dict[asyncio.Task[None], Held] = {}
         self._waiters: dict[tuple[str, str], list[_Waiter]] = {}
+        self._deadlines = Deadlines()
         self._asking: set[asyncio.Task[None]] = set()
         self._arriving = 0
         self._is_open = True
@@ -196,7 +197,7 @@ class Inbox:
         """Wait for a durable message's turn: told in this process, asked for where another one runs it."""
         wait, longest = _LOOK_SECONDS
         while (left := deadline - time.monotonic()) > 0:
-            replies = await waiter.wait(min(wait, left))
+            replies = await waiter.wait(min(wait, left), self._deadlines)
             if replies is not None:
                 return replies
             wait = min(wait * 2, longest)

@@ -14,9 +14,10 @@ from datetime import timedelta
 
 import msgspec
 
+from turnkeeper.engine.deadlines import Deadlines
 from turnkeeper.engine.reasons import clean_reason, reason_of
 from turnkeeper.engine.settings import Settings, to_ms
-from turnkeeper.engine.settling import Settling
+from turnkeeper.engine.settling import Settling, settle_one
 from turnkeeper.engine.wire import UNREADABLE, decode_reply
 from turnkeeper.errors import OutcomeUnknownError, RetryableError
 from turnkeeper.model.conversation import ConversationId
@@ -24,7 +25,7 @@ from turnkeeper.model.message import Reply
 from turnkeeper.observe.masking import mask_person
 from turnkeeper.policy.retry import backoff_ms
 from turnkeeper.ports.channel import Channel, OnUnknown, Outgoing, SendOutcome, Sent
-from turnkeeper.ports.deliveries import Claim, Claimed, Lane, Settlement, Verdict
+from turnkeeper.ports.deliveries import Claimed, Lane, Settlement, Verdict
 from turnkeeper.ports.faults import reach
 from turnkeeper.ports.store import Store
 from turnkeeper.ports.turns import Effect
@@ -50,13 +51,12 @@ _WAITING = frozenset({Verdict.RETRY, Verdict.UNCERTAIN, Verdict.RETURN})
 class _Hold:
     """A claim of some entries of a lane, until a time (`time.monotonic`) that this process may count on."""
 
-    __slots__ = ("entries", "token", "until")
+    __slots__ = ("is_lost", "token", "until")
 
     def __init__(self, token: str, until: float) -> None:
         self.token = token
         self.until = until
-        self.entries: dict[str, Claimed] | None = None
-        """As the store described them when the claim was prolonged."""
+        self.is_lost = False
 
 
 _Queue = collections.deque[tuple[Claimed, _Hold]]
@@ -76,6 +76,7 @@ class Outbox:
         self._lease_seconds = settings.send_lease.total_seconds()
         self._send_seconds = settings.send_timeout.total_seconds()
         self._settling = Settling(store)
+        self._deadlines = Deadlines()
         self._lanes: dict[Lane, _Queue] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_ending = False
@@ -97,8 +98,8 @@ class Outbox:
     ) -> None:
         """Send replies that a commit stored and claimed under a token, at the earliest at `claimed_at` (monotonic).
 
-        The token is the grant's: commits of one drain follow each other, so their replies do. Another drain's commit
-        finds the lane taken, and its replies wait even if this one's answer is lost for a while.
+        Every commit has a token of its own. So another commit finds the lane taken and its replies wait, also while
+        this one's answer is lost; and a claim that was lost is never mistaken for a later one.
         """
         if not effects:
             return
@@ -152,11 +153,8 @@ class Outbox:
     async def _claim(self, lane: Lane) -> list[tuple[Claimed, _Hold]]:
         """Claim what is due under a token of its own: what a commit claimed meanwhile comes from that commit only."""
         hold = _Hold(self._fresh_token(), time.monotonic() + self._lease_seconds)
-        claim = await self._claim_as(lane, hold)
+        claim = await self._store.deliveries.claim(lane, token=hold.token, lease=self._settings.send_lease)
         return [] if claim is None else [(entry, hold) for entry in claim.entries]
-
-    async def _claim_as(self, lane: Lane, hold: _Hold) -> Claim | None:
-        return await self._store.deliveries.claim(lane, token=hold.token, lease=self._settings.send_lease)
 
     async def _send_lane(self, lane: Lane) -> None:
         queue = self._lanes[lane]
@@ -170,9 +168,10 @@ class Outbox:
                     if settlement is None:
                         continue
                     if settlement.verdict in _WAITING:
-                        queue.clear()  # they are free with the lane, and count as not tried
                         await self._settling.settle(settlement)
-                        return
+                        _drop(queue, hold.token)  # they are free with the lane, and count as not tried
+                        has_more = False
+                        continue
                     if queue and took < _SLOW_SECONDS:
                         self._settling.note(settlement)
                     else:
@@ -187,27 +186,30 @@ class Outbox:
 
     async def _send_next(self, lane: Lane, entry: Claimed, hold: _Hold) -> tuple[Settlement | None, float]:
         """Send one reply under its claim; None if the claim is gone. Also returns how long it took, in seconds."""
+        while time.monotonic() + self._send_seconds > hold.until and not hold.is_lost:
+            await self._prolong(lane, entry, hold)
+        if hold.is_lost:
+            logger.warning("reply_claim_lost", extra={"effect": mask_person(entry.id)})
+            return None, 0.0
         started = time.monotonic()
-        if started + self._send_seconds > hold.until:
-            await self._prolong(lane, hold)
-        if hold.entries is not None:
-            found = hold.entries.get(entry.id)
-            if found is None:
-                logger.warning("reply_claim_lost", extra={"effect": mask_person(entry.id)})
-                return None, 0.0
-            entry = msgspec.structs.replace(found, suppressed=found.suppressed or entry.suppressed)
         verdict, wait_ms, error = await self._try(entry)
         settlement = Settlement(
             lane=lane, token=hold.token, id=entry.id, verdict=verdict, wait_ms=wait_ms, error=clean_reason(error)
         )
         return settlement, time.monotonic() - started
 
-    async def _prolong(self, lane: Lane, hold: _Hold) -> None:
-        """Claim again under the same token, so that no send begins that the claim might not outlast."""
+    async def _prolong(self, lane: Lane, entry: Claimed, hold: _Hold) -> None:
+        """Have a claim last longer, so that no send begins that it might not outlast; or find that it is lost.
+
+        A store that is away is asked again: to leave the lane now would let later replies of its drain overtake.
+        """
         until = time.monotonic() + self._lease_seconds
-        claim = await self._claim_as(lane, hold)
-        hold.entries = {} if claim is None else {entry.id: entry for entry in claim.entries}
+        extension = Settlement(
+            lane=lane, token=hold.token, id=entry.id, verdict=Verdict.EXTEND, wait_ms=to_ms(self._settings.send_lease)
+        )
+        settled = await settle_one(self._store, extension, within_seconds=self._lease_seconds)
         hold.until = until
+        hold.is_lost = not settled.held
 
     async def _try(self, entry: Claimed) -> tuple[Verdict, int, str]:
         """Attempt one reply; return the verdict, the wait in milliseconds and what to tell the operator."""
@@ -234,19 +236,33 @@ class Outbox:
 
     async def _send(self, channel: Channel, reply: Reply, entry: Claimed) -> Sent:
         """Call the provider. Whatever does not end with its answer is UNKNOWN, a shutdown included."""
-        outgoing = Outgoing(id=entry.id, reply=reply, attempt=entry.attempt, maybe_sent=entry.maybe_sent)
+        task = asyncio.current_task()
+        if task is None:  # pragma: no cover - lanes are tasks
+            raise RuntimeError("replies are sent inside asyncio tasks")
+        has_hung = False
+
+        def hang_up() -> None:
+            nonlocal has_hung
+            has_hung = True
+            task.cancel()
+
+        self._deadlines.set(task, self._send_seconds, hang_up)
         try:
-            async with asyncio.timeout(self._send_seconds):
-                sent = await channel.send(outgoing)
+            sent = await channel.send(
+                Outgoing(id=entry.id, reply=reply, attempt=entry.attempt, maybe_sent=entry.maybe_sent)
+            )
             if not isinstance(sent, Sent):
                 raise TypeError(f"{channel.name}.send returned {type(sent).__name__}, not Sent")  # noqa: TRY301
-        except TimeoutError:
-            return Sent(outcome=SendOutcome.UNKNOWN, error=f"no answer in {self._settings.send_timeout}")
         except asyncio.CancelledError:
+            if has_hung:
+                task.uncancel()
+                return Sent(outcome=SendOutcome.UNKNOWN, error=f"no answer in {self._settings.send_timeout}")
             return Sent(outcome=SendOutcome.UNKNOWN, error="cancelled while it was sent")
         except (Exception, SystemExit) as exc:
             logger.exception("send_failed", extra={"channel": reply.channel, "effect": mask_person(entry.id)})
             return Sent(outcome=SendOutcome.UNKNOWN, error=reason_of(exc))
+        finally:
+            self._deadlines.call_off(task)
         return sent
 
     def _judge(self, channel: Channel, entry: Claimed, sent: Sent) -> tuple[Verdict, int, str]:
@@ -291,3 +307,10 @@ class Outbox:
                 await self._settling.flush()
         except TimeoutError:
             logger.warning("verdicts_left", extra={"reason": "the store did not answer while stopping"})
+
+
+def _drop(queue: _Queue, token: str) -> None:
+    """Take out what was claimed under a token; what another claim put there meanwhile stays."""
+    kept = [parcel for parcel in queue if parcel[1].token != token]
+    queue.clear()
+    queue.extend(kept)

@@ -17,7 +17,7 @@ OPERATION_SECONDS = 5.0
 """How long an operation waits for a lock that another process holds: the operation timeout that every store has."""
 
 ANSWERS_AT_ONCE = 12
-"""Callers woken in one round of an event loop, so that a large group does not keep others from their turn: about 1 ms."""
+"""Callers woken in one round of an event loop, so that a large group does not keep others waiting: about 1 ms."""
 
 MAX_QUEUED = 10_000
 """Operations that may wait for one thread: some two seconds of work; beyond it the caller must slow down."""

@@ -28,7 +28,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     """Return an environment without any setting that the person at this machine may have."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_CONFIG") if name in os.environ}
     paths = [ROOT / "src", ROOT / "apps/mealplan/src", ROOT, folder]
-    return {**kept, "PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONDONTWRITEBYTECODE": "1", **more}
+    return {**kept, "PYTHONPATH": os.pathsep.join(map(str, paths)), **more}
 
 
 def free_port() -> int:
@@ -66,11 +66,7 @@ class ServerProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        self.kill()
 
     @property
     def url(self) -> str:
@@ -102,9 +98,11 @@ class ServerProcess:
         self.port = int(found[1])
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """End it as a power cut would. Safe to call twice."""
         self._process.kill()
         self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
     def terminate(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end, and return its exit status."""

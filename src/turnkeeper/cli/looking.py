@@ -38,11 +38,23 @@ def _with_store(store: str | None, work: Callable[[Store], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
+def _page(store: str | None, cursor: str | None, work: Callable[[Store], Awaitable[T]]) -> T:
+    """Do it, and say so if the cursor is none: only the store can read one."""
+    try:
+        return _with_store(store, work)
+    except ValueError as exc:
+        if cursor is None:
+            raise
+        raise ConfigurationError(f"--cursor {cursor!r} is none of this store; take it from the page before") from exc
+
+
 def list_all(
     *, store: str | None, flow: str | None, status: str | None, limit: int, cursor: str | None, as_json: bool
 ) -> None:
     """Print a page of conversations."""
-    page = _with_store(store, lambda opened: opened.catalog.find(flow=flow, status=status, limit=limit, cursor=cursor))
+    page = _page(
+        store, cursor, lambda opened: opened.catalog.find(flow=flow, status=status, limit=limit, cursor=cursor)
+    )
     if as_json:
         _print_json({"conversations": [_summary(item) for item in page.items], "cursor": page.cursor})
         return
@@ -182,7 +194,7 @@ def _cell(value: object) -> str:
 
 def list_dead(*, store: str | None, flow: str | None, limit: int, cursor: str | None, as_json: bool) -> None:
     """Print a page of dead letters."""
-    page = _with_store(store, lambda opened: opened.deliveries.dead(flow=flow, limit=limit, cursor=cursor))
+    page = _page(store, cursor, lambda opened: opened.deliveries.dead(flow=flow, limit=limit, cursor=cursor))
     rows: list[dict[str, object]] = [
         {
             "id": item.id,

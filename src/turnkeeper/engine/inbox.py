@@ -13,6 +13,7 @@ from turnkeeper.engine.heartbeat import Heartbeat, Held
 from turnkeeper.engine.results import Accepted, Handled, Taken
 from turnkeeper.engine.settings import Settings, to_ms
 from turnkeeper.engine.turn import TurnRunner
+from turnkeeper.engine.waiter import Waiter
 from turnkeeper.engine.wire import decode_texts, encode
 from turnkeeper.errors import (
     ConfigurationError,
@@ -61,38 +62,6 @@ _ARRIVAL_SECONDS = 0.005
 _ACCEPTED = Accepted(outcome=Taken.ACCEPTED)
 
 
-class _Waiter:
-    """Somebody who waits for a message's replies. Cheaper than `asyncio.wait` on every turn: no timer, no task."""
-
-    __slots__ = ("_future", "_replies", "key")
-
-    def __init__(self, conversation: str, message_id: str) -> None:
-        self.key = (conversation, message_id)
-        self._replies: tuple[str, ...] | None = None
-        self._future: asyncio.Future[None] | None = None
-
-    def tell(self, replies: tuple[str, ...]) -> None:
-        """End the waiting."""
-        self._replies = replies
-        self.wake()
-
-    def wake(self) -> None:
-        """Have it look around, told or not."""
-        if self._future is not None and not self._future.done():
-            self._future.set_result(None)
-
-    async def wait(self, seconds: float, deadlines: Deadlines) -> tuple[str, ...] | None:
-        """Return the replies, None if there are none after that time."""
-        if self._replies is None:
-            self._future = asyncio.get_running_loop().create_future()
-            deadlines.set(self, seconds, self.wake)
-            try:
-                await self._future
-            finally:
-                deadlines.call_off(self)
-        return self._replies
-
-
 class Inbox:
     """The way in of one process."""
 
@@ -113,7 +82,7 @@ class Inbox:
         self._entropy = entropy
         self._lease_ms = to_ms(settings.lease)
         self._tasks: dict[asyncio.Task[None], Held] = {}
-        self._waiters: dict[tuple[str, str], list[_Waiter]] = {}
+        self._waiters: dict[tuple[str, str], list[Waiter]] = {}
         self._deadlines = Deadlines()
         self._asking: set[asyncio.Task[None]] = set()
         self._arriving = 0
@@ -177,7 +146,7 @@ class Inbox:
         nothing is raised any more, however the store fares while its turn is waited for.
         """
         deadline = time.monotonic() + within.total_seconds()
-        waiter = _Waiter(conversation.key, message.id)
+        waiter = Waiter(conversation.key, message.id)
         self._waiters.setdefault(waiter.key, []).append(waiter)
         try:
             accepted = await self.accept(conversation, message)
@@ -192,7 +161,7 @@ class Inbox:
                 del self._waiters[waiter.key]
 
     async def _await_replies(
-        self, waiter: _Waiter, conversation: ConversationId, message: Message, deadline: float
+        self, waiter: Waiter, conversation: ConversationId, message: Message, deadline: float
     ) -> tuple[str, ...] | None:
         """Wait for a durable message's turn: told in this process, asked for where another one runs it."""
         wait, longest = _LOOK_SECONDS

@@ -38,7 +38,9 @@ PATIENCE_SECONDS = 60.0
 _FIRST_FREE = 10
 """Descriptors of the pipe are moved above the two numbers that Chromium expects them at, 3 and 4."""
 
-_EXEC = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
+_EXEC = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
+)
 
 KEYS = {"Enter": 13, "Tab": 9, " ": 32, "Escape": 27}
 
@@ -68,7 +70,8 @@ class Chromium:
         os.close(from_browser)
         self._last_id = 0
         self._buffer = b""
-        self.console: list[str] = []
+        self._targets: list[str] = []
+        self.complaints: dict[str, list[str]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -89,12 +92,18 @@ class Chromium:
     def tab(self, url: str) -> "Tab":
         """Open a page in a tab of its own."""
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
+        self._targets.append(target)
         session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         tab = Tab(self, session)
         for domain in ("Page", "Runtime", "Log"):
             tab.ask(f"{domain}.enable")
         tab.open(url)
         return tab
+
+    def close_tabs(self) -> None:
+        """Close every tab that was opened."""
+        while self._targets:
+            self.ask("Target.closeTarget", targetId=self._targets.pop())
 
     def ask(self, method: str, *, session: str = "", **parameters: Any) -> dict[str, Any]:
         """Send a command and return its result."""
@@ -115,12 +124,13 @@ class Chromium:
             self._note(answer)
 
     def _note(self, event: dict[str, Any]) -> None:
-        """Keep what the page complained of."""
+        """Keep what a page complained of."""
+        heard = self.complaints.setdefault(event.get("sessionId", ""), [])
         match event:
             case {"method": "Log.entryAdded", "params": {"entry": {"level": "error", "text": text, **rest}}}:
-                self.console.append(f"{text} {rest.get('url', '')}")
+                heard.append(f"{text} {rest.get('url', '')}")
             case {"method": "Runtime.exceptionThrown", "params": {"exceptionDetails": details}}:
-                self.console.append(details.get("exception", {}).get("description", details["text"]))
+                heard.append(details.get("exception", {}).get("description", details["text"]))
 
     def _receive(self, deadline: float) -> dict[str, Any]:
         while b"\0" not in self._buffer:
@@ -141,6 +151,11 @@ class Tab:
         """Take the session that commands for this page go to."""
         self._browser = browser
         self._session = session
+
+    @property
+    def complaints(self) -> list[str]:
+        """What this page's console says went wrong: blocked or missing files, failed scripts."""
+        return self._browser.complaints.get(self._session, [])
 
     def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Send a command about this page."""

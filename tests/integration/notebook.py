@@ -61,7 +61,7 @@ async def pass_gate() -> None:
 
 
 @flow.job(retry=Retry(attempts=5, delay=seconds(0.01)), timeout=minutes(5))
-async def work(job: Job, task: str) -> str:  # noqa: ARG001 - the signature of a job
+async def work(job: Job, task: str) -> str:
     """Shout, slowly."""
     await pass_gate()
     return task.upper()

@@ -26,7 +26,9 @@ _SERVING = re.compile(rb"serving .* on http://\S+:(\d+)/")
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
     """Return an environment without any setting that the person at this machine may have."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_CONFIG") if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_CONFIG") if name in os.environ
+    }
     paths = [ROOT / "src", ROOT / "apps/mealplan/src", ROOT, folder]
     return {**kept, "PYTHONPATH": os.pathsep.join(map(str, paths)), **more}
 

@@ -177,7 +177,12 @@ def test_importing_stays_light(tmp_path: Path, module: str, strangers: str) -> N
     code = f"import sys, {module}; print([name for name in {strangers.split()} if name in sys.modules])"
 
     found = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
     )
 
     assert found.stdout.strip() == "[]"

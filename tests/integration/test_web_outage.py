@@ -70,9 +70,7 @@ async def test_a_locked_file_refuses_and_recovers(
     assert await thread(app, client) == ["milk", "noted milk"]
 
 
-async def test_a_full_database_refuses_and_recovers(
-    app: App, client: httpx.AsyncClient, store: SqliteStore
-) -> None:
+async def test_a_full_database_refuses_and_recovers(app: App, client: httpx.AsyncClient, store: SqliteStore) -> None:
     """What was acknowledged stays, what was refused was not taken, and with room it goes on."""
     await client.post(MESSAGES, json={"text": "milk", "id": "m1"})
     before = await thread(app, client)

@@ -267,7 +267,9 @@ async def test_the_drawing_and_unknown_assets(client: httpx.AsyncClient) -> None
     assert missing.status_code == 404
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "192.168.0.7:8000", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "192.168.0.7:8000", ""]
+)
 async def test_only_browsers_of_this_machine_get_in(client: httpx.AsyncClient, host: str) -> None:
     """A page elsewhere can point a name of its own at 127.0.0.1; the name gives it away."""
     answers = [

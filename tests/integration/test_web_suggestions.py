@@ -1,8 +1,8 @@
 """The phrases on the phone page come from the flow's own help texts, and the flow understands every one of them."""
 
 import pytest
-from mealplan.flow import flow as meals
 
+from mealplan.flow import flow as meals
 from turnkeeper import Flow, Intent, Struct, Turn
 from turnkeeper.dialogue.matching import Matcher
 from turnkeeper.web.suggestions import MAX_SUGGESTIONS, Suggestions

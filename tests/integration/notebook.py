@@ -56,7 +56,7 @@ def open_gate(folder: Path) -> None:
 
 async def pass_gate() -> None:
     """Wait for the gate in the working directory."""
-    while not Path(GATE).exists():  # noqa: ASYNC240 - a file is what two processes can share
+    while not Path(GATE).exists():  # noqa: ASYNC110, ASYNC240 - a file is what two processes can share
         await asyncio.sleep(0.01)
 
 

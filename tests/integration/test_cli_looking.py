@@ -1,4 +1,4 @@
-"""`conversations`, `dead-letters` and `graph`: readable for people, stable JSON for programs, and nothing is changed."""
+"""`conversations`, `dead-letters` and `graph`: readable for people, stable JSON for programs, nothing is changed."""
 
 import json
 import os
@@ -81,13 +81,12 @@ def test_a_conversation_with_a_turn_under_way_is_shown(tmp_path: Path) -> None:
         assert process.stdin is not None
         os.write(process.stdin.fileno(), b"think\n")
         deadline = time.monotonic() + PATIENCE_SECONDS
-        waiting = 0
-        while not waiting and time.monotonic() < deadline:
+        view: Any = {"waiting": 0}
+        while not view["waiting"] and time.monotonic() < deadline:
             done = run_cli(tmp_path, "conversations", "show", NUMBER, "--json", *STORE)
-            waiting = json.loads(done.stdout)["waiting"] if done.returncode == 0 else 0
+            view = json.loads(done.stdout) if done.returncode == 0 else view
         process.kill()
 
-    view = json.loads(done.stdout)
     assert (view["version"], view["state"], view["log"]) == (0, None, [])
     assert run_cli(tmp_path, "conversations", "show", NUMBER, *STORE).returncode == 0
 

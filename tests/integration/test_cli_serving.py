@@ -158,7 +158,7 @@ def test_a_host_that_is_not_here_is_one_clear_line(tmp_path: Path, host: str) ->
 
 @pytest.mark.parametrize(("arguments", "has_phone"), [((), False), (("--phone",), True)])
 def test_beyond_this_machine_the_phone_needs_a_switch(
-    tmp_path: Path, arguments: tuple[str, ...], has_phone: bool
+    tmp_path: Path, *, arguments: tuple[str, ...], has_phone: bool
 ) -> None:
     """On an address that others reach there is no phone; with the switch there is one, and a warning."""
     with ServerProcess(tmp_path, *arguments, "--host", "0.0.0.0", app=BOT) as server:  # noqa: S104 - that is the point

@@ -135,7 +135,7 @@ def wait_until_blocked(server: ServerProcess) -> None:
 
 @pytest.mark.parametrize(("text", "answer"), [("work", "done WORK"), ("think", "thought")])
 def test_a_killed_server_loses_nothing_and_repeats_nothing(tmp_path: Path, text: str, answer: str) -> None:
-    """Kill -9 in the middle of a job or turn: after the lease the next server does it, and what came later after it."""
+    """After kill -9 in the middle of a job or turn: when the lease is over, the next server does it, then the rest."""
     with ServerProcess(tmp_path, app=BOT) as server:
         phone = Phone(server)
         assert phone.send(text, id="m1").status_code == 202

@@ -1,4 +1,4 @@
-"""The application is mounted into a host, such as FastAPI, under any prefix, with and without a lifespan of the host."""
+"""The application is mounted into a host such as FastAPI, under a prefix, with and without a lifespan of the host."""
 
 import contextlib
 from collections.abc import AsyncIterator

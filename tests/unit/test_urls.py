@@ -115,7 +115,7 @@ def test_a_url_that_cannot_work_is_one_clear_error(url: str) -> None:
 @pytest.mark.parametrize("url", ["bla", "", "postgresql://user:hunter2@host/db", "localhost:6379", "/var/lib/x.db"])
 def test_an_unknown_store_names_the_known_ones(url: str) -> None:
     """Whoever guessed reads which ones there are."""
-    with pytest.raises(UnknownStoreError, match="sqlite:////absolute.db") as caught:
+    with pytest.raises(UnknownStoreError, match="sqlite:////absolute") as caught:
         open_store(url)
 
     assert "hunter2" not in str(caught.value)

@@ -51,6 +51,14 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._served = served
         self._patience = patience
+        self.lines: list[str] = []
+        self.out = sys.stderr
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See `uvicorn.Server.startup`. Whoever reads the lines may connect, and may end it by a signal."""
+        await super().startup(sockets=sockets)
+        self.out.write("\n".join(self.lines) + "\n")
+        self.out.flush()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a signal handler
         """See `uvicorn.Server.handle_exit`."""
@@ -123,14 +131,13 @@ async def _serve(
 ) -> None:
     async with app.running():
         info = await app.info()
-        out = sys.stdout if is_demo else sys.stderr
-        facts = [
+        server.out = sys.stdout if is_demo else sys.stderr
+        server.lines = [
             f"serving     {', '.join(app.flows)} on {_url(listener)}",
             f"store       {mask_url(chosen.url or info.url)}  ({chosen.reason})",
             f"durability  {info.durability}: may lose {info.loses}",
+            *lines,
         ]
-        out.write("\n".join([*facts, *lines]) + "\n")
-        out.flush()
         await server.serve(sockets=[listener])
         logger.info("stopping", extra={"grace_seconds": app.settings.grace.total_seconds()})
     logger.info("stopped")

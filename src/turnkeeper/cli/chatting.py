@@ -106,7 +106,9 @@ class _Printer:
             self._printed.add(line.id)
         if lines:
             sys.stdout.flush()
-            await self._app.store.documents.put(self._key, lines[-1].id.encode())
+            # If this fails, a later line remembers the place, or the next start prints these once more.
+            with contextlib.suppress(RetryableError, OutcomeUnknownError):
+                await self._app.store.documents.put(self._key, lines[-1].id.encode())
 
 
 def _message(app: App, text: str) -> Message | None:

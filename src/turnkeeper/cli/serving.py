@@ -1,7 +1,8 @@
 """`serve` and `demo`: one process that takes messages, runs turns, jobs and timers, and shows the browser phone.
 
 A signal ends it gracefully: what runs may finish within the grace, the rest is given back so that the next start goes
-on at once. A handler that blocks the process cannot hold it up for longer.
+on at once. A handler that blocks the process cannot hold it up for longer. Standard output says where it serves and on
+what, standard error is the log.
 """
 
 import asyncio
@@ -35,10 +36,15 @@ OPEN_STREAMS = timedelta(seconds=2)
 """How long a stop waits for requests under way; open pages end their streams sooner and come back by themselves."""
 
 FORCE_AFTER = timedelta(seconds=5)
-"""How long after the graces of jobs and turns a process that hangs is ended: below what systems wait before SIGKILL."""
+"""How long after the grace a process that hangs is ended: 17 s in all, below the usual 30 s before SIGKILL."""
 
 DEMO_LEASE = timedelta(seconds=5)
 """A demonstration is killed on purpose, and nobody should wait 15 s then; it costs three times the renewals."""
+
+OPEN_PHONE = (
+    "WARNING     the browser phone has no login: whoever reaches this server can speak for any number and read any "
+    "conversation"
+)
 
 BACKLOG = 512
 """Connections that may wait to be accepted: a burst of providers' webhooks."""
@@ -52,13 +58,12 @@ class _Server(uvicorn.Server):
         self._served = served
         self._patience = patience
         self.lines: list[str] = []
-        self.out = sys.stderr
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """See `uvicorn.Server.startup`. Whoever reads the lines may connect, and may end it by a signal."""
         await super().startup(sockets=sockets)
-        self.out.write("\n".join(self.lines) + "\n")
-        self.out.flush()
+        sys.stdout.write("\n".join(self.lines) + "\n")
+        sys.stdout.flush()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a signal handler
         """See `uvicorn.Server.handle_exit`."""
@@ -90,7 +95,7 @@ def run_server(
         port: 0 takes a free one.
         phone: Mount the browser phone; None: on loopback only, for browsers of this machine only.
         log_format: `text` or `json`.
-        is_demo: Say on standard output what to try, and recover soon from a kill.
+        is_demo: Say what to try, and recover soon from a kill.
 
     Raises:
         ConfigurationError: The application, store, host or port cannot be used.
@@ -100,10 +105,10 @@ def run_server(
     app, chosen = load_app(reference, store=store)
     if is_demo:
         app.settings = _impatient(app.settings)
-    is_local = _is_loopback(host)
-    has_phone = is_local if phone is None else phone
+    has_phone = _is_loopback(host) if phone is None else phone
+    is_open = bool(phone) and not is_demo
     listener = _listen(host, port)
-    served = build(app, phone=has_phone, anywhere=bool(phone) and not is_demo)
+    served = build(app, phone=has_phone, anywhere=is_open)
     config = uvicorn.Config(
         served,
         log_config=None,
@@ -112,26 +117,18 @@ def run_server(
         lifespan="off",  # the application runs around the server here
         timeout_graceful_shutdown=int(OPEN_STREAMS.total_seconds()),
     )
-    server = _Server(config, served=served, patience=OPEN_STREAMS + 2 * app.settings.grace + FORCE_AFTER)
+    server = _Server(config, served=served, patience=OPEN_STREAMS + app.settings.grace + FORCE_AFTER)
     url = _url(listener)
     lines = [f"phone       {url}phone"] if has_phone else []
-    if has_phone and phone and not is_demo:
-        lines.append(
-            "WARNING     the browser phone has no login: whoever reaches this server can speak for any number and "
-            "read any conversation"
-        )
-    if is_demo:
-        lines += _invitation(app, url)
+    lines += [OPEN_PHONE] if is_open else []
+    lines += _invitation(app, url) if is_demo else []
     with contextlib.closing(listener):
-        asyncio.run(_serve(app, server, listener, chosen, lines, is_demo=is_demo))
+        asyncio.run(_serve(app, server, listener, chosen, lines))
 
 
-async def _serve(
-    app: App, server: _Server, listener: socket.socket, chosen: ChosenStore, lines: list[str], *, is_demo: bool
-) -> None:
+async def _serve(app: App, server: _Server, listener: socket.socket, chosen: ChosenStore, lines: list[str]) -> None:
     async with app.running():
         info = await app.info()
-        server.out = sys.stdout if is_demo else sys.stderr
         server.lines = [
             f"serving     {', '.join(app.flows)} on {_url(listener)}",
             f"store       {mask_url(chosen.url or info.url)}  ({chosen.reason})",

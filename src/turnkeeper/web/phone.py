@@ -31,8 +31,9 @@ DEFAULT_NUMBER = "+15551230001"
 LOOK_SECONDS = 0.25
 """How often an open page's conversation is looked at: a reply is seen within a blink."""
 
-HEARTBEAT_LOOKS = 60
-"""A comment every 15 s keeps proxies from closing a silent stream."""
+STREAM_LOOKS = 80
+"""A stream ends after 20 s and the page opens the next one: a host that stops waits no longer for it, and no proxy
+closes it for being silent."""
 
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
@@ -187,7 +188,7 @@ class _Phone:
         return json_answer({"conversations": conversations, "suggestions": suggestions})
 
     async def events(self, request: Request) -> Response:
-        """Stream a line whenever the conversation moved; the page then reads it again."""
+        """Stream a line at first and whenever the conversation moved; the page then reads it again."""
         return StreamingResponse(
             self._changes(await self._enter(request), request),
             media_type="text/event-stream",
@@ -197,15 +198,13 @@ class _Phone:
     async def _changes(self, person: str, request: Request) -> AsyncIterator[str]:
         yield "retry: 500\n\n"
         seen: object = None
-        looks = 0
-        while not request.app.state.is_stopping and not await request.is_disconnected():
+        for _ in range(STREAM_LOOKS):
+            if request.app.state.is_stopping or await request.is_disconnected():
+                return
             now, event = await self._look(person)
-            looks += 1
             if now != seen:
                 seen = now
                 yield event
-            elif looks % HEARTBEAT_LOOKS == 0:
-                yield ": still here\n\n"
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _look(self, person: str) -> tuple[object, str]:

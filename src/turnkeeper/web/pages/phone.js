@@ -5,7 +5,7 @@
 const { root, number, problem } = document.body.dataset;
 const base = `${root}/phone/${encodeURIComponent(number)}`;
 const shelf = `turnkeeper.unsent.${location.host}${root}.${number}.`;
-const FIRST_WAIT_MS = 250, LONGEST_WAIT_MS = 4000, NEAR_END_PX = 80;
+const FIRST_WAIT_MS = 250, LONGEST_WAIT_MS = 4000, PATIENCE_MS = 1500, NEAR_END_PX = 80;
 
 const find = (id) => document.getElementById(id);
 const thread = find("thread"), text = find("text"), newer = find("newer");
@@ -145,12 +145,17 @@ function listen() {
   source.addEventListener("trouble", (event) => link("down", JSON.parse(event.data)));
   source.onopen = () => { link("open"); wake(); sendAll(); };
   source.onerror = () => {
-    link("down");
+    // A stream ends now and then by design; only what does not come back at once is a lost connection.
+    silence ||= setTimeout(() => link("down"), PATIENCE_MS);
     if (source.readyState === EventSource.CLOSED) { stop(); setTimeout(listen, 1000); }
   };
 }
 
+let silence = 0;
+
 function link(state, reason = "Reconnecting…") {
+  clearTimeout(silence);
+  silence = 0;
   if (state === "open" && find("graph").classList.contains("missing")) drawGraph();
   const texts = { open: "Connected", down: reason };
   if (find("link").textContent === texts[state]) return;

@@ -1,0 +1,62 @@
+-- end: forget a state whose time is over, if nothing is in flight. Receipts, answers and log stay their own time.
+--
+-- KEYS  1 head  2 state  3 recent  4 shelf of the status  5 statuses  6 feed  7 tick  8 parts  9 planned  10 inbox
+--       11 people  12 shelf of no status  13 log  14 letters; then of every part: value, etag
+-- ARGV  1 ref  2 status  3 number of parts  4 window_ms  5 grace_ms; then the parts' ids
+-- gives OK, also if it was forgotten before | NONE: something is in flight, or its time is not over
+--       AGAIN status {part, ...}: declare these
+-- writes head (next generation), state (gone), catalogue, parts (go after their grace).
+-- cost  O(parts), bounded by the number that was declared.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local tick = time[1] * 1000000 + time[2]
+local f = redis.call('HMGET', KEYS[1], 'g', 'c', 'x', 'q', 'ou', 's', 'v', 'u')
+local busy = (f[4] or '') ~= '' or tonumber(f[5] or 0) > 0
+local over = f[3] and f[3] ~= '' and tonumber(f[3]) <= now
+if busy or (f[1] and not over) then
+  redis.call('ZREM', KEYS[9], ARGV[1])
+  redis.call('HDEL', KEYS[1], 'pl')
+  if f[3] and f[3] ~= '' then
+    redis.call('ZADD', KEYS[9], math.max(tonumber(f[3]), now + tonumber(ARGV[4])), ARGV[1])
+    redis.call('HSET', KEYS[1], 'pl', 1)
+  end
+  return {'NONE'}
+end
+local window = tonumber(ARGV[4])
+if not f[1] or (f[2] == '0' and math.max(tonumber(f[3]), tonumber(f[8] or 0)) + window <= now) then
+  -- Swept: nothing of the head counts any more, or the server dropped it on time.
+  for _, key in ipairs({3, 4, 6, 9, 12}) do redis.call('ZREM', KEYS[key], ARGV[1]) end
+  redis.call('UNLINK', KEYS[1], KEYS[8])
+  if redis.call('EXISTS', KEYS[13], KEYS[14]) == 0 then redis.call('SREM', KEYS[11], ARGV[1]) end
+  return {'OK'}
+end
+if f[2] ~= '0' then
+  if (f[6] or '') ~= ARGV[2] or redis.call('ZCARD', KEYS[8]) ~= tonumber(ARGV[3]) then
+    return {'AGAIN', f[6] or '', redis.call('ZRANGE', KEYS[8], 0, -1)}
+  end
+  redis.call('HSET', KEYS[1], 'g', math.max(now, tonumber(f[1]) + 1), 'v', 0, 's', '', 'c', 0, 'x', now, 'T', 1)
+  redis.call('HDEL', KEYS[1], 't', 'b')
+  redis.call('UNLINK', KEYS[2])
+  redis.call('ZREM', KEYS[3], ARGV[1])
+  redis.call('ZREM', KEYS[4], ARGV[1])
+  if tonumber(f[7] or 0) > 0 and redis.call('HINCRBY', KEYS[5], ARGV[2], -1) <= 0 then
+    redis.call('HDEL', KEYS[5], ARGV[2])
+  end
+  tick = math.max(tick, tonumber(redis.call('GET', KEYS[7]) or 0) + 1)
+  redis.call('SET', KEYS[7], string.format('%.0f', tick))
+  redis.call('ZADD', KEYS[6], tick, ARGV[1])
+  local grace = tonumber(ARGV[5])
+  for part = 1, tonumber(ARGV[3]) do
+    local value, etag = KEYS[13 + 2 * part], KEYS[14 + 2 * part]
+    if redis.call('EXISTS', etag) == 1 then
+      redis.call('HSET', etag, 'x', now + grace)
+      redis.call('PEXPIRE', value, grace)
+      redis.call('PEXPIRE', etag, grace)
+    end
+    redis.call('ZADD', KEYS[8], now + grace, ARGV[5 + part])
+  end
+  redis.call('PEXPIRE', KEYS[1], window + 60000)
+  redis.call('PEXPIRE', KEYS[8], grace + window)
+  redis.call('ZADD', KEYS[9], now + window, ARGV[1])
+end
+return {'OK'}

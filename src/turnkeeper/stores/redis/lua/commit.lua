@@ -51,7 +51,7 @@ if f[6] == ARGV[5] then
   return refuse('COMMITTED', version, claimed, 1, (f[1] or '') ~= '' and f[1] == ARGV[1] and granted(), now)
 end
 if f[1] ~= ARGV[1] or f[2] ~= ARGV[2] then return refuse('FENCED') end
-if f[3] ~= ARGV[3] or f[4] ~= ARGV[4] then return refuse('CONFLICT', version) end
+if version ~= tonumber(ARGV[3]) or f[4] ~= ARGV[4] then return refuse('CONFLICT', version) end
 local take = tonumber(ARGV[6])
 if take > handed then return refuse('TAKE', handed) end
 if status ~= ARGV[30] or (flag(10) and redis.call('ZCARD', KEYS[20]) > retired) then

@@ -9,7 +9,7 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local g = redis.call('HMGET', KEYS[6], 'o', 'f', 'v', 'g', 'k')
-if g[1] ~= ARGV[2] or g[2] ~= ARGV[3] or g[3] ~= ARGV[4] or g[4] ~= ARGV[5] or g[5] == ARGV[6] then return {'FENCED'} end
+if g[1] ~= ARGV[2] or g[2] ~= ARGV[3] or (g[3] or '0') ~= ARGV[4] or g[4] ~= ARGV[5] or g[5] == ARGV[6] then return {'FENCED'} end
 local f = redis.call('HMGET', KEYS[1], 'ou', 'ot', 'q', 'x', 'v', 'ro')
 local lane = {o = KEYS[3], q = KEYS[4], due = KEYS[5], ref = ARGV[1], n = tonumber(f[1] or 0), timers = tonumber(f[2] or 0)}
 --@ effects

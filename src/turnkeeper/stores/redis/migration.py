@@ -174,8 +174,10 @@ async def restore(medium: Medium, exported: Exported) -> bool:
     stages: list[Command] = []
     renamed: list[str] = []
     for name, key, *arguments in written:
-        stages += [(name, f"{key}{mark}", *arguments), ("PEXPIRE", f"{key}{mark}", _STAGE_MS)]
-        renamed += [f"{key}{mark}", str(key)]
+        stage = f"{key}{mark}"
+        # Unlinked first: the whole batch is sent again when the server does not know the script.
+        stages += [("UNLINK", stage), (name, stage, *arguments), ("PEXPIRE", stage, _STAGE_MS)]
+        renamed += [stage, str(key)]
     due = [each for at_ms, member in _due(exported) for each in (at_ms, member)]
     call = Call(
         "restore",

@@ -6,7 +6,7 @@ redis-py opens the connection and speaks TLS and AUTH; it never repeats anything
 import asyncio
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from weakref import WeakKeyDictionary
 
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
@@ -52,6 +52,26 @@ class _Line:
     def __init__(self, connection: AbstractConnection) -> None:
         self.connection = connection
         self.turn = asyncio.Lock()
+        self._end = self._until_the_loop_ends()
+
+    async def connect(self) -> None:
+        """Connect, unless it is connected already."""
+        if not self.connection.is_connected:
+            await self.connection.connect()
+            await anext(self._end, None)
+
+    async def close(self) -> None:
+        """Let go of it for good."""
+        await self._end.aclose()
+        await _drop(self)
+
+    async def _until_the_loop_ends(self) -> AsyncGenerator[None, None]:
+        """Close the connection when its loop ends: a loop that ends closes its generators, and nothing else of ours."""
+        try:
+            while True:
+                yield
+        finally:
+            await _drop(self)
 
 
 class SingleConnectionWire:
@@ -106,7 +126,7 @@ class SingleConnectionWire:
 
     async def _connect(self, line: _Line) -> None:
         try:
-            await line.connection.connect()
+            await line.connect()
         except (AuthenticationError, NoPermissionError) as exc:
             raise StoreUnreadableError(f"{self.url} refused the user or password: {exc}; nothing was written") from exc
         except ResponseError as exc:
@@ -140,7 +160,7 @@ class SingleConnectionWire:
         with self._lock:
             line = self._lines.pop(loop, None)
         if line is not None:
-            await _drop(line)
+            await line.close()
 
 
 async def _drop(line: _Line) -> None:

@@ -254,7 +254,7 @@ def _head_fields(exported: Exported) -> list[str | bytes | int]:
         "q": pending, "l": max((one.seq for one in exported.log), default=0), "en": len(exported.deliveries),
         "ou": len(exported.deliveries), "ot": sum(one.kind.value == "timer" for one in exported.deliveries),
         "ro": 1 if any(one.done for one in exported.receipts) else None, "mm": 1 if exported.memos else None,
-        "pl": 1 if exported.expires_ms is not None else None, "h": 0, "o": "", "d": 0, "z": 0,
+        "pl": exported.expires_ms, "h": 0, "o": "", "d": 0, "z": 0,
     }  # fmt: skip
     return [each for name, value in fields.items() for each in (name, "" if value is None else value)]
 
@@ -262,6 +262,7 @@ def _head_fields(exported: Exported) -> list[str | bytes | int]:
 def _effects(exported: Exported, place: Place) -> list[Command]:
     fields: list[str | bytes | int] = []
     queue: list[str | bytes | int] = []
+    timers: dict[str, list[str]] = {}
     for order, one in enumerate(exported.deliveries, 1):
         letter = names.letter_of(one.kind)
         entry = Entry(
@@ -277,9 +278,11 @@ def _effects(exported: Exported, place: Place) -> list[Command]:
         )
         fields += (f"e{one.id}", msgspec.msgpack.encode(entry), f"p{one.id}", one.payload)
         if letter == "t" and one.name:
-            fields += (f"n{one.name}", one.id)
+            timers.setdefault(one.name, []).append(one.id)
         if letter == "r":
             queue += (order, one.id)
+    for name, ids in timers.items():
+        fields += (f"n{name}", "\n".join(ids))
     commands: list[Command] = [("HSET", place.keys.effects, *fields)]
     return [*commands, ("ZADD", place.keys.queue, *queue)] if queue else commands
 

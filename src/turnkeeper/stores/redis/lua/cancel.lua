@@ -14,7 +14,7 @@ if lane.n == 0 then return {'OK', 0} end
 redis.call('PERSIST', KEYS[1])
 local removed, replies = 0, false
 for at = 10, #ARGV do
-  for _, id in ipairs({ARGV[at], redis.call('HGET', lane.o, 'n' .. ARGV[at]) or ''}) do
+  for _, id in ipairs(meant(ARGV[at])) do
     local entry = entry_of(id)
     if entry and not is_claimed(id, entry, now) then
       remove_entry(id, entry)

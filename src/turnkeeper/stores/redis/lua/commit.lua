@@ -67,10 +67,9 @@ local tick = math.max(time[1] * 1000000 + time[2], tonumber(redis.call('GET', KE
 --@ taking
 if cancelled > 0 then
   for at = names + 1, names + cancelled do
-    local id = ARGV[at]
-    for _, each in ipairs({id, redis.call('HGET', lane.o, 'n' .. id) or ''}) do
-      local entry = entry_of(each)
-      if entry then remove_entry(each, entry) end
+    for _, id in ipairs(meant(ARGV[at])) do
+      local entry = entry_of(id)
+      if entry then remove_entry(id, entry) end
     end
   end
   refresh_replies()

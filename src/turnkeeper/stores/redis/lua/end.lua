@@ -17,8 +17,9 @@ if busy or (f[1] and not over) then
   redis.call('ZREM', KEYS[9], ARGV[1])
   redis.call('HDEL', KEYS[1], 'pl')
   if f[3] and f[3] ~= '' then
-    redis.call('ZADD', KEYS[9], math.max(tonumber(f[3]), now + tonumber(ARGV[4])), ARGV[1])
-    redis.call('HSET', KEYS[1], 'pl', 1)
+    local look = over and now + tonumber(ARGV[4]) or tonumber(f[3])
+    redis.call('ZADD', KEYS[9], look, ARGV[1])
+    redis.call('HSET', KEYS[1], 'pl', look)
   end
   return {'NONE'}
 end
@@ -45,10 +46,14 @@ if f[2] ~= '0' then
   tick = math.max(tick, tonumber(redis.call('GET', KEYS[7]) or 0) + 1)
   redis.call('SET', KEYS[7], string.format('%.0f', tick))
   redis.call('ZADD', KEYS[6], tick, ARGV[1])
+  -- Nobody looked for a whole dedup window: the parts have had their grace.
+  local late = math.max(tonumber(f[3]), tonumber(f[8] or 0)) + window <= now
   local grace = tonumber(ARGV[5])
   for part = 1, tonumber(ARGV[3]) do
     local value, etag = KEYS[13 + 2 * part], KEYS[14 + 2 * part]
-    if redis.call('EXISTS', etag) == 1 then
+    if late then
+      redis.call('UNLINK', value, etag)
+    elseif redis.call('EXISTS', etag) == 1 then
       redis.call('HSET', etag, 'x', now + grace)
       redis.call('PEXPIRE', value, grace)
       redis.call('PEXPIRE', etag, grace)
@@ -56,7 +61,10 @@ if f[2] ~= '0' then
     redis.call('ZADD', KEYS[8], now + grace, ARGV[5 + part])
   end
   redis.call('PEXPIRE', KEYS[1], window + 60000)
-  redis.call('PEXPIRE', KEYS[8], grace + window)
-  redis.call('ZADD', KEYS[9], now + window, ARGV[1])
+  if late then redis.call('UNLINK', KEYS[8]) else redis.call('PEXPIRE', KEYS[8], grace + window) end
+  f[3], f[8] = now, 0
 end
+local sweep = math.max(tonumber(f[3]), tonumber(f[8] or 0)) + window
+redis.call('ZADD', KEYS[9], sweep, ARGV[1])
+redis.call('HSET', KEYS[1], 'pl', sweep)
 return {'OK'}

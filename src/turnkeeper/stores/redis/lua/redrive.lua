@@ -65,7 +65,7 @@ else
   end
   if m[3] == 't' then
     lane.timers = lane.timers + 1
-    if m[8] ~= '' then redis.call('HSETNX', lane.o, 'n' .. m[8], m[2]) end
+    if m[8] ~= '' then name_timer(m[8], m[2]) end
   end
   redis.call('HSET', KEYS[1], 'ou', lane.n + 1, 'ot', lane.timers, 'c', created)
 end

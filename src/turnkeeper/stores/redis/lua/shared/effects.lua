@@ -28,6 +28,20 @@ local function refresh_replies()
   end
 end
 
+-- The timers of a name: one, unless a dead one of that name was brought back.
+local function named(name)
+  local ids = {}
+  if name == '' then return ids end
+  for id in string.gmatch(redis.call('HGET', lane.o, 'n' .. name) or '', '[^\n]+') do ids[#ids + 1] = id end
+  return ids
+end
+
+local function name_timer(name, id)
+  local ids = named(name)
+  ids[#ids + 1] = id
+  redis.call('HSET', lane.o, 'n' .. name, table.concat(ids, '\n'))
+end
+
 -- Take an entry away; the replies' lane is refreshed by the caller.
 local function remove_entry(id, entry)
   redis.call('HDEL', lane.o, 'e' .. id, 'p' .. id)
@@ -39,11 +53,20 @@ local function remove_entry(id, entry)
   end
   if entry[1] == 't' then
     lane.timers = lane.timers - 1
-    if entry[9] ~= '' and redis.call('HGET', lane.o, 'n' .. entry[9]) == id then
-      redis.call('HDEL', lane.o, 'n' .. entry[9])
+    local others = named(entry[9])
+    redis.call('HDEL', lane.o, 'n' .. entry[9])
+    for _, other in ipairs(others) do
+      if other ~= id then name_timer(entry[9], other) end
     end
   end
   lane.n = lane.n - 1
+end
+
+-- The entries that a caller means by an id or a timer's name.
+local function meant(name)
+  local ids = named(name)
+  ids[#ids + 1] = name
+  return ids
 end
 
 -- Whether somebody's claim covers an entry now.

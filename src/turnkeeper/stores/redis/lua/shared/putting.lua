@@ -20,10 +20,8 @@ if replies == 0 then claimed = 0 end
 for at = 39, names, 5 do
   local id, kind, due, name = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 3]
   if kind == 't' and name ~= '' then
-    local other = redis.call('HGET', lane.o, 'n' .. name)
-    local entry = other and entry_of(other)
-    if entry then remove_entry(other, entry) end
-    redis.call('HSET', lane.o, 'n' .. name, id)
+    for _, other in ipairs(named(name)) do remove_entry(other, entry_of(other)) end
+    name_timer(name, id)
   end
   local mine = kind == 'r' and claimed or 0
   order = order + 1

@@ -13,7 +13,8 @@ else
   redis.call('HSET', KEYS[1], 'T', 1)
   if f[20] == '1' then redis.call('PEXPIRE', KEYS[5], tonumber(ARGV[31]) + 60000) end
 end
-if expires ~= '' and f[22] ~= '1' then
+-- Somebody looks at the latest when its time is over; that it became later is seen then.
+if expires ~= '' and expires < tonumber(f[22] or math.huge) then
   redis.call('ZADD', KEYS[17], expires, ARGV[28])
-  redis.call('HSET', KEYS[1], 'pl', 1)
+  redis.call('HSET', KEYS[1], 'pl', expires)
 end

@@ -21,7 +21,7 @@ class RedisServer:
         self._used = 0
         program = binary or shutil.which("redis-server")
         assert program is not None, "no redis-server on this machine: install one, or give TURNKEEPER_REDIS_SERVER"
-        self._process = subprocess.Popen(  # noqa: S603 - our own arguments
+        self._process = subprocess.Popen(
             [
                 program, "--port", "0", "--unixsocket", str(self.socket), "--dir", str(folder), "--save", "",
                 "--appendonly", "no", "--databases", str(DATABASES), *options,

@@ -29,7 +29,7 @@ class TestRedis(StoreConformance):
     """Its server outlives it, several processes may use it, and it may evict."""
 
     abilities = frozenset({"restart", "second_process", "evict"})
-    _databases: dict[Path, int] = {}  # noqa: RUF012 - one for the class, as the server is
+    _databases: dict[Path, int] = {}
 
     def make_store(self, clock: ManualClock, path: Path) -> Store:
         """One database for each folder."""

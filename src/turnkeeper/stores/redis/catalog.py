@@ -73,7 +73,6 @@ class RedisCatalog:
         keys = await self._medium.keys()
         partition = keys.partition(person)
         (found,) = await self._medium.scripts.read([("SMEMBERS", partition.people(person))], partition)
-        assert isinstance(found, list)
         members = [member for member in found if flow in {None, names.conversation_of(member).flow}]
         return await self._summaries(partition, members)
 
@@ -103,8 +102,9 @@ class RedisCatalog:
         while len(found) < rows:
             command: Command = ("ZREVRANGEBYSCORE", index, newest, "-inf", "WITHSCORES", "LIMIT", offset, rows)
             (flat,) = await self._medium.scripts.read([command], partition)
-            assert isinstance(flat, list)
-            members = [flat[at] for at in range(0, len(flat), 2) if after is None or (int(flat[at + 1]), flat[at]) < after]
+            members = [
+                flat[at] for at in range(0, len(flat), 2) if after is None or (int(flat[at + 1]), flat[at]) < after
+            ]
             found += await self._summaries(partition, members)
             offset += rows
             if len(flat) < 2 * rows:
@@ -128,9 +128,7 @@ class RedisCatalog:
             return [], 0
         keys = await self._medium.keys()
         conversations = [names.conversation_of(member) for member in members]
-        reads: list[Command] = [
-            ("HMGET", keys.conversation(partition, one).head, *FIELDS) for one in conversations
-        ]
+        reads: list[Command] = [("HMGET", keys.conversation(partition, one).head, *FIELDS) for one in conversations]
         reply, *found = await self._medium.scripts.run(Call("now", partition, (), (0,)), after=reads)
         answer: Reply = reply
         return [head_of(one, fields) for one, fields in zip(conversations, found, strict=True)], int(answer[1])
@@ -150,9 +148,7 @@ class RedisCatalog:
         """See `Catalog.counts`. It reads everything that is in flight: for a console, not for every turn."""
         keys = await self._medium.keys()
         flows = await flows_of(self._medium) if flow is None else [flow]
-        parts = await asyncio.gather(
-            *(self._count(partition, each) for partition in keys.partitions for each in flows)
-        )
+        parts = await asyncio.gather(*(self._count(partition, each) for partition in keys.partitions for each in flows))
         statuses: dict[str, int] = {}
         for part in parts:
             for status, count in part.statuses.items():
@@ -170,8 +166,6 @@ class RedisCatalog:
         statuses, dead = await self._medium.scripts.read(
             [("HGETALL", partition.statuses(flow)), ("ZCARD", partition.dead(flow))], partition
         )
-        assert isinstance(statuses, list)
-        assert isinstance(dead, int)
         counted = {text(statuses[at]): int(statuses[at + 1]) for at in range(0, len(statuses), 2)}
         for head in await self._over(partition, flow):
             counted[head.status] = counted.get(head.status, 0) - 1
@@ -217,7 +211,6 @@ class RedisCatalog:
                 "ZRANGEBYSCORE", partition.feed(flow), f"({seen[at]}", "+inf", "WITHSCORES", "LIMIT", 0, limit,
             )  # fmt: skip
             (flat,) = await self._medium.scripts.read([command], partition)
-            assert isinstance(flat, list)
             return [(int(flat[each + 1]), at, flat[each]) for each in range(0, len(flat), 2)]
 
         lists = await asyncio.gather(*(after(at, partition) for at, partition in enumerate(keys.partitions)))
@@ -259,10 +252,8 @@ class RedisCatalog:
     async def info(self) -> StoreInfo:
         """See `Catalog.info`."""
         keys = await self._medium.keys()
-        facts = self._medium.facts
-        assert facts is not None
-        for partition in keys.partitions[:1]:
-            await self._medium.scripts.run(Call("now", partition, (), (0,)))
+        facts = self._medium.told()
+        await self._medium.scripts.run(Call("now", keys.partitions[0], (), (0,)))
         return StoreInfo(
             kind="redis",
             url=self._medium.wire.url,
@@ -284,7 +275,6 @@ async def _members(medium: Medium, partition: Partition, index: str) -> AsyncIte
     start = 0
     while True:
         (found,) = await medium.scripts.read([("ZRANGE", index, start, start + _CHUNK - 1)], partition)
-        assert isinstance(found, list)
         for member in found:
             yield member
         if len(found) < _CHUNK:

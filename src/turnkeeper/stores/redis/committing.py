@@ -35,7 +35,9 @@ class Draft(msgspec.Struct, frozen=True):
     call: Call
 
 
-def draft(request: Commit, keys: Keys, place: Place, *, old_status: str, all_parts: Sequence[str], given: bool) -> Draft:
+def draft(
+    request: Commit, keys: Keys, place: Place, *, old_status: str, all_parts: Sequence[str], given: bool
+) -> Draft:
     """Return a commit as it is sent.
 
     Args:

@@ -92,9 +92,7 @@ class RedisDeliveries:
         calls = [await self._settlement(one) for one in settlements]
         replies = await run_grouped(self._medium, calls)
         self._medium.hint()
-        return [
-            Settled(held=reply[0] == codes.OK, more=reply[0] == codes.OK and reply[1] == 1) for reply in replies
-        ]
+        return [Settled(held=reply[0] == codes.OK, more=reply[0] == codes.OK and reply[1] == 1) for reply in replies]
 
     async def _settlement(self, one: Settlement) -> Call:
         conversation = one.lane.conversation
@@ -120,9 +118,7 @@ class RedisDeliveries:
 
         async def look() -> Look[DueList]:
             found = await self._due(flows, page_size(limit))
-            return Look(
-                answer=found, is_enough=bool(found.items), now_ms=found.now_ms, next_ms=found.next_ms
-            )
+            return Look(answer=found, is_enough=bool(found.items), now_ms=found.now_ms, next_ms=found.next_ms)
 
         found = await self._medium.look(look, wait=wait)
         if not found.items:

@@ -137,7 +137,6 @@ class RedisDocuments:
             start = f"({last}" if last else "-"
             command: Command = ("ZRANGEBYLEX", index, start, "+", "LIMIT", 0, rows - len(items))
             (found,) = await self._medium.scripts.read([command], partition)
-            assert isinstance(found, list)
             if not found:
                 at, last = at + 1, ""
                 continue
@@ -148,7 +147,9 @@ class RedisDocuments:
             last = text(found[-1])
             if len(items) == rows:
                 more = msgspec.json.encode((at, last)).decode()
-                return DocumentPage(items=tuple(items), cursor=more if await self._is_more(at, last, collection) else None)
+                return DocumentPage(
+                    items=tuple(items), cursor=more if await self._is_more(at, last, collection) else None
+                )
         return DocumentPage(items=tuple(items), cursor=None)
 
     async def _is_more(self, at: int, last: str, collection: str) -> bool:
@@ -166,9 +167,7 @@ class RedisDocuments:
     async def _drop(self, partition: Partition, index: str, gone: Sequence[DocumentKey]) -> None:
         """Take names off the index whose documents ended, by a script that looks again."""
         names = await self._medium.keys()
-        calls = [
-            Call("unlist", partition, (*names.document(key), index), (_member(key),)) for key in gone
-        ]
+        calls = [Call("unlist", partition, (*names.document(key), index), (_member(key),)) for key in gone]
         if calls:
             await self._medium.scripts.run_all(calls)
 

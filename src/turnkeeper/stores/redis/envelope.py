@@ -1,7 +1,7 @@
 """What stands around a state in its key: which generation and version it is, in the first member of its JSON.
 
-So the value stays readable JSON in `redis-cli`. What is no JSON object, and what is large and therefore compressed, gets
-a header line instead. Pure bytes: the state itself is never parsed.
+So the value stays readable JSON in `redis-cli`. What is no JSON object, and what is large and so compressed, gets a
+header line instead. Pure bytes: the state itself is never parsed.
 """
 
 import zlib

@@ -24,7 +24,6 @@ async def flows_of(medium: Medium) -> list[str]:
     found: set[str] = set()
     for partition in keys.partitions:
         (flows,) = await medium.scripts.read([("SMEMBERS", partition.flows)], partition)
-        assert isinstance(flows, list)
         found.update(text(flow) for flow in flows)
     return sorted(found)
 
@@ -49,5 +48,3 @@ async def sweep(medium: Medium, *, at_once: int) -> int:
             await end(medium, names.conversation_of(member))
             count += 1
     return count
-
-

@@ -160,7 +160,19 @@ class Partition:
 class ConversationKeys:
     """The keys of one conversation."""
 
-    __slots__ = ("answers", "effects", "head", "inbox", "letters", "log", "memos", "parts", "queue", "receipts", "state")
+    __slots__ = (
+        "answers",
+        "effects",
+        "head",
+        "inbox",
+        "letters",
+        "log",
+        "memos",
+        "parts",
+        "queue",
+        "receipts",
+        "state",
+    )
 
     def __init__(self, partition: Partition, conversation: ConversationId, *, in_cluster: bool) -> None:
         """Take the person's partition; on a cluster the state key has the tag in front of the flow's own name."""
@@ -181,7 +193,7 @@ class ConversationKeys:
         self.letters = f"{tag}g:{name}"
 
     def stage(self, commit_id: str, name: str = "") -> str:
-        """Where a commit's state, or one of its parts, waits: under the commit's own id, so that no zombie's gets in."""
+        """Where a commit's state or part waits: under the commit's own id, so that no zombie's gets in."""
         return f"{self.head}:stage:{commit_id}:{name}"
 
 

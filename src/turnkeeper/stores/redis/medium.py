@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from turnkeeper.errors import StoreUnavailableError
+from turnkeeper.errors import StoreUnavailableError, TurnkeeperError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.clock import Clock
 from turnkeeper.stores.redis.keys import ConversationKeys, Keys, Partition
@@ -59,7 +59,7 @@ class Medium:
         self.clock = clock
         self.durability: Durability = durability
         self.scripts = Scripts(wire, movable=clock if movable else None)
-        self.facts: ServerFacts | None = None
+        self._facts: ServerFacts | None = None
         self._partitions = partitions
         self._keys: Keys | None = None
         self._is_closed = False
@@ -97,9 +97,23 @@ class Medium:
             raise StoreUnavailableError(f"{self.wire.url} was closed; nothing was done, call open() to use it again")
         if self._keys is None:
             await self.wire.open()
-            self.facts = await check(self.wire, durability=self.durability, partitions=self._partitions)
-            self._keys = Keys(self.facts.partitions, in_cluster=self.wire.in_cluster)
+            try:
+                facts = await check(self.wire, durability=self.durability, partitions=self._partitions)
+            except TurnkeeperError:
+                await self.wire.close()
+                raise
+            self._facts, self._keys = facts, Keys(facts.partitions, in_cluster=self.wire.in_cluster)
         return self._keys
+
+    def told(self) -> ServerFacts:
+        """Return what the server said of itself when it was opened.
+
+        Raises:
+            StoreUnavailableError: It was not opened yet.
+        """
+        if self._facts is None:
+            raise StoreUnavailableError(f"{self.wire.url} is not open; nothing was done")
+        return self._facts
 
     async def place(self, conversation: ConversationId) -> Place:
         """Return where a conversation is kept."""

@@ -53,27 +53,22 @@ async def export(medium: Medium, conversation: ConversationId) -> Exported | Non
     """See `Catalog.export`."""
     place = await medium.place(conversation)
     mine, partition = place.keys, place.partition
-    told: Reply = (await medium.scripts.run(Call("now", partition, (), (0,))))[0]
-    reads: list[Command] = [
-        ("MULTI",),
-        ("HMGET", mine.head, *FIELDS, "lk", *_BLOCKS),
-        ("LRANGE", mine.inbox, 0, -1),
-        ("ZRANGE", mine.receipts, 0, -1, "WITHSCORES"),
-        ("HGETALL", mine.answers),
-        ("HGETALL", mine.memos),
-        ("HGETALL", mine.effects),
-        ("LRANGE", mine.log, 0, -1),
-        ("ZRANGEBYSCORE", mine.parts, 0, 0),
-        ("HGET", partition.wish(conversation.flow, conversation.person), "out"),
-        ("GET", mine.state),
-        ("EXEC",),
-    ]
-    found: Reply = (await medium.scripts.read(reads, partition))[-1]
-    fields, inbox, older, answers, memos, effects, log, parts, out, value = found
+    wish = partition.wish(conversation.flow, conversation.person)
+    call = Call(
+        "export",
+        partition,
+        (
+            mine.head, mine.inbox, mine.receipts, mine.answers, mine.memos, mine.effects, mine.log, mine.parts, wish,
+            mine.state,
+        ),
+        (*FIELDS, "lk", *_BLOCKS),
+    )  # fmt: skip
+    reply: Reply = (await medium.scripts.run(call))[0]
+    _, now, fields, inbox, older, answers, memos, effects, log, parts, out, value = reply
     head = head_of(conversation, fields[: len(FIELDS)])
     if head is None:
         return None
-    now, keep = told[1], fields[len(FIELDS)]
+    keep = fields[len(FIELDS)]
     records = [record(element) for element in log]
     return Exported(
         conversation=conversation,
@@ -153,9 +148,7 @@ def _deliveries(effects: Mapping[bytes, bytes]) -> tuple[ExportedDelivery, ...]:
     )
 
 
-async def _parts(
-    medium: Medium, place: Place, conversation: ConversationId, parts: list[str]
-) -> dict[str, bytes]:
+async def _parts(medium: Medium, place: Place, conversation: ConversationId, parts: list[str]) -> dict[str, bytes]:
     keys = await medium.keys()
     reads: list[Command] = [("GET", keys.document(part_key(conversation, part))[0]) for part in sorted(parts)]
     values = await medium.scripts.read(reads, place.partition) if reads else []
@@ -174,7 +167,7 @@ async def restore(medium: Medium, exported: Exported) -> bool:
     stages: list[Command] = []
     renamed: list[str] = []
     for name, key, *arguments in written:
-        stage = f"{key}{mark}"
+        stage = str(key) + mark
         # Unlinked first: the whole batch is sent again when the server does not know the script.
         stages += [("UNLINK", stage), (name, stage, *arguments), ("PEXPIRE", stage, _STAGE_MS)]
         renamed += [stage, str(key)]

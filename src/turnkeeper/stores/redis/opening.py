@@ -93,7 +93,7 @@ async def _divide(wire: Wire, wanted: int | None) -> int:
             f"the key {META!r} holds something else ({kind!r}); nothing was written. Use another database number"
         )
     raise_error(found)
-    if not isinstance(found, list) or found[0] is None:
+    if found == [None, None]:
         count = wanted or (CLUSTER_PARTITIONS if wire.in_cluster else PARTITIONS)
         divide: list[Command] = [
             ("HSETNX", META, "schema", SCHEMA),
@@ -104,8 +104,7 @@ async def _divide(wire: Wire, wanted: int | None) -> int:
         for reply in replies:
             raise_error(reply)
         found = replies[-1]
-        assert isinstance(found, list)
-    schema, count = int(found[0]), int(found[1])
+    schema, count = _numbers(found)
     if schema > SCHEMA:
         raise StoreNewerError(where=wire.url, found=schema, known=SCHEMA)
     if wanted is not None and wanted != count:
@@ -114,3 +113,14 @@ async def _divide(wire: Wire, wanted: int | None) -> int:
             "out, or move the conversations to an empty database with another number. Nothing was changed."
         )
     return count
+
+
+def _numbers(found: object) -> tuple[int, int]:
+    """Return schema and partitions as the key says."""
+    match found:
+        case [bytes(schema), bytes(count)] if schema.isdigit() and count.isdigit():
+            return int(schema), int(count)
+    raise StoreUnreadableError(
+        f"the key {META!r} says schema and partitions are {found!r}, which Turnkeeper never wrote; nothing was changed. "
+        "Put its two numbers back from a backup, or use another database number"
+    )

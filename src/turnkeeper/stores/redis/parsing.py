@@ -30,9 +30,7 @@ def inbox_element(message: Waiting) -> bytes:
 def record(element: bytes) -> LogRecord:
     """Return an element of the log: `seq version generation at_ms ` and its bytes."""
     seq, version, generation, at_ms, content = element.split(b" ", 4)
-    return LogRecord(
-        seq=int(seq), version=int(version), generation=int(generation), at_ms=int(at_ms), data=content
-    )
+    return LogRecord(seq=int(seq), version=int(version), generation=int(generation), at_ms=int(at_ms), data=content)
 
 
 def log_element(one: LogRecord) -> bytes:
@@ -78,5 +76,3 @@ def number(value: Reply) -> int | None:
 def text(value: Reply) -> str:
     """Return a field as text; an absent one is empty."""
     return "" if value is None else str(value.decode())
-
-

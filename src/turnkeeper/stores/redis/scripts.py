@@ -14,6 +14,7 @@ import msgspec
 from turnkeeper.errors import OutcomeUnknownError, StoreFullError, StoreUnavailableError, StoreUnreadableError
 from turnkeeper.ports.clock import Clock
 from turnkeeper.stores.redis.keys import Partition
+from turnkeeper.stores.redis.parsing import Reply
 from turnkeeper.stores.redis.wire import Command, ErrorReply, Wire
 
 _CLOCK = "redis.call('TIME')"
@@ -24,7 +25,9 @@ _TEST_CLOCK = "redis.call('HMGET', KEYS[#KEYS], 's', 'us')"
 
 _INCLUDE = "--@ "
 
-_RETRYABLE = frozenset({"LOADING", "MASTERDOWN", "BUSY", "TRYAGAIN", "CLUSTERDOWN", "MISCONF", "NOREPLICAS", "READONLY"})
+_RETRYABLE = frozenset(
+    {"LOADING", "MASTERDOWN", "BUSY", "TRYAGAIN", "CLUSTERDOWN", "MISCONF", "NOREPLICAS", "READONLY"}
+)
 """Answers of a server that did nothing and may do it later."""
 
 
@@ -83,8 +86,7 @@ class Scripts:
             StoreFullError: Nothing was written.
             OutcomeUnknownError: The answer was lost.
         """
-        replies = await self.run_all([call], before=before, after=after)
-        return replies
+        return await self.run_all([call], before=before, after=after)
 
     async def run_all(
         self, calls: Sequence[Call], *, before: Sequence[Command] = (), after: Sequence[Command] = ()
@@ -109,12 +111,11 @@ class Scripts:
     async def _send(self, commands: Sequence[Command], partition: Partition) -> list[object]:
         if self._movable is None:
             return await self.wire.send(commands, key=partition.tag)
-        return (await self.wire.send([self._set_clock(partition), *commands], key=partition.tag))[1:]
+        return (await self.wire.send([self._set_clock(self._movable, partition), *commands], key=partition.tag))[1:]
 
-    def _set_clock(self, partition: Partition) -> Command:
+    def _set_clock(self, clock: Clock, partition: Partition) -> Command:
         """Tell the server the test's time; microseconds count what happens within one millisecond."""
-        assert self._movable is not None
-        now = self._movable.now_ms()
+        now = clock.now_ms()
         self._ticks = min(self._ticks + 2, 998) if now == self._told_ms else 0
         self._told_ms = now
         return ("HSET", partition.clock(), "s", now // 1000, "us", now % 1000 * 1000 + self._ticks)
@@ -125,7 +126,7 @@ class Scripts:
         keys = (*call.keys, call.partition.clock()) if movable else tuple(call.keys)
         return ("EVALSHA", digest(call.script, movable=movable), len(keys), *keys, *call.arguments)
 
-    async def read(self, commands: Sequence[Command], partition: Partition) -> list[object]:
+    async def read(self, commands: Sequence[Command], partition: Partition) -> list[Reply]:
         """Send plain commands of one partition that only read; the first error among the replies is raised."""
         replies = await self.wire.send(commands, key=partition.tag)
         for reply in replies:
@@ -157,8 +158,6 @@ def raise_error(reply: object) -> None:
         )
     if reply.code in {"NOPERM", "NOAUTH", "WRONGPASS"}:
         raise StoreUnreadableError(
-            f"the server does not allow this ({reply.text}); give the user the rights for EVALSHA, SCRIPT|LOAD and keys"
+            f"the server does not allow this ({reply.text}); give the user EVALSHA, SCRIPT LOAD and its keys"
         )
     raise OutcomeUnknownError(f"a script failed: {reply.text}")
-
-

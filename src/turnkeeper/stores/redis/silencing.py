@@ -22,14 +22,11 @@ async def silence(medium: Medium, request: Commit) -> None:
     place = await medium.place(request.conversation)
     people = place.partition.people(request.conversation.person)
     (found,) = await medium.scripts.read([("SMEMBERS", people)], place.partition)
-    assert isinstance(found, list)
     known = [names.conversation_of(member) for member in found]
     wanted = [one for one in known if one.flow == request.conversation.flow]
     while wanted:
         replies: list[Reply] = await medium.scripts.run_all([await _call(medium, one, request) for one in wanted])
-        wanted = [
-            one for one, reply in zip(wanted, replies, strict=True) if reply[0] == codes.OK and reply[2] == 1
-        ]
+        wanted = [one for one, reply in zip(wanted, replies, strict=True) if reply[0] == codes.OK and reply[2] == 1]
 
 
 async def _call(medium: Medium, conversation: ConversationId, request: Commit) -> Call:

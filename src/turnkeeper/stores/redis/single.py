@@ -57,7 +57,7 @@ class _Line:
     async def connect(self) -> None:
         """Connect, unless it is connected already."""
         if not self.connection.is_connected:
-            await self.connection.connect()
+            await self.connection.connect()  # type: ignore[no-untyped-call]  # redis-py
             await anext(self._end, None)
 
     async def close(self) -> None:
@@ -105,7 +105,7 @@ class SingleConnectionWire:
         with self._lock:
             line = self._lines.get(loop)
             if line is None:
-                line = self._lines[loop] = _Line(self._pool.make_connection())
+                line = self._lines[loop] = _Line(self._pool.make_connection())  # type: ignore[no-untyped-call]
             return line
 
     async def send(self, commands: Sequence[Command], *, key: str) -> list[object]:  # noqa: ARG002 - one node has all
@@ -116,7 +116,7 @@ class SingleConnectionWire:
             try:
                 await line.connection.send_packed_command(line.connection.pack_commands(commands), check_health=False)
                 return [await self._reply(line) for _ in commands]
-            except (RedisError, OSError, asyncio.TimeoutError) as exc:
+            except (TimeoutError, RedisError, OSError) as exc:
                 await _drop(line)
                 raise OutcomeUnknownError(f"{self.url} did not answer: {exc}; repeat with the same ids") from exc
             except BaseException:
@@ -131,7 +131,7 @@ class SingleConnectionWire:
             raise StoreUnreadableError(f"{self.url} refused the user or password: {exc}; nothing was written") from exc
         except ResponseError as exc:
             raise StoreUnreadableError(f"{self.url} refused the connection: {exc}; nothing was written") from exc
-        except (RedisError, OSError, asyncio.TimeoutError) as exc:
+        except (TimeoutError, RedisError, OSError) as exc:
             await _drop(line)
             raise StoreUnavailableError(f"{self.url} cannot be reached: {exc}; nothing was sent") from exc
 

@@ -132,7 +132,6 @@ class RedisTurns:
 
     async def _parts(self, place: Place) -> list[str]:
         (found,) = await self._medium.scripts.read([("ZRANGE", place.keys.parts, 0, -1)], place.partition)
-        assert isinstance(found, list)
         return [text(part) for part in found]
 
     async def renew(self, requests: Sequence[Renewal], /) -> Sequence[Renewed]:
@@ -220,7 +219,6 @@ async def conversations_of(medium: Medium, conversation: ConversationId) -> list
     """Return every conversation of a person in a flow that the store knows."""
     place = await medium.place(conversation)
     (found,) = await medium.scripts.read([("SMEMBERS", place.partition.people(conversation.person))], place.partition)
-    assert isinstance(found, list)
     known = [names.conversation_of(member) for member in sorted(found)]
     return [one for one in known if one.flow == conversation.flow]
 
@@ -230,9 +228,7 @@ async def run_grouped(medium: Medium, calls: Sequence[Call]) -> list[Reply]:
     groups: dict[str, list[int]] = {}
     for at, call in enumerate(calls):
         groups.setdefault(call.partition.tag, []).append(at)
-    answers = await asyncio.gather(
-        *(medium.scripts.run_all([calls[at] for at in group]) for group in groups.values())
-    )
+    answers = await asyncio.gather(*(medium.scripts.run_all([calls[at] for at in group]) for group in groups.values()))
     found: dict[int, Reply] = {}
     for group, replies in zip(groups.values(), answers, strict=True):
         found.update(zip(group, replies, strict=True))

@@ -125,6 +125,17 @@ async def test_a_turn_is_two_round_trips(server: RedisServer, database: int, wir
     await store.close()
 
 
+async def test_an_idle_worker_costs_one_round_trip_for_a_look(talk: Talk, wire: CountingWire) -> None:
+    """Over all partitions together."""
+    await talk.store.open()
+    await talk.store.deliveries.due(flows=["shop", "dispatch"])
+    before = len(wire.batches)
+
+    await talk.store.deliveries.due(flows=["shop", "dispatch"])
+
+    assert len(wire.batches) - before == 1
+
+
 async def test_production_sends_no_time(server: RedisServer, database: int, wire: CountingWire) -> None:
     """The server's clock is the only one: whatever looks like a time in a command came from the server before."""
     store = RedisStore(server.url(database), wire=wire)

@@ -26,10 +26,10 @@ from turnkeeper.stores.redis.housekeeping import flows_of, tidy
 from turnkeeper.stores.redis.keys import KIND_OF, Partition
 from turnkeeper.stores.redis.lifetime import end
 from turnkeeper.stores.redis.limits import check_batch, page_size
-from turnkeeper.stores.redis.medium import Look, Medium
+from turnkeeper.stores.redis.medium import Look, Medium, run_grouped
 from turnkeeper.stores.redis.parsing import Reply, number
 from turnkeeper.stores.redis.scripts import Call
-from turnkeeper.stores.redis.turns import digest_of, run_grouped
+from turnkeeper.stores.redis.turns import digest_of
 from turnkeeper.stores.redis.wire import Command
 
 MOST_CLAIMED = 512

@@ -1,12 +1,13 @@
 """What nobody asked for: forgetting, a few at a time, what is over, so that every index shrinks again."""
 
+import asyncio
 import logging
 
 from turnkeeper.errors import OutcomeUnknownError, RetryableError
 from turnkeeper.stores.redis import keys as names
 from turnkeeper.stores.redis.lifetime import end
-from turnkeeper.stores.redis.medium import Medium
-from turnkeeper.stores.redis.parsing import Reply, text
+from turnkeeper.stores.redis.medium import Medium, run_grouped
+from turnkeeper.stores.redis.parsing import text
 from turnkeeper.stores.redis.scripts import Call
 
 logger = logging.getLogger(__name__)
@@ -21,11 +22,8 @@ _EVERY_SECONDS = 60.0
 async def flows_of(medium: Medium) -> list[str]:
     """Return every flow that the store ever had a conversation of."""
     keys = await medium.keys()
-    found: set[str] = set()
-    for partition in keys.partitions:
-        (flows,) = await medium.scripts.read([("SMEMBERS", partition.flows)], partition)
-        found.update(text(flow) for flow in flows)
-    return sorted(found)
+    asked = (medium.scripts.read([("SMEMBERS", partition.flows)], partition) for partition in keys.partitions)
+    return sorted({text(flow) for (flows,) in await asyncio.gather(*asked) for flow in flows})
 
 
 async def tidy(medium: Medium) -> None:
@@ -41,10 +39,8 @@ async def tidy(medium: Medium) -> None:
 async def sweep(medium: Medium, *, at_once: int) -> int:
     """Look at so many conversations of every partition whose time may be over; return how many were looked at."""
     keys = await medium.keys()
-    count = 0
-    for partition in keys.partitions:
-        reply: Reply = (await medium.scripts.run(Call("due", partition, [partition.planned], (at_once, 1))))[0]
-        for member in reply[3][::2]:
-            await end(medium, names.conversation_of(member))
-            count += 1
-    return count
+    calls = [Call("due", partition, [partition.planned], (at_once, 1)) for partition in keys.partitions]
+    members = [member for reply in await run_grouped(medium, calls) for member in reply[3][::2]]
+    for member in members:
+        await end(medium, names.conversation_of(member))
+    return len(members)

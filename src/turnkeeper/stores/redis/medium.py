@@ -6,7 +6,7 @@ Nothing is connected before the first operation.
 import asyncio
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Generic, TypeVar
 
@@ -17,7 +17,8 @@ from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.clock import Clock
 from turnkeeper.stores.redis.keys import ConversationKeys, Keys, Partition
 from turnkeeper.stores.redis.opening import Durability, ServerFacts, check
-from turnkeeper.stores.redis.scripts import Scripts
+from turnkeeper.stores.redis.parsing import Reply
+from turnkeeper.stores.redis.scripts import Call, Scripts
 from turnkeeper.stores.redis.wire import Wire
 
 T = TypeVar("T")
@@ -170,6 +171,22 @@ class Medium:
             await asyncio.wait({changed, passed}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             passed.cancel()
+
+
+async def run_grouped(medium: Medium, calls: Sequence[Call]) -> list[Reply]:
+    """Send scripts of any partitions, on a cluster those of one partition together; return their answers in order."""
+    if not calls:
+        return []
+    if not medium.wire.in_cluster:
+        return await medium.scripts.run_all(calls)
+    groups: dict[str, list[int]] = {}
+    for at, call in enumerate(calls):
+        groups.setdefault(call.partition.tag, []).append(at)
+    answers = await asyncio.gather(*(medium.scripts.run_all([calls[at] for at in group]) for group in groups.values()))
+    found: dict[int, Reply] = {}
+    for group, replies in zip(groups.values(), answers, strict=True):
+        found.update(zip(group, replies, strict=True))
+    return [found[at] for at in range(len(calls))]
 
 
 def _wake(listener: asyncio.Future[None]) -> None:

@@ -121,6 +121,6 @@ def _numbers(found: object) -> tuple[int, int]:
         case [bytes(schema), bytes(count)] if schema.isdigit() and count.isdigit():
             return int(schema), int(count)
     raise StoreUnreadableError(
-        f"the key {META!r} says schema and partitions are {found!r}, which Turnkeeper never wrote; nothing was changed. "
+        f"the key {META!r} says schema and partitions are {found!r}, which Turnkeeper never wrote; nothing changed. "
         "Put its two numbers back from a backup, or use another database number"
     )

@@ -91,34 +91,36 @@ class Scripts:
     async def run_all(
         self, calls: Sequence[Call], *, before: Sequence[Command] = (), after: Sequence[Command] = ()
     ) -> list[object]:
-        """Do the same with several scripts of one partition."""
-        partition = calls[0].partition
+        """Do the same with several scripts: of one partition, or where one server has all partitions, of any."""
+        partitions = tuple({call.partition.tag: call.partition for call in calls}.values())
         commands = [*before, *(self.command(call) for call in calls), *after]
-        replies = await self._send(commands, partition)
+        replies = await self._send(commands, partitions)
         if any(isinstance(reply, ErrorReply) and reply.code == "NOSCRIPT" for reply in replies):
             # Nothing of a script that is not known ran, and what ran beside it is safe to send twice.
             names = {call.script for call in calls}
             movable = self._movable is not None
             loads: list[Command] = [("SCRIPT", "LOAD", source(name, movable=movable)) for name in sorted(names)]
-            loaded = await self._send(loads, partition)
-            for reply in loaded:
+            for reply in await self._send(loads, partitions):
                 raise_error(reply)
-            replies = await self._send(commands, partition)
+            replies = await self._send(commands, partitions)
         for reply in replies[len(before) : len(before) + len(calls)]:
             raise_error(reply)
         return replies
 
-    async def _send(self, commands: Sequence[Command], partition: Partition) -> list[object]:
+    async def _send(self, commands: Sequence[Command], partitions: Sequence[Partition]) -> list[object]:
+        key = partitions[0].tag
         if self._movable is None:
-            return await self.wire.send(commands, key=partition.tag)
-        return (await self.wire.send([self._set_clock(self._movable, partition), *commands], key=partition.tag))[1:]
+            return await self.wire.send(commands, key=key)
+        clocks = self._clocks(self._movable, partitions)
+        return (await self.wire.send([*clocks, *commands], key=key))[len(clocks) :]
 
-    def _set_clock(self, clock: Clock, partition: Partition) -> Command:
+    def _clocks(self, clock: Clock, partitions: Sequence[Partition]) -> list[Command]:
         """Tell the server the test's time; microseconds count what happens within one millisecond."""
         now = clock.now_ms()
         self._ticks = min(self._ticks + 2, 998) if now == self._told_ms else 0
         self._told_ms = now
-        return ("HSET", partition.clock(), "s", now // 1000, "us", now % 1000 * 1000 + self._ticks)
+        micros = now % 1000 * 1000 + self._ticks
+        return [("HSET", partition.clock(), "s", now // 1000, "us", micros) for partition in partitions]
 
     def command(self, call: Call) -> Command:
         """Return a script's call as a command."""

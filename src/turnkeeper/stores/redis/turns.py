@@ -4,7 +4,6 @@ A third one comes only where the keys that a script must declare depend on what 
 commit that forgets or cancels everything, and the first commit of a conversation whose status this process never saw.
 """
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
 
@@ -38,7 +37,7 @@ from turnkeeper.stores.redis.committing import WINDOW_MS, Draft, draft
 from turnkeeper.stores.redis.envelope import unseal
 from turnkeeper.stores.redis.lifetime import TRIES, end, erase
 from turnkeeper.stores.redis.limits import check_batch, check_begin, check_commit, check_payload, page_size
-from turnkeeper.stores.redis.medium import Medium, Place
+from turnkeeper.stores.redis.medium import Medium, Place, run_grouped
 from turnkeeper.stores.redis.parsing import Reply, granted, number, record, status_of, text
 from turnkeeper.stores.redis.scripts import Call
 from turnkeeper.stores.redis.silencing import silence
@@ -221,18 +220,6 @@ async def conversations_of(medium: Medium, conversation: ConversationId) -> list
     (found,) = await medium.scripts.read([("SMEMBERS", place.partition.people(conversation.person))], place.partition)
     known = [names.conversation_of(member) for member in sorted(found)]
     return [one for one in known if one.flow == conversation.flow]
-
-
-async def run_grouped(medium: Medium, calls: Sequence[Call]) -> list[Reply]:
-    """Send scripts of any partitions, those of one partition together; return their answers in order."""
-    groups: dict[str, list[int]] = {}
-    for at, call in enumerate(calls):
-        groups.setdefault(call.partition.tag, []).append(at)
-    answers = await asyncio.gather(*(medium.scripts.run_all([calls[at] for at in group]) for group in groups.values()))
-    found: dict[int, Reply] = {}
-    for group, replies in zip(groups.values(), answers, strict=True):
-        found.update(zip(group, replies, strict=True))
-    return [found[at] for at in range(len(calls))]
 
 
 def _begin_call(request: Begin, place: Place) -> Call:

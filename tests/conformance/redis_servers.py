@@ -1,5 +1,6 @@
 """Starts real Redis servers for the tests: each on a socket in a folder of its own, stopped by its process id."""
 
+import os
 import shutil
 import subprocess
 import time
@@ -15,11 +16,11 @@ DATABASES = 8192
 class RedisServer:
     """One running server."""
 
-    def __init__(self, folder: Path, *options: str, binary: str | None = None) -> None:
-        """Start it, with options as in a configuration file's lines on the command line."""
+    def __init__(self, folder: Path, *options: str) -> None:
+        """Start the program that TURNKEEPER_REDIS_SERVER names, or the machine's, with these options."""
         self.socket = folder / "redis.sock"
         self._used = 0
-        program = binary or shutil.which("redis-server")
+        program = os.environ.get("TURNKEEPER_REDIS_SERVER") or shutil.which("redis-server")
         assert program is not None, "no redis-server on this machine: install one, or give TURNKEEPER_REDIS_SERVER"
         self._process = subprocess.Popen(
             [

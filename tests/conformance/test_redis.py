@@ -1,6 +1,5 @@
 """The Redis store keeps every promise of the ports, on a real server."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +18,7 @@ _SERVERS: dict[str, RedisServer] = {}
 @pytest.fixture(scope="module", autouse=True)
 def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep one server for all tests of this file."""
-    binary = os.environ.get("TURNKEEPER_REDIS_SERVER")
-    _SERVERS["redis"] = RedisServer(tmp_path_factory.mktemp("redis"), binary=binary)
+    _SERVERS["redis"] = RedisServer(tmp_path_factory.mktemp("redis"))
     yield
     _SERVERS.pop("redis").stop()
 

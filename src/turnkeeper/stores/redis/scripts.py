@@ -147,7 +147,8 @@ def raise_error(reply: object) -> None:
     """
     if not isinstance(reply, ErrorReply):
         return
-    if reply.code == "OOM":
+    # Before 7.0 a script's errors come wrapped in its own, without their code.
+    if reply.code == "OOM" or "OOM command not allowed" in reply.text:
         raise StoreFullError(
             f"the server's memory is full and nothing was written ({reply.text}); raise maxmemory or remove data"
         )
@@ -155,8 +156,8 @@ def raise_error(reply: object) -> None:
         raise StoreUnavailableError(f"the server refused and nothing was written: {reply.text}")
     if reply.code == "WRONGTYPE" or "WRONGTYPE" in reply.text:
         raise StoreUnreadableError(
-            f"a key that Turnkeeper uses holds something else ({reply.text}); nothing more was written. Give Turnkeeper "
-            "a database of its own, or rename what stands there"
+            f"a key that Turnkeeper uses holds something else ({reply.text}); nothing more was written. Use a database "
+            "of its own, or rename what stands there"
         )
     if reply.code in {"NOPERM", "NOAUTH", "WRONGPASS"}:
         raise StoreUnreadableError(

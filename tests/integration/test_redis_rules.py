@@ -316,6 +316,58 @@ async def test_a_foreign_value_under_a_states_name_is_told_as_lost(talk: Talk, c
     assert (grant.lost, grant.state, grant.version) == (True, None, 1)
 
 
+async def test_an_evicted_head_is_told_as_lost_and_never_half_used(talk: Talk, client: Client) -> None:
+    """The state without its head is not taken for the conversation's; the next commit replaces it."""
+    await talk.turn("m1")
+    client.delete(head(client))
+
+    grant = await talk.take("m2")
+
+    assert (grant.lost, grant.state, grant.version) == (True, None, 0)
+    await talk.apply(talk.draft(grant))
+    again = await talk.take("m3")
+    assert (again.lost, again.state) == (False, b"v1")
+
+
+async def test_a_forgotten_state_is_not_lost_when_the_server_removed_it_on_time(talk: Talk, client: Client) -> None:
+    """Its time was over: a new generation, as if the server had not been faster."""
+    await talk.apply(replace(talk.draft(await talk.take("m1")), retain_ms=HOUR // MS))
+    talk.clock.advance(HOUR)
+    client.delete(STATE)
+
+    grant = await talk.take("m2")
+
+    assert (grant.lost, grant.version) == (False, 0)
+    assert await talk.begin("m1") == Duplicate(done=True)
+
+
+async def test_memory_cut_to_a_part_loses_nothing_in_flight(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """With volatile-ttl: what was evicted is told as lost or begins anew, what is in flight is there."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"), "--maxmemory-policy", "volatile-ttl")
+    store = RedisStore(server.url())
+    try:
+        talks = [Talk(store, ManualClock(), person=f"p{number}") for number in range(400)]
+        for number, one in enumerate(talks):
+            effects = (reply("r"),) if number % 2 else ()
+            draft = replace(one.draft(await one.take("m1"), *effects), state=LARGE[:8000], retain_ms=HOUR // MS)
+            await one.apply(draft)
+        with Redis(unix_socket_path=str(server.socket)) as client:
+            client.config_set("maxmemory", int(client.info("memory")["used_memory"] * 0.8))
+            client.set("one more", "write, which makes the server evict")
+            assert client.info("stats")["evicted_keys"] > 0
+            client.config_set("maxmemory", 0)
+
+        grants = [await one.take("m2") for one in talks]
+
+        assert {(grant.lost, grant.state) for grant in grants[1::2]} == {(False, LARGE[:8000])}
+        idle = [(grant.lost, grant.state is None) for grant in grants[::2]]
+        assert {each for each in idle if each[1]} == {(True, True)}
+        assert any(lost for lost, _ in idle)
+    finally:
+        await store.close()
+        server.stop()
+
+
 async def test_scripts_that_the_server_forgot_are_loaded_again(talk: Talk, client: Client) -> None:
     """At any moment, with a stage in the same batch."""
     for number in range(5):

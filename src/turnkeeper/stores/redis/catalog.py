@@ -72,7 +72,7 @@ class RedisCatalog:
     async def _of_person(self, person: str, flow: str | None) -> list[tuple[_Place, Summary]]:
         keys = await self._medium.keys()
         partition = keys.partition(person)
-        (found,) = await self._medium.scripts.read([("SMEMBERS", partition.people(person))], partition)
+        (found,) = await self._medium.scripts.read([("ZRANGE", partition.people(person), 0, -1)], partition)
         members = [member for member in found if flow in {None, names.conversation_of(member).flow}]
         return await self._summaries(partition, members)
 

@@ -211,8 +211,8 @@ class RedisDeliveries:
             partition,
             (
                 mine.head, mine.inbox, mine.effects, mine.queue, partition.due(flow), partition.recent(flow),
-                partition.shelf(flow, ""), partition.wish(flow, conversation.person),
-                partition.people(conversation.person), partition.flows, mine.log, mine.state, mine.receipts,
+                partition.shelf(flow, ""), partition.people(conversation.person), partition.flows, mine.log,
+                mine.state, mine.receipts,
                 partition.dead(flow), partition.dead_bodies, mine.letters,
             ),
             (age, ref, names.lane_ref(ref), flow, MAX_INBOX, digest_of(packed.source_id)),
@@ -228,15 +228,13 @@ class RedisDeliveries:
         check_batch(len(ids))
         place = await self._medium.place(conversation)
         mine = place.keys
-        head = mine.head
         call = Call(
             "cancel",
             place.partition,
             (
-                head, mine.state, mine.effects, mine.queue, place.partition.due(conversation.flow), head, head, head,
-                head, mine.receipts,
+                mine.head, mine.state, mine.effects, mine.queue, place.partition.due(conversation.flow), mine.receipts,
             ),
-            (names.lane_ref(names.ref(conversation)), *([""] * 7), WINDOW_MS, *ids),
+            (names.lane_ref(names.ref(conversation)), WINDOW_MS, *ids),
         )  # fmt: skip
         reply: Reply = (await self._medium.scripts.run(call))[0]
         self._medium.hint()

@@ -29,7 +29,7 @@ async def end(medium: Medium, conversation: ConversationId) -> bool:
             partition,
             (
                 mine.head, mine.state, partition.recent(flow), partition.shelf(flow, status), partition.statuses(flow),
-                partition.feed(flow), partition.tick, mine.parts, partition.planned, mine.inbox,
+                partition.feed(flow), partition.tick, mine.parts, partition.planned,
                 partition.people(conversation.person), partition.shelf(flow, ""), mine.log, mine.letters,
                 *part_keys(keys, conversation, parts),
             ),

@@ -192,6 +192,8 @@ async def restore(medium: Medium, exported: Exported) -> bool:
         if isinstance(refusal, ErrorReply):
             raise StoreFullError(f"there is no room and nothing was restored: {refusal.text}")
     reply: Reply = replies[-1]
+    if reply[0] == codes.NOSTAGE:
+        raise StoreFullError("the server evicted what was to be restored at once; nothing was restored, make room")
     return bool(reply[0] == codes.OK)
 
 

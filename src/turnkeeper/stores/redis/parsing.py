@@ -41,7 +41,7 @@ def log_element(one: LogRecord) -> bytes:
 def granted(reply: Sequence[Reply], token: str, state: bytes | None) -> Granted:
     """Return the grant that `begin.lua` and `commit.lua` describe."""
     (_, now, fence, version, generation, until, created, active, attempts, errors, interrupted, out, more, _, memos,
-     messages) = reply  # fmt: skip
+     messages, head_lost) = reply  # fmt: skip
     return Granted(
         token=token,
         fence=fence,
@@ -56,7 +56,7 @@ def granted(reply: Sequence[Reply], token: str, state: bytes | None) -> Granted:
         active_ms=number(active),
         attempts=attempts,
         errors=errors,
-        lost=version > 0 and state is None,
+        lost=head_lost == 1 or (version > 0 and state is None),
         interrupted=interrupted == 1,
         opted_out=out == 1,
         memos={name.decode(): result for name, result in pairs(memos)},

@@ -21,7 +21,7 @@ async def silence(medium: Medium, request: Commit) -> None:
     """Cancel for a commit that says `cancel_all`."""
     place = await medium.place(request.conversation)
     people = place.partition.people(request.conversation.person)
-    (found,) = await medium.scripts.read([("SMEMBERS", people)], place.partition)
+    (found,) = await medium.scripts.read([("ZRANGE", people, 0, -1)], place.partition)
     known = [names.conversation_of(member) for member in found]
     wanted = [one for one in known if one.flow == request.conversation.flow]
     while wanted:
@@ -32,16 +32,15 @@ async def silence(medium: Medium, request: Commit) -> None:
 async def _call(medium: Medium, conversation: ConversationId, request: Commit) -> Call:
     committing, place = await medium.place(request.conversation), await medium.place(conversation)
     mine = place.keys
-    head = mine.head
     return Call(
         "silence",
         place.partition,
         (
-            head, mine.state, mine.effects, mine.queue, place.partition.due(conversation.flow), committing.keys.head,
-            head, head, head, mine.receipts,
+            mine.head, mine.state, mine.effects, mine.queue, place.partition.due(conversation.flow), mine.receipts,
+            committing.keys.head,
         ),
         (
             names.lane_ref(names.ref(conversation)), request.token, request.fence, request.version,
-            request.generation, request.commit_id, _CHUNK, "", WINDOW_MS,
+            request.generation, request.commit_id, _CHUNK, WINDOW_MS,
         ),
     )  # fmt: skip

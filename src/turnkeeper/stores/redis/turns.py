@@ -7,6 +7,8 @@ commit that forgets or cancels everything, and the first commit of a conversatio
 import hashlib
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from turnkeeper.errors import LimitError, StoreFullError, StoreUnavailableError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.limits import MAX_HAND_OUT, MAX_INBOX, MAX_MEMOS
@@ -71,7 +73,8 @@ class RedisTurns:
             if not fits and attempt < TRIES - 1:
                 continue  # somebody wrote between the two commands, or the lease is ours: the same token asks again
             medium.note_status(place, status_of(reply))
-            return granted(reply, request.token, state)
+            grant = granted(reply, request.token, state)
+            return replace(grant, lost=True) if _is_orphan(value, reply) else grant
         raise StoreUnavailableError("the conversation's time ends again and again; nothing was written, repeat")
 
     async def commit(self, request: Commit, /) -> CommitAnswer:
@@ -217,7 +220,8 @@ class RedisTurns:
 async def conversations_of(medium: Medium, conversation: ConversationId) -> list[ConversationId]:
     """Return every conversation of a person in a flow that the store knows."""
     place = await medium.place(conversation)
-    (found,) = await medium.scripts.read([("SMEMBERS", place.partition.people(conversation.person))], place.partition)
+    people = place.partition.people(conversation.person)
+    (found,) = await medium.scripts.read([("ZRANGE", people, 0, -1)], place.partition)
     known = [names.conversation_of(member) for member in sorted(found)]
     return [one for one in known if one.flow == conversation.flow]
 
@@ -238,7 +242,7 @@ def _begin_call(request: Begin, place: Place) -> Call:
         (
             mine.head, mine.inbox, mine.receipts, mine.answers, mine.memos, partition.due(flow), partition.recent(flow),
             partition.shelf(flow, ""), partition.wish(flow, conversation.person), mine.state,
-            partition.people(conversation.person), partition.flows, mine.log,
+            partition.people(conversation.person), partition.flows, mine.log, partition.planned,
         ),
         arguments,
     )  # fmt: skip
@@ -262,6 +266,11 @@ def _begun(reply: Reply) -> Begun:
             return Busy()
         case _:
             return Idle(ready_ms=number(reply[1]))
+
+
+def _is_orphan(value: object, grant: Reply) -> bool:
+    """Return whether a state is there that its head does not know: the server evicted the head and left the state."""
+    return grant[3] == 0 and isinstance(value, bytes) and unseal(value) is not None
 
 
 def _state(value: object, grant: Reply) -> tuple[bytes | None, bool]:

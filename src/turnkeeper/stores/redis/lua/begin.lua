@@ -1,12 +1,12 @@
 -- begin: accept a message, take the lease, or both. See ports/turns.py, `Turns.begin`.
 --
 -- KEYS  1 head  2 inbox  3 receipts  4 answers  5 memos  6 due  7 recent  8 shelf of no status  9 wish  10 state
---       11 people  12 flows  13 log
+--       11 people  12 flows  13 log  14 planned
 -- ARGV  1 token  2 lease_ms  3 hand_out  4 mode (queue, reject, interrupt)  5 run (0, 1)  6 ref  7 due member  8 flow
 --       9 most waiting  10 window_ms; with a message also: 11 digest (8 bytes)  12 id  13 payload  14 wait_ms
 --       15 max_wait_ms
 -- gives GRANTED now fence version generation lease_until created active attempts errors interrupted opted_out more
---       status {memo, result, ...} {message, ...}
+--       status {memo, result, ...} {message, ...} head lost (0, 1)
 --       QUEUED position ready | DUPLICATE done reply | FULL waiting | BUSY | IDLE ready
 --       OVER status {part, ...}: the state's time is over; nothing was written, run end.lua and come again
 -- writes head, inbox, due; of a new conversation also recent, shelf, people, flows.
@@ -17,7 +17,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local token, lease, digest = ARGV[1], tonumber(ARGV[2]), ARGV[11]
 local f = redis.call('HMGET', KEYS[1], 'o', 'd', 'f', 'v', 'g', 'h', 'z', 'a', 'e', 'y', 'c', 't', 'x', 'q', 'n', 's',
-  'T', 'ou', 'mm', 'ro', 'r0', 'r1', 'r2', 'r3', 'r4', 'r5', 'r6', 'r7')
+  'T', 'ou', 'mm', 'ro', 'r0', 'r1', 'r2', 'r3', 'r4', 'r5', 'r6', 'r7', 'L')
 local function num(i) return tonumber(f[i] or 0) end
 local owner, deadline, fence, handed, interrupted = f[1] or '', num(2), num(3), num(6), num(7)
 local attempts, errors, ready, created, pending = num(8), num(9), num(10), num(11), f[14] or ''
@@ -30,7 +30,7 @@ local function granted()
   if f[19] == '1' then memos = redis.call('HGETALL', KEYS[5]) end
   local out = redis.call('HGET', KEYS[9], 'out') == '1' and 1 or 0
   return {'GRANTED', now, fence, num(4), num(5), deadline, created, f[12] or '', attempts, errors, interrupted, out,
-    waiting - handed, f[16] or '', memos, redis.call('LRANGE', KEYS[2], 0, handed - 1)}
+    waiting - handed, f[16] or '', memos, redis.call('LRANGE', KEYS[2], 0, handed - 1), f[29] == '1' and 1 or 0}
 end
 
 local function grant()
@@ -107,13 +107,20 @@ if not known then
   f[5] = now
   local last = redis.call('LINDEX', KEYS[13], -1)
   redis.call('HSET', KEYS[1], 'g', now, 'l', last and string.match(last, '^%d+') or 0)
-  redis.call('SADD', KEYS[11], ARGV[6])
+  redis.call('ZADD', KEYS[11], 0, ARGV[6])
   redis.call('SADD', KEYS[12], ARGV[8])
 end
 if created == 0 then
   created = now
   redis.call('HSET', KEYS[1], 'c', now, 'u', now, 'x', '')
-  redis.call('ZADD', KEYS[7], now, ARGV[6])
+  if redis.call('ZADD', KEYS[7], now, ARGV[6]) == 0 and not known then
+    -- Listed, and its head is gone long before its time: the server evicted it.
+    local planned = redis.call('ZSCORE', KEYS[14], ARGV[6])
+    if planned and now < tonumber(planned) + tonumber(ARGV[10]) then
+      f[29] = '1'
+      redis.call('HSET', KEYS[1], 'L', 1)
+    end
+  end
   redis.call('ZADD', KEYS[8], now, ARGV[6])
 end
 local hold = tonumber(ARGV[14])

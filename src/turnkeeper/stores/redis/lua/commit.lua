@@ -10,7 +10,7 @@
 --       26 hand_out 27 lease_ms 28 ref 29 due ref 30 old status 31 window_ms 32 receipts kept 33 grace_ms
 --       34 effects 35 cancelled 36 parts 37 adopted 38 retired; then of every effect: id, kind, due, name, payload;
 --       every cancelled name; ids of the new, adopted and retired parts
--- gives COMMITTED version claimed repeated grant? now | FENCED | CONFLICT version | TAKE handed_out | NOSTAGE
+-- gives COMMITTED version claimed repeated grant now (the grant as GRANTED of begin.lua, or false) | FENCED | CONFLICT version | TAKE handed_out | NOSTAGE
 --       AGAIN status {part, ...}
 -- writes all of it. Nothing before the last check; the first write (PERSIST) passes a full memory.
 -- cost  O(messages taken + effects + cancelled + parts), each bounded by the ports.
@@ -29,7 +29,7 @@ local lane = {o = KEYS[8], q = KEYS[9], due = KEYS[10], ref = ARGV[29], n = num(
 local function granted()
   local memos = f[19] == '1' and redis.call('HGETALL', KEYS[7]) or {}
   return {'GRANTED', now, fence, version, generation, deadline, created, f[11] or '', attempts, errors, interrupted,
-    wish[1] == '1' and 1 or 0, #pending / 14 - handed, status, memos, redis.call('LRANGE', KEYS[4], 0, handed - 1)}
+    wish[1] == '1' and 1 or 0, #pending / 14 - handed, status, memos, redis.call('LRANGE', KEYS[4], 0, handed - 1), 0}
 end
 local effects, cancelled, parts = tonumber(ARGV[34]), tonumber(ARGV[35]), tonumber(ARGV[36])
 local adopted, retired = tonumber(ARGV[37]), tonumber(ARGV[38])
@@ -117,8 +117,10 @@ else
 end
 if created > 0 then
   redis.call('ZADD', KEYS[11], now, ARGV[28])
-  redis.call('ZADD', has_state and KEYS[13] or (flag(10) and KEYS[13]) or KEYS[12], now, ARGV[28])
+  local shelf = (has_state or flag(10)) and KEYS[13] or KEYS[12]
+  redis.call('ZADD', shelf, now, ARGV[28])
 end
+if has_state or flag(10) then redis.call('HDEL', KEYS[1], 'L') end
 if owner ~= '' then grant = granted() end
 --@ quiescence
 return {'COMMITTED', version, claimed, 0, grant, now}

@@ -1,7 +1,7 @@
 -- end: forget a state whose time is over, if nothing is in flight. Receipts, answers and log stay their own time.
 --
--- KEYS  1 head  2 state  3 recent  4 shelf of the status  5 statuses  6 feed  7 tick  8 parts  9 planned  10 inbox
---       11 people  12 shelf of no status  13 log  14 letters; then of every part: value, etag
+-- KEYS  1 head  2 state  3 recent  4 shelf of the status  5 statuses  6 feed  7 tick  8 parts  9 planned  10 people
+--       11 shelf of no status  12 log  13 letters; then of every part: value, etag
 -- ARGV  1 ref  2 status  3 number of parts  4 window_ms  5 grace_ms; then the parts' ids
 -- gives OK, also if it was forgotten before | NONE: something is in flight, or its time is not over
 --       AGAIN status {part, ...}: declare these
@@ -26,9 +26,9 @@ end
 local window = tonumber(ARGV[4])
 if not f[1] or (f[2] == '0' and math.max(tonumber(f[3]), tonumber(f[8] or 0)) + window <= now) then
   -- Swept: nothing of the head counts any more, or the server dropped it on time.
-  for _, key in ipairs({3, 4, 6, 9, 12}) do redis.call('ZREM', KEYS[key], ARGV[1]) end
+  for _, key in ipairs({3, 4, 6, 9, 11}) do redis.call('ZREM', KEYS[key], ARGV[1]) end
   redis.call('UNLINK', KEYS[1], KEYS[8])
-  if redis.call('EXISTS', KEYS[13], KEYS[14]) == 0 then redis.call('SREM', KEYS[11], ARGV[1]) end
+  if redis.call('EXISTS', KEYS[12], KEYS[13]) == 0 then redis.call('ZREM', KEYS[10], ARGV[1]) end
   return {'OK'}
 end
 if f[2] ~= '0' then
@@ -50,7 +50,7 @@ if f[2] ~= '0' then
   local late = math.max(tonumber(f[3]), tonumber(f[8] or 0)) + window <= now
   local grace = tonumber(ARGV[5])
   for part = 1, tonumber(ARGV[3]) do
-    local value, etag = KEYS[13 + 2 * part], KEYS[14 + 2 * part]
+    local value, etag = KEYS[12 + 2 * part], KEYS[13 + 2 * part]
     if late then
       redis.call('UNLINK', value, etag)
     elseif redis.call('EXISTS', etag) == 1 then

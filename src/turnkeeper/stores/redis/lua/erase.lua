@@ -53,6 +53,6 @@ if f[4] then
 end
 redis.call('ZREM', KEYS[10], ARGV[1])
 redis.call('ZREM', KEYS[11], ARGV[1])
-redis.call('SREM', KEYS[21], ARGV[1])
+redis.call('ZREM', KEYS[21], ARGV[1])
 redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[16], KEYS[17], KEYS[20])
 return {'OK', f[4] and 1 or 0, kept, deliveries, parts, #letters}

@@ -1,14 +1,14 @@
 -- redrive: put one dead letter back: a message to the end of its inbox, a delivery into its lane.
 --
--- KEYS  1 head  2 inbox  3 effects  4 queue  5 due  6 recent  7 shelf of no status  8 wish (unused)  9 people  10 flows
---       11 log  12 state  13 receipts  14 dead  15 letters' bodies  16 letters
+-- KEYS  1 head  2 inbox  3 effects  4 queue  5 due  6 recent  7 shelf of no status  8 people  9 flows  10 log
+--       11 state  12 receipts  13 dead  14 letters' bodies  15 letters
 -- ARGV  1 letter  2 ref  3 due ref  4 flow  5 most waiting  6 digest of the message's id (8 bytes)
 -- gives OK | NONE: unknown, the inbox is full, or the same message waits there again | OVER: run end.lua, come again
 -- writes the letter (gone), inbox or effects, head, due; of a new conversation also recent, shelf, people, flows.
 -- cost  O(waiting), bounded.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local letter = redis.call('HMGET', KEYS[15], 'm' .. ARGV[1], 'p' .. ARGV[1])
+local letter = redis.call('HMGET', KEYS[14], 'm' .. ARGV[1], 'p' .. ARGV[1])
 if not letter[1] then return {'NONE'} end
 local m = cmsgpack.unpack(letter[1])
 local f = redis.call('HMGET', KEYS[1], 'q', 'n', 'c', 'x', 'ou', 'ot', 'o', 'd', 'y', 'g', 'ro')
@@ -31,18 +31,18 @@ if is_message then
 else
   redis.call('HSET', lane.o, 'p' .. m[2], letter[2])
 end
-redis.call('HDEL', KEYS[15], 'm' .. ARGV[1], 'p' .. ARGV[1])
-redis.call('ZREM', KEYS[14], ARGV[1])
-redis.call('SREM', KEYS[16], ARGV[1])
+redis.call('HDEL', KEYS[14], 'm' .. ARGV[1], 'p' .. ARGV[1])
+redis.call('ZREM', KEYS[13], ARGV[1])
+redis.call('SREM', KEYS[15], ARGV[1])
 redis.call('PERSIST', KEYS[1])
-redis.call('PERSIST', KEYS[12])
+redis.call('PERSIST', KEYS[11])
 redis.call('HDEL', KEYS[1], 'T')
-if f[11] == '1' then redis.call('PERSIST', KEYS[13]) end
+if f[11] == '1' then redis.call('PERSIST', KEYS[12]) end
 if not f[10] then
-  local last = redis.call('LINDEX', KEYS[11], -1)
+  local last = redis.call('LINDEX', KEYS[10], -1)
   redis.call('HSET', KEYS[1], 'g', now, 'l', last and string.match(last, '^%d+') or 0, 'x', now, 'u', 0)
-  redis.call('SADD', KEYS[9], ARGV[2])
-  redis.call('SADD', KEYS[10], ARGV[4])
+  redis.call('ZADD', KEYS[8], 0, ARGV[2])
+  redis.call('SADD', KEYS[9], ARGV[4])
 end
 if is_message then
   if created == 0 then

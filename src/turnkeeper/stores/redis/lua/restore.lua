@@ -4,7 +4,7 @@
 --       is ARGV[1]: staged key, key, ... of which the first pair is the head's
 -- ARGV  1 pairs  2 ref  3 flow  4 status  5 changed_ms  6 expires_ms or ''  7 listed (0, 1)  8 has a state (0, 1)
 --       9 opted out (0, 1); then of everything that is due: time, member
--- gives OK | NONE: there is one; the stage is left to its own time
+-- gives OK | NONE: there is one; the stage is left to its own time | NOSTAGE: the stage was evicted
 -- writes all keys of the conversation, and its place in every index.
 -- cost  O(pairs + due).
 local time = redis.call('TIME')
@@ -32,6 +32,6 @@ if ARGV[9] == '1' and redis.call('HGET', KEYS[8], 'out') ~= '1' then
   redis.call('HINCRBY', KEYS[8], 'n', 1)
   redis.call('HSET', KEYS[8], 'out', 1)
 end
-redis.call('SADD', KEYS[9], ARGV[2])
+redis.call('ZADD', KEYS[9], 0, ARGV[2])
 redis.call('SADD', KEYS[10], ARGV[3])
 return {'OK'}

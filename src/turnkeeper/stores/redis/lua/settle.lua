@@ -10,6 +10,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local name, verdict, wait = ARGV[1], ARGV[4], tonumber(ARGV[5])
 local f = redis.call('HMGET', KEYS[1], 'ou', 'ot', 'q', 'x', 'v', 'ro')
 local lane = {o = KEYS[3], q = KEYS[4], due = KEYS[5], ref = ARGV[8], n = tonumber(f[1] or 0), timers = tonumber(f[2] or 0)}
+local rest = {state = KEYS[2], receipts = KEYS[10], window = tonumber(ARGV[9])}
 --@ effects
 local token = redis.call('HGET', lane.o, 'T' .. name)
 if not token or token ~= ARGV[2] then return {'NONE'} end

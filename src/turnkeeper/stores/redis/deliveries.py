@@ -104,6 +104,7 @@ class RedisDeliveries:
             (
                 mine.head, mine.state, mine.effects, mine.queue, partition.due(conversation.flow), partition.tick,
                 partition.dead(conversation.flow), partition.dead_bodies, mine.letters, mine.receipts,
+                partition.planned,
             ),
             (
                 one.lane.name, one.token, one.id, one.verdict.value, one.wait_ms, one.error, ref, names.lane_ref(ref),
@@ -233,6 +234,7 @@ class RedisDeliveries:
             place.partition,
             (
                 mine.head, mine.state, mine.effects, mine.queue, place.partition.due(conversation.flow), mine.receipts,
+                place.partition.planned,
             ),
             (names.lane_ref(names.ref(conversation)), WINDOW_MS, *ids),
         )  # fmt: skip

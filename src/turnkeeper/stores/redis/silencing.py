@@ -37,7 +37,7 @@ async def _call(medium: Medium, conversation: ConversationId, request: Commit) -
         place.partition,
         (
             mine.head, mine.state, mine.effects, mine.queue, place.partition.due(conversation.flow), mine.receipts,
-            committing.keys.head,
+            committing.keys.head, place.partition.planned,
         ),
         (
             names.lane_ref(names.ref(conversation)), request.token, request.fence, request.version,

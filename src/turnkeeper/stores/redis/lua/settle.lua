@@ -1,6 +1,7 @@
 -- settle: record how one claimed entry fared.
 --
 -- KEYS  1 head  2 state  3 effects  4 queue  5 due  6 tick  7 dead  8 letters' bodies  9 letters  10 receipts
+--       11 planned
 -- ARGV  1 lane  2 token  3 id  4 verdict  5 wait_ms  6 error  7 ref  8 due ref  9 window_ms  10 most entries of one claim
 -- gives OK more (0, 1) | NONE: the claim had passed to somebody else
 -- writes effects, due, head; for a dead one tick, dead, letters; a time to live once nothing is in flight.
@@ -10,7 +11,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local name, verdict, wait = ARGV[1], ARGV[4], tonumber(ARGV[5])
 local f = redis.call('HMGET', KEYS[1], 'ou', 'ot', 'q', 'x', 'v', 'ro')
 local lane = {o = KEYS[3], q = KEYS[4], due = KEYS[5], ref = ARGV[8], n = tonumber(f[1] or 0), timers = tonumber(f[2] or 0)}
-local rest = {state = KEYS[2], receipts = KEYS[10], window = tonumber(ARGV[9])}
+local rest = {state = KEYS[2], receipts = KEYS[10], planned = KEYS[11], window = tonumber(ARGV[9])}
 --@ effects
 local token = redis.call('HGET', lane.o, 'T' .. name)
 if not token or token ~= ARGV[2] then return {'NONE'} end

@@ -17,9 +17,10 @@ help: ## List the targets (this)
 	@echo
 	@echo "  PORT=8000  ARGS=\"tests/unit -k lease\"  PYTHON=python3.12  TURNKEEPER_STORE=sqlite:///my.db"
 
+# The pace slows the planner's work in the background down, so that there is time to kill it in the middle.
 demo: ## Run the meal planner on this machine, port PORT
 	@$(PREPARE) demo
-	@$(BIN)/turnkeeper demo mealplan.app:app --port $(PORT)
+	@MEALPLAN_PACE_SECONDS=$${MEALPLAN_PACE_SECONDS:-2} $(BIN)/turnkeeper demo mealplan.app:app --port $(PORT)
 
 test: ## Run the tests (some of them: ARGS=...)
 	@$(PREPARE) dev

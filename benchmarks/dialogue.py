@@ -4,6 +4,8 @@ import asyncio
 import random
 import time
 
+import msgspec
+
 from benchmarks.figures import summary
 from turnkeeper import Flow, Intent, Struct, Turn
 from turnkeeper.dialogue.running.program import FlowProgram
@@ -18,7 +20,7 @@ TURNS = 1_000
 class Notes(Struct):
     """About 2 KB of words."""
 
-    words: list[str] = ["word"] * 250
+    words: list[str] = msgspec.field(default_factory=lambda: ["word"] * 250)
     count: int = 0
 
 

@@ -12,10 +12,11 @@ from turnkeeper.app import App, Line
 from turnkeeper.dialogue.flow import Flow
 from turnkeeper.dialogue.intents import Classifier, Intent
 from turnkeeper.dialogue.jobtype import Retry
-from turnkeeper.dialogue.plan import LogRetention, Texts
+from turnkeeper.dialogue.plan import LogRetention
 from turnkeeper.dialogue.router import Router
 from turnkeeper.dialogue.slots import Number, OneOf, Text, Weekdays
 from turnkeeper.dialogue.turn import Job, Turn
+from turnkeeper.dialogue.wording import Texts
 from turnkeeper.engine.results import Accepted, Handled, Taken
 from turnkeeper.engine.settings import Settings
 from turnkeeper.errors import OutcomeUnknownError, PermanentError, RetryableError, TurnkeeperError

@@ -18,6 +18,7 @@
         ├── StateNewerError           written by newer code; left for a newer worker
         ├── StateUndecodableError     set aside whole, never overwritten
         ├── PartGoneError             a large part outlived its retention
+        ├── InvalidMatchError         a classifier gave an answer that cannot be one
         └── HandlerError              a handler used the turn in a way that cannot work
 
 Conflict, duplicate, queued and full are no errors but values (see `turnkeeper.ports.turns`).
@@ -148,3 +149,14 @@ class PartGoneError(PermanentError):
 
 class HandlerError(PermanentError):
     """A handler used its turn in a way that cannot work, such as replying after its end."""
+
+
+class InvalidMatchError(PermanentError):
+    """A classifier answered what it may not. Nothing was done with its answer."""
+
+    def __init__(self, *, intent: str, confidence: float, reason: str) -> None:
+        """Take what was answered and why that is impossible."""
+        self.intent = intent
+        self.confidence = confidence
+        self.reason = reason
+        super().__init__(f"the classifier answered {intent!r} with confidence {confidence!r}: {reason}")

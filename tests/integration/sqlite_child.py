@@ -89,11 +89,10 @@ async def forget_to_close(store: SqliteStore, _: str) -> None:
     await send(store, "ana", "m1")
 
 
-def fork(store: SqliteStore, _: str) -> None:
+def fork(store: SqliteStore) -> None:
     """Use the store, fork, and use it in both processes."""
     asyncio.run(send(store, "ana", "before"))
-    child = os.fork()
-    if child == 0:
+    if (child := os.fork()) == 0:
         asyncio.run(send(store, "ana", "child"))
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -110,9 +109,9 @@ COMMANDS: dict[str, Callable[[SqliteStore, str], Coroutine[None, None, None]]] =
 }
 
 if __name__ == "__main__":
-    command, file, *rest = sys.argv[1:]
-    opened = SqliteStore(Path(file))
+    command, where, *rest = sys.argv[1:]
+    opened = SqliteStore(Path(where))
     if command == "fork":
-        fork(opened, "")
+        fork(opened)
     else:
         asyncio.run(COMMANDS[command](opened, rest[0] if rest else ""))

@@ -1,23 +1,20 @@
 """The writer thread: many operations in one commit, and one that fails does not take the others with it."""
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.integration.sqlite_child import conversation
 
-from turnkeeper.errors import LimitError, OutcomeUnknownError, StoreBusyError, StoreUnavailableError
+from tests.integration.sqlite_child import conversation
+from tests.integration.sqlite_gate import Gate, begin, held_commits, queue_behind_first
+from turnkeeper.errors import InvalidMessageError, LimitError, OutcomeUnknownError
 from turnkeeper.ports import faults
-from turnkeeper.ports.deliveries import Lane
 from turnkeeper.ports.documents import DocumentKey
 from turnkeeper.ports.limits import MAX_PAYLOAD_BYTES
-from turnkeeper.ports.turns import Begin, Commit, Committed, Granted, Incoming
+from turnkeeper.ports.turns import Commit, Committed, Granted
 from turnkeeper.stores.sqlite import SqliteStore
-from turnkeeper.stores.sqlite.file import operations
 
 pytestmark = pytest.mark.anyio
 
@@ -25,50 +22,19 @@ ANA = conversation("ana")
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """Return where the store's file is."""
-    return tmp_path / "groups.db"
-
-
-@pytest.fixture
-async def store(file: Path) -> AsyncIterator[SqliteStore]:
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     """Give the test an open store."""
-    store = SqliteStore(file)
+    store = SqliteStore(tmp_path / "groups.db")
     await store.open()
     yield store
     await store.close()
 
 
-class Gate:
-    """Counts the commits, and holds the first one until it is opened."""
-
-    def __init__(self) -> None:
-        self.commits = 0
-        self.is_reached = threading.Event()
-        self.may_pass = threading.Event()
-
-    def __call__(self, point: str) -> None:
-        """Be the fault hook."""
-        if point == "sqlite.before_commit":
-            self.commits += 1
-            self.is_reached.set()
-            self.may_pass.wait(timeout=30)
-
-
 @pytest.fixture
 def gate() -> Iterator[Gate]:
     """Hold the first commit until the test opens the gate."""
-    gate = Gate()
-    faults.install(gate)
-    yield gate
-    gate.may_pass.set()
-    faults.clear()
-
-
-def begin(person: str, message_id: str = "m1", *, payload: bytes = b"hello") -> Begin:
-    """Return a request for the first turn of a person."""
-    message = Incoming(id=message_id, payload=payload)
-    return Begin(conversation=conversation(person), token=f"{person} {message_id}", lease_ms=15_000, message=message)
+    with held_commits() as gate:
+        yield gate
 
 
 def commit(granted: Granted) -> Commit:
@@ -83,17 +49,6 @@ def commit(granted: Granted) -> Commit:
         take=1,
         state=b"state",
     )
-
-
-async def queue_behind_first(store: SqliteStore, gate: Gate, *requests: Begin) -> list["asyncio.Task[object]"]:
-    """Start one operation, and the others while it is being committed; let it go on then."""
-    first = asyncio.ensure_future(store.turns.begin(begin("first")))
-    await asyncio.to_thread(gate.is_reached.wait)
-    others = [asyncio.ensure_future(store.turns.begin(request)) for request in requests]
-    await asyncio.sleep(0)
-    gate.may_pass.set()
-    await first
-    return others
 
 
 async def test_what_gathers_during_a_commit_shares_the_next_one(store: SqliteStore, gate: Gate) -> None:
@@ -219,69 +174,7 @@ async def test_another_thread_may_use_the_store(store: SqliteStore) -> None:
     assert isinstance(thread_answers[0], Granted)
 
 
-async def test_a_lock_of_somebody_else_is_waited_for(store: SqliteStore, file: Path) -> None:
-    """Another connection writes for a moment: the operation waits, and succeeds."""
-    other = sqlite3.connect(file, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-
-    task = asyncio.ensure_future(store.turns.begin(begin("ana")))
-    await asyncio.sleep(0.02)
-    assert not task.done()
-    other.execute("ROLLBACK")
-
-    assert isinstance(await task, Granted)
-    other.close()
-
-
-async def test_a_lock_that_lasts_is_an_error(
-    store: SqliteStore, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After the operation's time it is told who is in the way; nothing was written, and later it works."""
-    monkeypatch.setattr(operations, "OPERATION_SECONDS", 0.05)
-    other = sqlite3.connect(file, isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
-
-    with pytest.raises(StoreBusyError, match="another process"):
-        await store.turns.begin(begin("ana"))
-
-    other.execute("ROLLBACK")
-    other.close()
-    assert isinstance(await store.turns.begin(begin("ana")), Granted)
-
-
-async def test_too_much_at_once_is_refused(
-    store: SqliteStore, gate: Gate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The queue of the writer is bounded."""
-    monkeypatch.setattr(operations, "MAX_QUEUED", 3)
-    requests = [begin(f"p{number}") for number in range(5)]
-
-    tasks = await queue_behind_first(store, gate, *requests)
-    answers = await asyncio.gather(*tasks, return_exceptions=True)
-
-    assert [type(answer) for answer in answers] == [Granted] * 3 + [StoreBusyError] * 2
-
-
-async def test_closing_finishes_what_was_sent(store: SqliteStore, gate: Gate) -> None:
-    """What was queued before is done; what comes later is refused and says how to go on."""
-    tasks = await queue_behind_first(store, gate, begin("ana"), begin("ben"))
-
-    await store.close()
-
-    assert all(isinstance(answer, Granted) for answer in await asyncio.gather(*tasks))
-    with pytest.raises(StoreUnavailableError, match="open"):
-        await store.turns.begin(begin("cleo"))
-    await store.close()
-    await store.open()
-    assert (await store.catalog.counts()).waiting == 3
-
-
-async def test_closing_ends_a_wait(store: SqliteStore) -> None:
-    """Whoever waits for something due is told that the store is closed."""
-    task = asyncio.ensure_future(store.deliveries.due(wait=timedelta(minutes=10)))
-    assert await store.deliveries.claim(Lane(conversation=ANA), token="t", lease=timedelta(seconds=1)) is None
-
-    await store.close()
-
-    with pytest.raises(StoreUnavailableError):
-        await task
+async def test_half_a_character_is_refused(store: SqliteStore) -> None:
+    """A lone surrogate cannot be stored as text; the error says what to do."""
+    with pytest.raises(InvalidMessageError, match="Unicode"):
+        await store.turns.begin(begin("ana", "m\ud800"))

@@ -216,11 +216,9 @@ class Talk:
 class World:
     """A flow with its conversations, one person and a clock."""
 
-    def __init__(
-        self, flow: Flow[Any], *, person: str = "+15551234567", screens: Sequence[str] = (), **options: Any
-    ) -> None:
+    def __init__(self, flow: Flow[Any], *, person: str = "+15551234567", screens: Sequence[str] = ()) -> None:
         self.now_ms = START_MS
-        self.program: FlowProgram[Any] = FlowProgram(flow.check(), screens=frozenset(screens), **options)
+        self.program: FlowProgram[Any] = FlowProgram(flow.check(), screens=frozenset(screens))
         self.person = person
         self.opted_out = False
         self.talks: dict[str, Talk] = {}

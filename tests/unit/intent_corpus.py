@@ -1,152 +1,19 @@
 """Messages to a meal planner and what they mean: the measure by which the matcher is judged.
 
-`MEAL_PLANNER` is what an author would declare; `CORPUS` is what people text. Most lines are not in the declared words.
+`MEAL_PLANNER` is what the application declares; `CORPUS` is what people text. Most lines are not in the declared words.
 """
 
 from typing import Any
 
 import msgspec
 
-from turnkeeper.dialogue.intents import Intent, QuestionKind
-from turnkeeper.dialogue.slots import Text, Weekdays
+from mealplan.intents import INTENTS
+from turnkeeper.dialogue.intents import QuestionKind
 
 PLANNED = ("analysis_sent", "modifying", "awaiting_confirmation", "confirmed", "recipes_scheduled")
 
-MEAL_PLANNER = (
-    Intent(
-        "plan",
-        phrases=(
-            "plan",
-            "(make|create|start|do) [me|us] [new] (meal plan|dinner plan|plan)",
-            "plan [out] (week|meals|dinners|cart|box)",
-            "plan dinner",
-            "(whats|what is) for dinner",
-            "what (can|should) (i|we) (cook|make|eat)",
-            "(analyze|check|look at) (cart|box)",
-            "(ready|time) to plan",
-        ),
-    ),
-    Intent(
-        "confirm",
-        phrases=(
-            "confirm [it|this|that|everything|all|the plan|my plan|plan|order|the order]",
-            "(looks|sounds) (good|great|perfect|delicious)",
-            "lock it in",
-            "(im|we are|all) (done|set)",
-            "(finalize|approve) [it|the plan|plan|this]",
-            "(love|like) (it|the plan|this plan)",
-            "(thats|it is) perfect",
-        ),
-        when=PLANNED,
-    ),
-    Intent(
-        "swap",
-        phrases=(
-            "(swap|switch|change|exchange|trade|substitute|sub) [out] {old} [out] (for|with|to) {new}",
-            "replace {old} (with|by) {new}",
-            "[swap|use|have] {new} instead of {old}",
-            "{new} rather than {old}",
-            "instead of {old} (use|have|get|make|do|want) {new}",
-            "turn {old} into {new}",
-        ),
-        when=PLANNED,
-    ),
-    Intent(
-        "remove",
-        phrases=(
-            "(remove|delete|drop|exclude) {item} [from (plan|list|cart|box|menu|week|meals)]",
-            "(take|leave) out {item}",
-            "(take|leave) {item} (out|off)",
-            "get rid of {item}",
-            "(no|no more|without|hold the) {item}",
-            "(dont|doesnt) (want|like|need|include|add|eat) {item}",
-            "(allergic to|sick of|tired of|hate|cant eat|out of) {item}",
-        ),
-        when=PLANNED,
-    ),
-    Intent(
-        "skip",
-        phrases=(
-            "skip {days}",
-            "(not|wont be|not going to be) (cooking|home|here|eating) {days}",
-            "(no (cooking|dinner|meal|dinners|meals)|nothing) {days}",
-            "(dont|do not|cant) (cook|plan|need dinner|need anything|need food) {days}",
-            "(away|out|busy|gone|traveling|travelling|eating out|out of town) {days}",
-            "(remove|drop|cancel|delete) {days}",
-        ),
-        slots={"days": Weekdays()},
-        when=PLANNED,
-    ),
-    Intent(
-        "modify",
-        phrases=(
-            "(modify|change|edit|adjust|tweak|update) [it|something|things|the plan|plan|my plan|my meals|meals]",
-            "make [some|a|a few] (change|changes)",
-            "(different|another|other) (plan|meals|dinners|options)",
-        ),
-        when=PLANNED,
-    ),
-    Intent(
-        "undo", phrases=("undo [that|it|the last (one|change|swap)]", "(take|put) (that|it) back", "revert [that|it]")
-    ),
-    Intent(
-        "help",
-        phrases=(
-            "help [me]",
-            "what can (i (say|do|text)|you do)",
-            "how does (this|it) work",
-            "what (are|were) (my|the) (options|commands)",
-            "(im|i am) (lost|confused|stuck)",
-            "what do i (do|say) [now|next]",
-            "commands",
-        ),
-    ),
-    Intent("new", phrases=("new", "(sign|set) [me] up", "(i am|im) new [here]", "join", "register", "get started")),
-    Intent(
-        "start_over",
-        phrases=("start (over|again|fresh|from scratch)", "restart", "reset [everything|all]", "begin again"),
-    ),
-    Intent(
-        "recipes_now",
-        phrases=(
-            "(send|text|show|give) [me|us] [the|my|all] (recipe|recipes) [now]",
-            "(recipe|recipes) [now]",
-            "(where are|can i (get|have|see)) [the|my] recipes",
-            "(need|want) [the|my] recipes [now]",
-        ),
-        when=("confirmed", "recipes_scheduled", "recipes_sent"),
-    ),
-    Intent(
-        "pricing",
-        phrases=(
-            "how much (is|does|do|would|will) (it|this|that|you|the (plan|service|box)) [cost|charge]",
-            "how much",
-            "(price|prices|pricing|cost|costs|fee|fees)",
-        ),
-        keywords=("price", "pricing", "cost", "expensive", "fee"),
-    ),
-    Intent(
-        "continue", phrases=("continue", "(keep|carry) (going|on)", "go on", "(pick up|resume) [where we left off]")
-    ),
-    Intent(
-        "thanks",
-        phrases=(
-            "(thanks|thank you|thx|ty|cheers)",
-            "thank you so much",
-            "(i|we|much) (appreciate|appreciated) [it|that]",
-        ),
-    ),
-    Intent(
-        "feedback",
-        phrases=(
-            "feedback [is]",
-            "(loved|liked|enjoyed|hated|disliked) {item}",
-            "{item} (was|were) (great|good|amazing|delicious|tasty|ok|a hit)",
-            "{item} (was|were) (awful|bad|terrible|bland|gross|too salty)",
-        ),
-        slots={"item": Text(max_words=6)},
-    ),
-)
+
+MEAL_PLANNER = INTENTS
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -372,6 +239,8 @@ CORPUS: tuple[Line, ...] = (
     # Other languages, gibberish, nothing
     *_unknown("no puedo el lunes", "el plan de la semana es bueno", "ich m\u00f6chte keine pilze", "bonjour"),
     *_unknown("\u041f\u0440\u0438\u0432\u0435\u0442", "\u660e\u5929\u4e0d\u505a\u996d"),
-    *_unknown("asdfghjkl", "qwerty uiop", "xyzzy", "12345", "", "   ", "???", "...", "\U0001f44d"),
+    *_unknown("asdfghjkl", "qwerty uiop", "xyzzy", "12345", "", "   ", "???", "..."),
+    *_means("feedback", "\U0001f44d", "\U0001f44e"),
+    *_means("cancel", "never mind", "Nevermind", "cancel my plan", "forget it", "not this week please"),
     *_unknown("\U0001f600\U0001f600", "\u0000", "sdkfjh skdjfh"),
 )  # fmt: skip

@@ -58,7 +58,7 @@ async def test_an_unknown_send_is_held_where_the_channel_wishes() -> None:
 
     dead = (await bench.store.deliveries.dead()).items
 
-    assert [letter.error for letter in dead] == ["may have been sent; held, as the channel wishes"]
+    assert [letter.error for letter in dead] == ["an earlier attempt may have been sent; held, as the channel wishes"]
 
 
 async def test_a_rejected_send_is_dead_and_the_lane_goes_on() -> None:

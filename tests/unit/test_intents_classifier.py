@@ -10,11 +10,11 @@ from turnkeeper.dialogue.intents import (
     AskedQuestion,
     Classifier,
     Intent,
-    InvalidMatchError,
     Match,
     check_match,
 )
 from turnkeeper.dialogue.matching import Matcher
+from turnkeeper.errors import InvalidMatchError
 
 pytestmark = pytest.mark.anyio
 

@@ -82,7 +82,7 @@ def test_an_unclear_message_comes_with_guesses() -> None:
     assert match.intent == "unknown"
     assert match.guesses == ("swap",)
     assert GUESS <= match.confidence < CONFIDENT
-    assert MATCHER.samples(match) == ("swap … for …",)
+    assert MATCHER.samples(match) == ("swap one thing for another",)
 
 
 def test_a_message_that_reminds_of_nothing_has_no_guesses() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.flow_dinners import dinners
 from tests.unit.flow_harness import World
-from turnkeeper.dialogue.wording import Wording
+from turnkeeper.dialogue.wording import Texts
 
 pytestmark = pytest.mark.anyio
 
@@ -14,9 +14,12 @@ REMINDER = "Welcome back! We were at: analysis sent."
 QUESTION = "It has been a while! Reply CONTINUE to go on where we were, or NEW to start fresh."
 
 
-async def waiting(**options: object) -> World:
+PLAIN = Texts()
+
+
+async def waiting(*, texts: Texts = PLAIN) -> World:
     """Return a conversation in which the dinners were sent and the question "Confirm?" is pending."""
-    world = World(dinners(), **options)  # type: ignore[arg-type]
+    world = World(dinners(texts=texts))
     await world.says("plan")
     await world.works(world.talk.jobs()[0])
     return world
@@ -185,8 +188,8 @@ async def test_a_message_that_waited_out_an_outage_was_not_late() -> None:
 
 async def test_the_texts_belong_to_the_flow() -> None:
     """Question and reminder can be said in another tone."""
-    wording = Wording(late_question="Weiter ({go_on}) oder neu ({new})?", reminder="Stand: {status}")
-    world = await waiting(wording=wording)
+    texts = Texts(late_question="Weiter ({go_on}) oder neu ({new})?", reminder="Stand: {status}")
+    world = await waiting(texts=texts)
     world.pass_time(timedelta(days=2))
 
     asked = await world.says("skip monday")

@@ -7,9 +7,8 @@ import pytest
 from tests.unit.flow_harness import World
 from turnkeeper.dialogue.flow import Flow
 from turnkeeper.dialogue.intents import Intent
-from turnkeeper.dialogue.plan import Texts
 from turnkeeper.dialogue.turn import Job, Turn
-from turnkeeper.dialogue.wording import Wording, fill
+from turnkeeper.dialogue.wording import Texts, fill
 from turnkeeper.model.message import JobFailed
 from turnkeeper.model.struct import Struct
 
@@ -22,14 +21,12 @@ class Notes(Struct):
     notes: list[str] = []
 
 
-WORDING = Wording(
+TEXTS = Texts(
     can_say="Sag {words}.",
     late_question="{go_on} oder {new}?",
     late_repeat="Du: {text}",
     reminder="Wo: {status}",
     no_help="Frag einfach.",
-)
-TEXTS = Texts(
     opted_out="Tschüss.",
     opted_in="Hallo wieder.",
     unclear="Wie bitte? {hints}",
@@ -83,7 +80,7 @@ def german() -> World:
     flow.several_people(greeting="Hallo {name}!")
     flow.late_reply(resting=())
     flow.help(intro="")
-    return World(flow, wording=WORDING)
+    return World(flow)
 
 
 @pytest.mark.parametrize(

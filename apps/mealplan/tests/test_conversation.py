@@ -116,12 +116,12 @@ def test_removed_items_are_gone(sim: Simulator, text: str) -> None:
 
 
 def test_an_item_that_is_not_in_the_cart_gets_a_helpful_answer(sim: Simulator) -> None:
-    """Nothing changes, and the answer names what there is."""
+    """Nothing changes, the answer names what there is, and the question is still open."""
     planned(sim)
 
     answer = sim.say("swap lobster for chicken")
 
-    assert answer == ["There's no lobster in your cart. You have salmon, chicken thighs, pork chops and eggs."]
+    assert answer == ["There's no lobster in your cart. You have salmon, chicken thighs, pork chops and eggs.", ASK]
     assert sim.status() == "analysis_sent"
     assert sim.state().context.modifications == []
 
@@ -216,6 +216,30 @@ def test_help_says_what_can_be_said_here(sim: Simulator) -> None:
 
     assert "SWAP" not in before
     assert "SWAP" in after
+
+
+def test_hints_follow_what_was_said(sim: Simulator) -> None:
+    """A reply that leaves the next step open says in a line what can be said now; the line fits the status."""
+    before = sim.say("continue")[0].splitlines()[-1]
+    planned(sim)
+    assert sim.say("swap lobster for chicken")[-1] == ASK
+    sim.say("yes")
+    after = sim.say("continue")[0].splitlines()[-1]
+
+    assert before == "You can say: PLAN for this week's dinners."
+    assert after.startswith("You can say: ")
+    assert "RECIPES NOW" in after
+
+
+def test_an_unclear_item_is_asked_about_and_the_answer_goes_on_with_the_change(sim: Simulator) -> None:
+    """ "Which one do you mean?" is answered by number or by name."""
+    planned(sim)
+
+    asked = sim.say("swap greens for broccoli")
+    assert "Which one do you mean" in asked[0]
+    sim.say("the first one")
+
+    assert [one.old for one in sim.state().context.swapped_items] == ["Lacinato Kale"]
 
 
 def test_several_changes_in_a_row_all_hold(sim: Simulator) -> None:

@@ -48,6 +48,28 @@ def test_proteins_are_spread_over_the_week() -> None:
     assert len({dinner.main.food for dinner in plan.dinners}) == 5
 
 
+def test_a_favourite_does_not_take_over_the_week() -> None:
+    """Salmon may be learnt to be liked and there may be plenty of it: it is one dinner of five."""
+    plenty = Cart(
+        items=(*DEFAULT.items, CartItem(name="Wild Salmon Fillet", quantity=4, unit="lb")),
+        delivery_date=DEFAULT.delivery_date,
+        read_at=READ_AT,
+    )
+
+    plan = make_plan(plenty, Preferences(signals={"ingredient:salmon": 0.8}))
+
+    assert [dinner.main.food for dinner in plan.dinners].count("salmon") == 1
+
+
+def test_for_a_single_dinner_the_food_that_spoils_is_chosen() -> None:
+    """Eggs can wait for next week, shrimp cannot."""
+    cart = cart_of(("Eggs", 1, "dozen"), ("Gulf Shrimp", 1, "lb"), ("Bell Peppers", 2, "each"), ("Spinach", 1, "bunch"))
+
+    plan = make_plan(cart, Preferences(dinner_days=("monday",)))
+
+    assert [dinner.main.food for dinner in plan.dinners] == ["shrimp"]
+
+
 def test_what_spoils_is_eaten_first() -> None:
     """Fish comes on the first day, and mains follow in the order in which they keep."""
     plan = make_plan(DEFAULT, HOUSEHOLD)
@@ -129,6 +151,15 @@ def test_the_advice_fits_the_diet(restriction: str, text: str) -> None:
     assert plan.explanation == text
 
 
+def test_a_tight_cart_is_shared_out_among_as_many_dinners_as_possible() -> None:
+    """The best dinner first would take all the greens; three plain dinners beat two fine ones."""
+    cart = cart_of(("Eggs", 1, "dozen"), ("Ground Beef", 1, "lb"), ("Spinach", 1, "bunch"), ("Zucchini", 1, "each"))
+
+    plan = make_plan(cart, Preferences())
+
+    assert len(plan.dinners) == 3
+
+
 def test_too_few_vegetables_are_named_as_what_is_missing() -> None:
     """There is enough meat, so the advice is not to buy more of it."""
     plan = make_plan(cart_of(("Wild Salmon Fillet", 4, "lb"), ("Kale", 1, "bunch")), Preferences())
@@ -174,7 +205,7 @@ def test_skipping_all_days_is_a_clear_message() -> None:
 
 def test_a_household_may_cook_on_other_days() -> None:
     """Weekends are for some."""
-    plan = make_plan(DEFAULT, Preferences(dinner_days=("saturday", "sunday")))
+    plan = make_plan(DEFAULT, Preferences(dinner_days=("sunday", "saturday")))
 
     assert [dinner.day for dinner in plan.dinners] == ["saturday", "sunday"]
 
@@ -270,6 +301,18 @@ def test_changes_between_two_plans_are_told_day_by_day() -> None:
         "Mon: Seared chicken thighs with garlicky kale (was: Seared salmon with garlicky kale)",
     )
     assert list_changes(before, skipped)[-1] == "No dinner any more: Fri"
+
+
+def test_a_day_that_comes_back_and_a_vegetable_that_changes_are_told() -> None:
+    """Also when the dinner's name stays the same."""
+    before = make_plan(DEFAULT, HOUSEHOLD, (), ("friday",))
+    without = Modification(type="remove", details=Details(item="Globe Eggplant"), timestamp=READ_AT)
+    after = make_plan(DEFAULT, HOUSEHOLD)
+
+    assert list_changes(before, after)[-1] == after.dinners[-1].to_text()
+    assert list_changes(after, make_plan(DEFAULT, HOUSEHOLD, [without]))[0] == (
+        "Mon: Seared salmon with garlicky kale, now with salmon, kale, potatoes, cherry tomatoes and lemons"
+    )
 
 
 def test_a_list_of_changes_without_an_end_is_refused() -> None:

@@ -4,8 +4,10 @@ import logging
 import sys
 
 import structlog
+from structlog.typing import EventDict, WrappedLogger
 
 from turnkeeper.errors import ConfigurationError
+from turnkeeper.observe.masking import mask_person
 
 
 def configure(log_format: str) -> None:
@@ -19,15 +21,19 @@ def configure(log_format: str) -> None:
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # The plain traceback: the pretty one shows local variables, and with them texts and passwords.
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[
             structlog.stdlib.add_log_level,
             structlog.stdlib.add_logger_name,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.stdlib.ExtraAdder(),
             structlog.processors.format_exc_info,
+            _mask,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
         ],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
     )
@@ -37,3 +43,8 @@ def configure(log_format: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("turnkeeper").setLevel(logging.INFO)
+
+
+def _mask(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Mask numbers of people wherever they stand; tracebacks of an application's code quote what it was given."""
+    return {key: mask_person(value) if isinstance(value, str) else value for key, value in event.items()}

@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
 from turnkeeper.cli.loading import existing_store
+from turnkeeper.cli.tables import print_facts, print_table
 from turnkeeper.codecs.state import Envelope
 from turnkeeper.dialogue.thread import Thread
 from turnkeeper.errors import ConfigurationError, InvalidMessageError
@@ -19,6 +18,7 @@ from turnkeeper.model.event import decode_entry
 from turnkeeper.model.person import phone_number
 from turnkeeper.ports.catalog import Exported, Summary
 from turnkeeper.ports.store import Store
+from turnkeeper.ports.turns import LogRecord
 
 T = TypeVar("T")
 
@@ -38,28 +38,40 @@ def _with_store(store: str | None, work: Callable[[Store], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
+def _page(store: str | None, cursor: str | None, work: Callable[[Store], Awaitable[T]]) -> T:
+    """Do it, and say so if the cursor is none: only the store can read one."""
+    try:
+        return _with_store(store, work)
+    except ValueError as exc:
+        if cursor is None:
+            raise
+        raise ConfigurationError(f"--cursor {cursor!r} is none of this store; take it from the page before") from exc
+
+
 def list_all(
     *, store: str | None, flow: str | None, status: str | None, limit: int, cursor: str | None, as_json: bool
 ) -> None:
     """Print a page of conversations."""
-    page = _with_store(store, lambda opened: opened.catalog.find(flow=flow, status=status, limit=limit, cursor=cursor))
+    page = _page(
+        store, cursor, lambda opened: opened.catalog.find(flow=flow, status=status, limit=limit, cursor=cursor)
+    )
     if as_json:
         _print_json({"conversations": [_summary(item) for item in page.items], "cursor": page.cursor})
         return
-    table = Table("conversation", "status", "version", "changed (UTC)", "waiting", "unsent", box=None)
-    for item in page.items:
-        table.add_row(
+    rows = [
+        (
             item.conversation.key,
-            item.status,
+            item.status or "-",
             str(item.version),
             _when(item.changed_ms),
             str(item.waiting),
             str(item.unsent),
         )
-    console = Console(highlight=False)
-    console.print(table)
-    if page.cursor:
-        console.print(f"more: --cursor {page.cursor}", soft_wrap=True)
+        for item in page.items
+    ]
+    head = ("conversation", "status", "version", "changed (UTC)", "waiting", "unsent")
+    print_table(head, rows, nothing="no conversations")
+    _print_cursor(page.cursor)
 
 
 def show(person: str, *, store: str | None, flow: str | None, member: str, as_json: bool) -> None:
@@ -69,18 +81,15 @@ def show(person: str, *, store: str | None, flow: str | None, member: str, as_js
         ConfigurationError: There is none, or there are several and `--flow` must say which.
     """
 
-    async def read(opened: Store) -> tuple[dict[str, object], Exported]:
+    async def read(opened: Store) -> dict[str, object]:
         found = await _find(opened, person, flow=flow, member=member)
         exported = await opened.catalog.export(found.conversation)
         if exported is None:
             raise ConfigurationError(f"{found.conversation.key} was just forgotten")
-        log = [
-            {"version": record.version, **_entry(record.data)}
-            for record in reversed(await opened.turns.history(found.conversation, limit=LOG_ENTRIES))
-        ]
-        return _view(found, exported, log), exported
+        records = await opened.turns.history(found.conversation, limit=LOG_ENTRIES)
+        return _view(found, exported, [_entry(record) for record in reversed(records)])
 
-    view, _ = _with_store(store, read)
+    view = _with_store(store, read)
     if as_json:
         _print_json(view)
     else:
@@ -152,42 +161,41 @@ def _thread(state: bytes | None) -> Thread | None:
     return msgspec.json.decode(envelope.engine, type=Thread)
 
 
-def _entry(data: bytes) -> dict[str, object]:
+def _entry(record: LogRecord) -> dict[str, object]:
     """Return a log entry for people: whole replies, without the states that are only there for rebuilding."""
-    entry: dict[str, object] = msgspec.to_builtins(decode_entry(data))
-    for name in ("full", "delta"):
-        entry.pop(name, None)
-    return entry
+    entry = msgspec.structs.asdict(decode_entry(record.data))
+    del entry["full"], entry["delta"]
+    return {"version": record.version, **entry}
 
 
 def _print_view(view: dict[str, object]) -> None:
-    console = Console(highlight=False)
-    log = view.pop("log")
-    for name, value in view.items():
-        if name in {"state", "counters"}:
-            continue
-        console.print(f"{name:14} {value}", soft_wrap=True)
+    parts = {name: view.pop(name) for name in ("state", "counters", "log")}
+    print_facts([(name, "-" if value in (None, "") else str(value)) for name, value in view.items()])
     for name in ("state", "counters"):
-        console.print(f"\n{name}")
-        console.print_json(msgspec.json.encode(view[name]).decode())
-    console.print("\nlog")
-    table = Table("version", "at (UTC)", "status", "intent", "message", "response", box=None)
-    for entry in log if isinstance(log, list) else ():
-        table.add_row(
-            str(entry["version"]),
-            str(entry["timestamp"])[:19],
-            str(entry["state"]),
-            str(entry["intent"]),
-            str(entry["message"]),
-            str(entry["response_preview"]),
-        )
-    console.print(table)
+        sys.stdout.write(f"\n{name}\n")
+        _print_json(parts[name])
+    sys.stdout.write("\nlog\n")
+    log = parts["log"]
+    columns = {
+        "version": "version",
+        "at (UTC)": "timestamp",
+        "status": "state",
+        "intent": "intent",
+        "message": "message",
+        "response": "response_preview",
+    }
+    rows = [[_cell(entry[field]) for field in columns.values()] for entry in (log if isinstance(log, list) else ())]
+    print_table(tuple(columns), rows, nothing="nothing yet", texts=("message", "response"))
+
+
+def _cell(value: object) -> str:
+    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else str(value)
 
 
 def list_dead(*, store: str | None, flow: str | None, limit: int, cursor: str | None, as_json: bool) -> None:
     """Print a page of dead letters."""
-    page = _with_store(store, lambda opened: opened.deliveries.dead(flow=flow, limit=limit, cursor=cursor))
-    rows = [
+    page = _page(store, cursor, lambda opened: opened.deliveries.dead(flow=flow, limit=limit, cursor=cursor))
+    rows: list[dict[str, object]] = [
         {
             "id": item.id,
             "conversation": item.conversation.key,
@@ -203,13 +211,10 @@ def list_dead(*, store: str | None, flow: str | None, limit: int, cursor: str | 
     if as_json:
         _print_json({"dead_letters": rows, "cursor": page.cursor})
         return
-    table = Table("id", "conversation", "kind", "at (UTC)", "attempts", "error", box=None)
-    for row in rows:
-        table.add_row(*(str(row[name]) for name in ("id", "conversation", "kind", "at", "attempts", "error")))
-    console = Console(highlight=False)
-    console.print(table)
-    if page.cursor:
-        console.print(f"more: --cursor {page.cursor}", soft_wrap=True)
+    head = ("id", "conversation", "kind", "at", "attempts", "error")
+    cells = [[_cell(row[name]) for name in head] for row in rows]
+    print_table(head, cells, nothing="no dead letters", texts=("error",))
+    _print_cursor(page.cursor)
 
 
 def redrive(ids: list[str], *, store: str | None) -> None:
@@ -226,6 +231,11 @@ def redrive(ids: list[str], *, store: str | None) -> None:
 
 def _print_json(content: object) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(content).decode(), indent=2) + "\n")
+
+
+def _print_cursor(cursor: str | None) -> None:
+    if cursor:
+        sys.stdout.write(f"more: --cursor {cursor}\n")
 
 
 def _time(at_ms: int | None) -> datetime | None:

@@ -1,12 +1,18 @@
 """Puts the commands together. Each command's module is imported when it is run, so that `--help` is quick."""
 
+import io
+import os
 import sys
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
 from turnkeeper.cli.options import App, AsJson, Flow, Member, Store
-from turnkeeper.errors import TurnkeeperError
+from turnkeeper.errors import ConfigurationError, TurnkeeperError
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it: 128 and the signal's number."""
 
 cli = typer.Typer(
     name="turnkeeper",
@@ -33,6 +39,7 @@ def serve(
     log_format: Annotated[str, typer.Option(help="text or json.")] = "text",
 ) -> None:
     """Serve an application: webhooks, health and, on loopback, the browser phone. Also runs its jobs and timers."""
+    _require_web()
     from turnkeeper.cli.serving import run_server
 
     run_server(app, store=store, host=host, port=port, phone=phone, log_format=log_format, is_demo=False)
@@ -45,6 +52,7 @@ def demo(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
 ) -> None:
     """Serve an application on this machine with the browser phone, and say what to try."""
+    _require_web()
     from turnkeeper.cli.serving import run_server
 
     run_server(app, store=store, host="127.0.0.1", port=port, phone=True, log_format="text", is_demo=True)
@@ -133,12 +141,26 @@ def redrive_dead_letters(
     redrive(ids, store=store)
 
 
+def _require_web() -> None:
+    for package in ("starlette", "uvicorn"):
+        if find_spec(package) is None:
+            raise ConfigurationError('serving needs the extra "web": pip install "turnkeeper[web]"')
+
+
 def main() -> None:
     """Run the command line; the entry point of `turnkeeper`."""
+    # A terminal that cannot show a letter shows a question mark; it is no reason to stop.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         cli()
     except TurnkeeperError as exc:
         sys.stderr.write(f"turnkeeper: {exc}\n")
         raise SystemExit(1) from exc
+    except BrokenPipeError as exc:
+        # Whoever read the output has enough of it. Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from exc
     except KeyboardInterrupt as exc:
-        raise SystemExit(130) from exc
+        raise SystemExit(INTERRUPTED) from exc

@@ -1,23 +1,74 @@
-"""`serve` and `demo`: one process that takes messages, runs turns, jobs and timers, and shows the browser phone."""
+"""`serve` and `demo`: one process that takes messages, runs turns, jobs and timers, and shows the browser phone.
+
+A signal ends it gracefully: what runs may finish within the grace, the rest is given back so that the next start goes
+on at once. A handler that blocks the process cannot hold it up for longer.
+"""
 
 import asyncio
+import contextlib
 import ipaddress
+import logging
+import os
 import socket
 import sys
+import threading
+from datetime import timedelta
+from types import FrameType
 
+import msgspec
 import uvicorn
-from rich.console import Console
+from starlette.applications import Starlette
 
 from turnkeeper.app import App
 from turnkeeper.cli.loading import load_app
 from turnkeeper.cli.logs import configure
+from turnkeeper.engine.settings import Settings
 from turnkeeper.errors import ConfigurationError
 from turnkeeper.observe.masking import mask_url
 from turnkeeper.stores.urls import ChosenStore
 from turnkeeper.web.asgi import build
+from turnkeeper.web.suggestions import Suggestions
 
-OPEN_STREAMS_SECONDS = 2
-"""How long a stop waits for open pages; they come back by themselves."""
+logger = logging.getLogger(__name__)
+
+OPEN_STREAMS = timedelta(seconds=2)
+"""How long a stop waits for requests under way; open pages end their streams sooner and come back by themselves."""
+
+FORCE_AFTER = timedelta(seconds=5)
+"""How long after the graces of jobs and turns a process that hangs is ended: below what systems wait before SIGKILL."""
+
+DEMO_LEASE = timedelta(seconds=5)
+"""A demonstration is killed on purpose, and nobody should wait 15 s then; it costs three times the renewals."""
+
+BACKLOG = 512
+"""Connections that may wait to be accepted: a burst of providers' webhooks."""
+
+
+class _Server(uvicorn.Server):
+    """Ends on SIGTERM and SIGINT without raising them again, so that a stop that went well exits with 0."""
+
+    def __init__(self, config: uvicorn.Config, *, served: Starlette, patience: timedelta) -> None:
+        super().__init__(config)
+        self._served = served
+        self._patience = patience
+        self.lines: list[str] = []
+        self.out = sys.stderr
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See `uvicorn.Server.startup`. Whoever reads the lines may connect, and may end it by a signal."""
+        await super().startup(sockets=sockets)
+        self.out.write("\n".join(self.lines) + "\n")
+        self.out.flush()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a signal handler
+        """See `uvicorn.Server.handle_exit`."""
+        self._served.state.is_stopping = True
+        if not self.should_exit:
+            watchdog = threading.Timer(self._patience.total_seconds(), _end_now)
+            watchdog.daemon = True
+            watchdog.start()
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
 
 def run_server(
@@ -32,64 +83,89 @@ def run_server(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then give back what runs.
 
+    Args:
+        reference: The application, as module:attribute.
+        store: What `--store` said.
+        host: Address to listen on.
+        port: 0 takes a free one.
+        phone: Mount the browser phone; None: on loopback only, for browsers of this machine only.
+        log_format: `text` or `json`.
+        is_demo: Say on standard output what to try, and recover soon from a kill.
+
     Raises:
         ConfigurationError: The application, store, host or port cannot be used.
+        RetryableError: The store cannot be used now.
     """
     configure(log_format)
     app, chosen = load_app(reference, store=store)
-    local = _is_loopback(host)
-    has_phone = local if phone is None else phone
+    if is_demo:
+        app.settings = _impatient(app.settings)
+    is_local = _is_loopback(host)
+    has_phone = is_local if phone is None else phone
     listener = _listen(host, port)
-    console = Console(stderr=not is_demo, highlight=False)
-    asyncio.run(_check(app))
-    _announce(console, app, chosen, listener, has_phone=has_phone, is_demo=is_demo)
-    if has_phone and not local:
-        console.print(
-            "[bold red]Warning:[/] the browser phone is open on this network: anybody who reaches it can speak for "
-            "any number and read any conversation.",
-        )
+    served = build(app, phone=has_phone, anywhere=bool(phone) and not is_demo)
     config = uvicorn.Config(
-        build(app, phone=has_phone, any_host=not local),
+        served,
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=OPEN_STREAMS_SECONDS,
-        lifespan="on",
+        ws="none",
+        lifespan="off",  # the application runs around the server here
+        timeout_graceful_shutdown=int(OPEN_STREAMS.total_seconds()),
     )
-    server = uvicorn.Server(config)
-    server.run(sockets=[listener])
-    if not server.started:
-        raise SystemExit(1)
-
-
-async def _check(app: App) -> None:
-    """Open the store once, so that what is wrong with it is one line and not a failed start-up."""
-    try:
-        await app.store.open()
-        app.durability = await app.info()
-    finally:
-        await app.stop()
-
-
-def _announce(
-    console: Console, app: App, chosen: ChosenStore, listener: socket.socket, *, has_phone: bool, is_demo: bool
-) -> None:
-    host, port = listener.getsockname()[:2]
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
-    console.print(f"store       {mask_url(chosen.url)}  ({chosen.reason})", soft_wrap=True)
-    info = app.durability
-    if info is not None:
-        console.print(f"durability  {info.durability}: may lose {info.loses}", soft_wrap=True)
-    console.print(f"serving     {', '.join(app.flows)} on {url}", soft_wrap=True)
-    if has_phone:
-        console.print(f"phone       {url}phone", soft_wrap=True)
-    if is_demo:
-        console.print(
-            f"\nOpen [bold]{url}[/] and text [bold]plan[/], then [bold]swap salmon for chicken[/].\n"
-            "Kill this process in the middle of it (kill -9), start it again: the conversation goes on.\n"
-            "Stop with Ctrl-C.",
-            soft_wrap=True,
+    server = _Server(config, served=served, patience=OPEN_STREAMS + 2 * app.settings.grace + FORCE_AFTER)
+    url = _url(listener)
+    lines = [f"phone       {url}phone"] if has_phone else []
+    if has_phone and phone and not is_demo:
+        lines.append(
+            "WARNING     the browser phone has no login: whoever reaches this server can speak for any number and "
+            "read any conversation"
         )
-    sys.stdout.flush()
+    if is_demo:
+        lines += _invitation(app, url)
+    with contextlib.closing(listener):
+        asyncio.run(_serve(app, server, listener, chosen, lines, is_demo=is_demo))
+
+
+async def _serve(
+    app: App, server: _Server, listener: socket.socket, chosen: ChosenStore, lines: list[str], *, is_demo: bool
+) -> None:
+    async with app.running():
+        info = await app.info()
+        server.out = sys.stdout if is_demo else sys.stderr
+        server.lines = [
+            f"serving     {', '.join(app.flows)} on {_url(listener)}",
+            f"store       {mask_url(chosen.url or info.url)}  ({chosen.reason})",
+            f"durability  {info.durability}: may lose {info.loses}",
+            *lines,
+        ]
+        await server.serve(sockets=[listener])
+        logger.info("stopping", extra={"grace_seconds": app.settings.grace.total_seconds()})
+    logger.info("stopped")
+
+
+def _invitation(app: App, url: str) -> list[str]:
+    plan = app.flow.check()
+    says = [f'"{each.say}"' for each in Suggestions(plan).here(plan.start)]
+    what = f"say {says[0]}" if says else "say something"
+    return [
+        "",
+        f"Open {url} and {what}.",
+        "Kill this process while it works (kill -9) and start it again: the conversation goes on.",
+        "Stop it with Ctrl-C.",
+    ]
+
+
+def _impatient(settings: Settings) -> Settings:
+    """Return settings whose leases end soon after a kill."""
+    if settings.lease <= DEMO_LEASE:
+        return settings
+    return msgspec.structs.replace(settings, lease=DEMO_LEASE, renew_every=DEMO_LEASE / 4)
+
+
+def _end_now() -> None:
+    """End a process that hangs. Nothing is lost by it: what it held is taken over when its leases end."""
+    logger.error("stop_forced")
+    os._exit(1)
 
 
 def _is_loopback(host: str) -> bool:
@@ -99,7 +175,13 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
 def _listen(host: str, port: int) -> socket.socket:
+    listener: socket.socket | None = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -107,9 +189,13 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-    except OSError as exc:
+        # Now, because two sockets that do not listen yet may have the same address.
+        listener.listen(BACKLOG)
+    except (OSError, UnicodeError) as exc:
+        if listener is not None:
+            listener.close()
+        reason = getattr(exc, "strerror", None) or exc
         raise ConfigurationError(
-            f"cannot listen on {host} port {port}: {exc.strerror or exc}; choose another with --port"
+            f"cannot listen on {host} port {port}: {reason}; choose another one with --port or --host"
         ) from exc
-    listener.set_inheritable(True)
     return listener

@@ -19,9 +19,10 @@ from turnkeeper.dialogue.diagram.graph import Graph, graph_of
 from turnkeeper.dialogue.intents import Classifier, Intent
 from turnkeeper.dialogue.jobtype import JobType
 from turnkeeper.dialogue.origin import origin_of, origin_of_caller
-from turnkeeper.dialogue.plan import FlowPlan, Help, LogRetention, OnLost, Retention, Texts
+from turnkeeper.dialogue.plan import FlowPlan, Help, LogRetention, OnLost, Retention
 from turnkeeper.dialogue.router import Names, Router, as_names
 from turnkeeper.dialogue.running.program import FlowProgram
+from turnkeeper.dialogue.wording import Texts
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Kind
 from turnkeeper.model.person import opaque

@@ -12,7 +12,7 @@ import msgspec
 from turnkeeper.dialogue.language.templates import Variant, plain_text, slots_of, unfold
 from turnkeeper.dialogue.language.tokens import keys
 from turnkeeper.dialogue.slots import SlotKind, SlotValue, Text
-from turnkeeper.errors import InvalidFlowError, PermanentError
+from turnkeeper.errors import InvalidFlowError, InvalidMatchError
 
 UNKNOWN = "unknown"
 AMBIGUOUS = "ambiguous"
@@ -183,17 +183,6 @@ class Classifier(Protocol):
             candidates: The only intents that may be named.
         """
         ...
-
-
-class InvalidMatchError(PermanentError):
-    """A classifier answered what it may not. Nothing was done with its answer."""
-
-    def __init__(self, *, intent: str, confidence: float, reason: str) -> None:
-        """Take what was answered and why that is impossible."""
-        self.intent = intent
-        self.confidence = confidence
-        self.reason = reason
-        super().__init__(f"the classifier answered {intent!r} with confidence {confidence!r}: {reason}")
 
 
 def check_match(match: Match, *, candidates: Sequence[Intent], question: AskedQuestion | None) -> Match:

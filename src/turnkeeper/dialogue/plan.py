@@ -22,6 +22,7 @@ from turnkeeper.dialogue.declared import (
     StillWorking,
 )
 from turnkeeper.dialogue.intents import AFFIRMATIVE, ANSWER, CHOICE, NEGATIVE, Classifier, Intent
+from turnkeeper.dialogue.wording import Texts
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Kind
 from turnkeeper.model.person import opaque
@@ -55,26 +56,6 @@ class Help(msgspec.Struct, frozen=True, kw_only=True):
     intent: str = "help"
     intro: str = ""
     where: str = ""
-
-
-class Texts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the flow says by itself, to be replaced for another language or tone.
-
-    Attributes:
-        opted_out: The one confirmation of STOP.
-        opted_in: The answer to START (or YES) after a STOP.
-        unclear: No intent fits and none comes near. `{hints}` is what can be said now.
-        did_you_mean: One or two intents come near. `{guesses}` names them.
-        refused: The intent is known but cannot be had in this status. `{hints}` is what can be said now.
-        buried: A message was given up after its last attempt.
-    """
-
-    opted_out: str = "You're unsubscribed and won't hear from us again. Text START to come back."
-    opted_in: str = "Welcome back! You'll hear from us again."
-    unclear: str = "Sorry, I didn't get that. {hints}"
-    did_you_mean: str = "Did you mean {guesses}?"
-    refused: str = "That isn't possible right now. {hints}"
-    buried: str = "Sorry, something went wrong with your last message. Please try again."
 
 
 class FlowPlan(msgspec.Struct, Generic[S], frozen=True, kw_only=True):

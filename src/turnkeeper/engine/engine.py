@@ -4,9 +4,11 @@ It knows nothing of flows or providers beyond the ports, and keeps nothing that 
 """
 
 import random
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 
+from turnkeeper.engine.commit import Committer
 from turnkeeper.engine.heartbeat import Heartbeat
 from turnkeeper.engine.inbox import Inbox
 from turnkeeper.engine.jobs import Jobs
@@ -21,6 +23,9 @@ from turnkeeper.model.message import Message
 from turnkeeper.ports.channel import Channel
 from turnkeeper.ports.program import Program
 from turnkeeper.ports.store import Store
+
+_LAST_SENDS = timedelta(seconds=1)
+"""What the outbox has at least, since turns that used up the grace have only just committed their replies."""
 
 
 class Engine:
@@ -51,15 +56,17 @@ class Engine:
             store, lease=self.settings.lease, every=self.settings.renew_every, enabled=self.settings.heartbeat
         )
         self._outbox = Outbox(store=store, channels=channels, settings=self.settings, entropy=chance)
-        self._inbox = Inbox(store=store, programs=programs, settings=self.settings, entropy=chance)
-        self._inbox.runner = TurnRunner(
+        self._inbox = Inbox(
+            store=store, programs=programs, heartbeat=self._heartbeat, settings=self.settings, entropy=chance
+        )
+        committer = Committer(
             store=store,
             outbox=self._outbox,
-            heartbeat=self._heartbeat,
             settings=self.settings,
             entropy=chance,
             on_committed=self._inbox.committed,
         )
+        self._inbox.runner = TurnRunner(store=store, committer=committer, settings=self.settings, entropy=chance)
         jobs = Jobs(store=store, inbox=self._inbox, heartbeat=self._heartbeat, settings=self.settings, entropy=chance)
         timers = Timers(store=store, inbox=self._inbox, settings=self.settings, entropy=chance)
         self._worker = Worker(
@@ -76,18 +83,28 @@ class Engine:
         """Open the store and start working. Safe to call twice."""
         await self._store.open()
         self._inbox.start()
+        self._outbox.start()
         if self.settings.work:
             self._worker.start()
 
     async def stop(self) -> None:
         """Take nothing more, finish or give back what runs, send what is claimed. Safe to call twice.
 
-        Given-back turns and jobs do not count as attempts: a deploy does not look like a crash.
+        Given-back turns and jobs do not count as attempts: a deploy does not look like a crash. It takes the grace,
+        and some seconds more if something does not end when it is cut off.
         """
-        await self._worker.stop(self.settings.grace)
-        await self._inbox.stop(self.settings.grace)
-        await self._outbox.stop()
-        self._heartbeat.stop()
+        until = time.monotonic() + self.settings.grace.total_seconds()
+
+        def left() -> timedelta:
+            return timedelta(seconds=max(until - time.monotonic(), 0))
+
+        self._inbox.close()
+        try:
+            await self._worker.stop(left())
+            await self._inbox.stop(left())
+            await self._outbox.stop(max(left(), _LAST_SENDS))
+        finally:
+            await self._heartbeat.stop()
 
     async def accept(self, conversation: ConversationId, message: Message) -> Accepted:
         """See `Inbox.accept`."""

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 from turnkeeper.engine.settings import to_ms
@@ -25,11 +25,36 @@ logger = logging.getLogger(__name__)
 _TICK_SECONDS = 0.5
 """How late a hard deadline may be noticed; two wake-ups a second of an idle thread cost nothing measurable."""
 
+_JOIN_SECONDS = 5.0
+"""How long `stop` waits for a renewal under way; the thread is a daemon and holds nothing up."""
+
 
 class Held:
-    """Something that this process holds: a lease or a claim. `lost` and `overdue` say why `cancel` was called."""
+    """Something that this process holds: a lease or a claim.
 
-    __slots__ = ("beat_at", "cancel", "conversation", "deadline", "job", "loop", "lost", "overdue", "token")
+    Its task is cancelled only while it is `computing` somebody else's code. What follows (a commit, a settlement) is
+    never cut off: its answer might already be on its way, and then what it granted would belong to nobody.
+
+    Attributes:
+        beat_at: When it was last known to be held (`time.monotonic`).
+        deadline: When it is `overdue` and renewed no more.
+        lost: The store gave it to somebody else.
+        task: Who works under it; set before anything is computed.
+    """
+
+    __slots__ = (
+        "_loop",
+        "_stint",
+        "beat_at",
+        "computing",
+        "conversation",
+        "deadline",
+        "job",
+        "lost",
+        "overdue",
+        "task",
+        "token",
+    )
 
     def __init__(
         self,
@@ -37,29 +62,39 @@ class Held:
         conversation: ConversationId,
         token: str,
         timeout: timedelta,
-        cancel: Callable[[], object],
+        task: asyncio.Task[object] | None = None,
         job: tuple[Lane, str] | None = None,
     ) -> None:
-        """Take what is held, how long it may take, and how to end it (called on the caller's event loop)."""
-        now = time.monotonic()
+        """Take what is held, and how long the first stint may take."""
         self.conversation = conversation
         self.token = token
-        self.deadline = now + timeout.total_seconds()
-        self.beat_at = now
-        self.cancel = cancel
+        self.task = task
         self.job = job
-        self.loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
+        self._stint = 0
+        self.beat_at = time.monotonic()
+        self.begin_stint(timeout)
+
+    def begin_stint(self, timeout: timedelta) -> None:
+        """Start anew under the same token: what an earlier deadline wanted to cancel is over."""
+        self._stint += 1
+        self.deadline = time.monotonic() + timeout.total_seconds()
+        self.computing = False
         self.lost = False
         self.overdue = False
 
     def end(self) -> None:
-        """Have it cancelled on its own loop, unless that loop is gone."""
-        with contextlib.suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(self.cancel)
+        """Have the computation cancelled on its own loop, from any thread, unless it ends before that."""
+        with contextlib.suppress(RuntimeError):  # the loop is gone, and everything that ran on it
+            self._loop.call_soon_threadsafe(self._cancel, self._stint)
+
+    def _cancel(self, stint: int) -> None:
+        if self.computing and self._stint == stint and self.task is not None:
+            self.task.cancel()
 
 
 class Heartbeat:
-    """Renews everything in `held`. Add and discard from the event loop; the thread only reads."""
+    """Renews everything that is held. Add and discard from the event loop; the thread only reads."""
 
     def __init__(self, store: Store, *, lease: timedelta, every: timedelta, enabled: bool = True) -> None:
         """Take the store whose `renew` and `settle` are called from this object's thread."""
@@ -74,31 +109,33 @@ class Heartbeat:
     def add(self, held: Held) -> None:
         """Keep it alive until `discard`."""
         self._held[id(held)] = held
-        if self._thread is None and self._enabled:
-            self._stop.clear()
-            self._thread = threading.Thread(target=self._run, name="turnkeeper-heartbeat", daemon=True)
+        if self._enabled and (self._thread is None or not self._thread.is_alive()):  # not alive: a forked child
+            self._stop = threading.Event()
+            self._thread = threading.Thread(
+                target=self._run, args=(self._stop,), name="turnkeeper-heartbeat", daemon=True
+            )
             self._thread.start()
 
     def discard(self, held: Held) -> None:
         """Let it go. Safe to call twice."""
         self._held.pop(id(held), None)
 
-    def stop(self) -> None:
-        """End the thread; what is held is not renewed any more."""
+    async def stop(self) -> None:
+        """End the thread; what is held is not renewed any more. Safe to call twice."""
         self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
-            self._thread = None
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            await asyncio.to_thread(thread.join, _JOIN_SECONDS)
 
-    def _run(self) -> None:
-        with asyncio.Runner() as runner:
-            while not self._stop.wait(_TICK_SECONDS):
-                try:
-                    runner.run(self.beat())
-                except TurnkeeperError as exc:
-                    logger.warning("heartbeat_failed", extra={"reason": str(exc)})
-                except Exception:
-                    logger.exception("heartbeat_broken")
+    def _run(self, stop: threading.Event) -> None:
+        tick = min(_TICK_SECONDS, self._every / 2)
+        while not stop.wait(tick):
+            try:
+                with asyncio.Runner() as runner:
+                    while not stop.wait(tick):
+                        runner.run(self.beat())
+            except Exception:  # no thread, no leases: whatever happened, it goes on
+                logger.exception("heartbeat_broken")
 
     async def beat(self) -> None:
         """End what is overdue and renew what is due for it, once."""
@@ -113,8 +150,13 @@ class Heartbeat:
                 due.append(held)
         for start in range(0, len(due), MAX_BATCH):
             batch = due[start : start + MAX_BATCH]
-            await self._renew_turns([held for held in batch if held.job is None], now)
-            await self._extend_jobs([held for held in batch if held.job is not None], now)
+            try:
+                # Bounded: a store that hangs must not keep deadlines from being noticed.
+                async with asyncio.timeout(self._every):
+                    await self._renew_turns([held for held in batch if held.job is None], now)
+                    await self._extend_jobs([held for held in batch if held.job is not None], now)
+            except (TurnkeeperError, TimeoutError) as exc:
+                logger.warning("heartbeat_failed", extra={"reason": str(exc)})
 
     async def _renew_turns(self, batch: Sequence[Held], now: float) -> None:
         if not batch:

@@ -7,18 +7,40 @@ import time
 from collections.abc import Coroutine, Mapping, Sequence
 from datetime import timedelta
 
+from turnkeeper.engine.commit import hand_out
+from turnkeeper.engine.deadlines import Deadlines
+from turnkeeper.engine.heartbeat import Heartbeat, Held
 from turnkeeper.engine.results import Accepted, Handled, Taken
 from turnkeeper.engine.settings import Settings, to_ms
-from turnkeeper.engine.turn import TurnRunner, hand_out
+from turnkeeper.engine.turn import TurnRunner
+from turnkeeper.engine.waiter import Waiter
 from turnkeeper.engine.wire import decode_texts, encode
-from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, StoreUnavailableError
+from turnkeeper.errors import (
+    ConfigurationError,
+    OutcomeUnknownError,
+    RetryableError,
+    StoreUnavailableError,
+    TurnkeeperError,
+)
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import PERSONAL, Kind, Message
 from turnkeeper.ports.faults import reach
 from turnkeeper.ports.limits import MAX_HAND_OUT
 from turnkeeper.ports.program import Program
 from turnkeeper.ports.store import Store
-from turnkeeper.ports.turns import Begin, Begun, Busy, Duplicate, Full, Granted, Incoming, Mode, Queued, Waiting
+from turnkeeper.ports.turns import (
+    Begin,
+    Begun,
+    Busy,
+    Duplicate,
+    Full,
+    Granted,
+    Incoming,
+    Mode,
+    Outcome,
+    Queued,
+    Waiting,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -31,59 +53,51 @@ _LOOK_SECONDS = (0.05, 1.0)
 _MODES = {"queue": Mode.QUEUE, "coalesce": Mode.QUEUE, "reject": Mode.REJECT, "interrupt": Mode.INTERRUPT}
 
 
-class _Waiter:
-    """Somebody who waits for a message's replies. Cheaper than `asyncio.wait` on every turn: one timer, no task."""
+_END_SECONDS = 5.0
+"""How long `stop` waits, after its grace, for commits under way and for handlers that it cancelled."""
 
-    __slots__ = ("_future", "_replies", "key")
+_ARRIVAL_SECONDS = 0.005
+"""Between two looks, while stopping, whether the messages on their way into the store have arrived."""
 
-    def __init__(self, conversation: str, message_id: str) -> None:
-        self.key = (conversation, message_id)
-        self._replies: tuple[str, ...] | None = None
-        self._future: asyncio.Future[None] | None = None
-
-    def tell(self, replies: tuple[str, ...]) -> None:
-        """End the waiting."""
-        self._replies = replies
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._future is not None and not self._future.done():
-            self._future.set_result(None)
-
-    async def wait(self, seconds: float) -> tuple[str, ...] | None:
-        """Return the replies, None if there are none after that time."""
-        if self._replies is None:
-            loop = asyncio.get_running_loop()
-            self._future = loop.create_future()
-            timer = loop.call_later(seconds, self._wake)
-            try:
-                await self._future
-            finally:
-                timer.cancel()
-        return self._replies
+_ACCEPTED = Accepted(outcome=Taken.ACCEPTED)
 
 
 class Inbox:
     """The way in of one process."""
 
     def __init__(
-        self, *, store: Store, programs: Mapping[str, Program], settings: Settings, entropy: random.Random
+        self,
+        *,
+        store: Store,
+        programs: Mapping[str, Program],
+        heartbeat: Heartbeat,
+        settings: Settings,
+        entropy: random.Random,
     ) -> None:
         """Take the programs by flow name. `runner` is set once, before the first message."""
         self._store = store
         self._programs = programs
+        self._heartbeat = heartbeat
         self._settings = settings
         self._entropy = entropy
         self._lease_ms = to_ms(settings.lease)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._waiters: dict[tuple[str, str], list[_Waiter]] = {}
+        self._tasks: dict[asyncio.Task[None], Held] = {}
+        self._waiters: dict[tuple[str, str], list[Waiter]] = {}
+        self._deadlines = Deadlines()
+        self._asking: set[asyncio.Task[None]] = set()
+        self._arriving = 0
         self._is_open = True
+        self._is_ending = False
         self.runner: TurnRunner
 
     @property
     def running(self) -> int:
-        """How many conversations this process is running turns of."""
-        return len(self._tasks)
+        """How many conversations this process is running turns of, or is about to."""
+        return len(self._tasks) + self._arriving
+
+    def serves(self, flow: str) -> bool:
+        """Return whether this process has the program of a flow."""
+        return flow in self._programs
 
     def program(self, flow: str) -> Program:
         """Return the program of a flow.
@@ -107,14 +121,15 @@ class Inbox:
         """
         if not self._is_open:
             raise StoreUnavailableError("this process is shutting down; send the message again")
+        return await self.bring(conversation, message)
+
+    async def bring(self, conversation: ConversationId, message: Message) -> Accepted:
+        """As `accept`, for what comes home from this process's own work, also while it shuts down."""
         program = self.program(conversation.flow)
-        answer = await self._begin(self._request(program, conversation, message))
+        answer = await self._begin(program, self._request(program, conversation, message))
         match answer:
-            case Granted():
-                self._spawn(self.runner.drain(program, conversation, answer))
-                return Accepted(outcome=Taken.ACCEPTED)
-            case Queued():
-                return Accepted(outcome=Taken.ACCEPTED)
+            case Granted() | Queued():
+                return _ACCEPTED
             case Duplicate(done=done, reply=reply):
                 return Accepted(outcome=Taken.DUPLICATE, done=done, replies=decode_texts(reply) if reply else ())
             case Full():
@@ -127,48 +142,53 @@ class Inbox:
     async def handle(self, conversation: ConversationId, message: Message, *, within: timedelta) -> Handled:
         """Accept a message and wait for its turn's replies, wherever it runs.
 
-        A duplicate gets the first one's replies. Safe to repeat. Raises as `accept`.
+        A duplicate gets the first one's replies. Safe to repeat. Raises as `accept`; once the message is durable
+        nothing is raised any more, however the store fares while its turn is waited for.
         """
-        waiter = _Waiter(conversation.key, message.id)
         deadline = time.monotonic() + within.total_seconds()
-        wait, longest = _LOOK_SECONDS
+        waiter = Waiter(conversation.key, message.id)
         self._waiters.setdefault(waiter.key, []).append(waiter)
         try:
-            first = accepted = await self.accept(conversation, message)
-            while True:
-                if not accepted.durable:
-                    return Handled(outcome=accepted.outcome, done=False)
-                if accepted.done:
-                    return Handled(outcome=first.outcome, done=True, replies=accepted.replies)
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return Handled(outcome=first.outcome, done=False)
-                replies = await waiter.wait(min(wait, left))
-                if replies is not None:
-                    return Handled(outcome=first.outcome, done=True, replies=replies)
-                wait = min(wait * 2, longest)
-                accepted = await self.accept(conversation, message)
+            accepted = await self.accept(conversation, message)
+            if not accepted.durable or accepted.done:
+                return Handled(outcome=accepted.outcome, done=accepted.done, replies=accepted.replies)
+            replies = await self._await_replies(waiter, conversation, message, deadline)
+            return Handled(outcome=accepted.outcome, done=replies is not None, replies=replies or ())
         finally:
             waiting = self._waiters[waiter.key]
             waiting.remove(waiter)
             if not waiting:
                 del self._waiters[waiter.key]
 
+    async def _await_replies(
+        self, waiter: Waiter, conversation: ConversationId, message: Message, deadline: float
+    ) -> tuple[str, ...] | None:
+        """Wait for a durable message's turn: told in this process, asked for where another one runs it."""
+        wait, longest = _LOOK_SECONDS
+        while (left := deadline - time.monotonic()) > 0:
+            replies = await waiter.wait(min(wait, left), self._deadlines)
+            if replies is not None:
+                return replies
+            wait = min(wait * 2, longest)
+            try:
+                accepted = await self.accept(conversation, message)
+            except (RetryableError, OutcomeUnknownError) as exc:
+                if not self._is_open:
+                    return None
+                logger.warning("reply_awaited_without_store", extra={"reason": str(exc)})
+                continue
+            if accepted.done:
+                return accepted.replies
+        return None
+
     async def take_over(self, conversation: ConversationId) -> bool:
-        """Run what waits in a conversation that nobody runs; False if there was nothing to take."""
+        """Run what waits in a conversation that nobody runs; False if there was nothing to take.
+
+        As much as possible is handed out, so that a STOP is heard before what it overtook is run again.
+        """
         program = self.program(conversation.flow)
-        request = Begin(
-            conversation=conversation,
-            token=self._token(),
-            lease_ms=self._lease_ms,
-            hand_out=hand_out(program),
-        )
-        answer = await self._begin(request)
-        if not isinstance(answer, Granted):
-            return False
-        reach("in_recovery")
-        self._spawn(self.runner.drain(program, conversation, answer))
-        return True
+        request = Begin(conversation=conversation, token=self._token(), lease_ms=self._lease_ms, hand_out=MAX_HAND_OUT)
+        return isinstance(await self._begin(program, request), Granted)
 
     def committed(self, conversation: ConversationId, taken: Sequence[Waiting], replies: tuple[str, ...]) -> None:
         """Tell whoever waits in this process for one of these messages."""
@@ -198,10 +218,26 @@ class Inbox:
             message=incoming,
             mode=mode,
             hand_out=MAX_HAND_OUT if mode is Mode.INTERRUPT else hand_out(program),
-            run=len(self._tasks) < self._settings.max_running,
+            run=self._is_open and self.running < self._settings.max_running,
         )
 
-    async def _begin(self, request: Begin) -> Begun:
+    async def _begin(self, program: Program, request: Begin) -> Begun:
+        """Ask the store, and run what it grants. A grant whose asker is cancelled meanwhile is run all the same."""
+        self._arriving += 1
+        try:
+            answer = await self._ask(request)
+        except asyncio.CancelledError:
+            self._later(self._begin_again(program, request))
+            raise
+        finally:
+            self._arriving -= 1
+        if isinstance(answer, Granted):
+            if request.message is None:
+                reach("in_recovery")
+            await self._run(program, request.conversation, answer)
+        return answer
+
+    async def _ask(self, request: Begin) -> Begun:
         for left in range(_REPEATS, -1, -1):
             reach("before_begin")
             try:
@@ -214,29 +250,67 @@ class Inbox:
             return answer
         raise AssertionError("unreachable")
 
-    def _token(self) -> str:
-        return f"{self._entropy.getrandbits(96):024x}"
+    async def _begin_again(self, program: Program, request: Begin) -> None:
+        """Ask a second time, under the same token: the lease may be this process's since the first."""
+        try:
+            answer = await self._ask(request)
+        except TurnkeeperError as exc:
+            logger.warning("cancelled_begin_left", extra={"reason": str(exc)})
+            return
+        if isinstance(answer, Granted):
+            await self._run(program, request.conversation, answer)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _later(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
-        self._tasks.add(task)
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _run(self, program: Program, conversation: ConversationId, granted: Granted) -> None:
+        """Start a drain, its lease kept from now on: the loop may be busy for long before the task has its turn."""
+        held = Held(conversation=conversation, token=granted.token, timeout=program.rules.turn_timeout)
+        if self._is_ending:
+            await self.runner.give_back(held, Outcome.RETURNED, 0)
+            return
+        task = held.task = asyncio.create_task(self.runner.drain(program, held, granted))
+        self._tasks[task] = held
+        self._heartbeat.add(held)
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._heartbeat.discard(self._tasks.pop(task))
         if not task.cancelled() and (exc := task.exception()) is not None:
             logger.error("turn_broken", exc_info=exc)
 
-    async def stop(self, grace: timedelta) -> None:
-        """Take nothing more, let running turns end, and give back those that do not within the grace."""
-        self._is_open = False
-        if self._tasks:
-            _, late = await asyncio.wait(tuple(self._tasks), timeout=grace.total_seconds())
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
+    def _token(self) -> str:
+        return f"{self._entropy.getrandbits(96):024x}"
 
     def start(self) -> None:
         """Take messages (again)."""
-        self._is_open = True
+        self._is_open = self.runner.takes_next = True
+        self._is_ending = False
+
+    def close(self) -> None:
+        """Take nothing more from outside, and end every drain after the turn that it is at."""
+        self._is_open = self.runner.takes_next = False
+        for waiters in self._waiters.values():
+            for waiter in waiters:
+                waiter.wake()
+
+    async def stop(self, grace: timedelta) -> None:
+        """Let running turns end, and give back those that do not within the grace; a commit is never cut off."""
+        self.close()
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks), timeout=grace.total_seconds())
+        self._is_ending = True
+        until = time.monotonic() + _END_SECONDS
+        while self._arriving and time.monotonic() < until:  # noqa: ASYNC110 - an event would cost every message
+            await asyncio.sleep(_ARRIVAL_SECONDS)
+        for task, held in tuple(self._tasks.items()):
+            if held.computing:
+                task.cancel()
+        for tasks in (self._asking, self._tasks):
+            if tasks:
+                _, late = await asyncio.wait(tuple(tasks), timeout=_END_SECONDS)
+                for task in late:
+                    logger.error("turn_left", extra={"reason": "it did not end when it was cancelled"})
+                    task.cancel()

@@ -7,14 +7,18 @@ the person said meanwhile.
 import asyncio
 import logging
 import random
+import time
+from datetime import timedelta
 
 import msgspec
 
 from turnkeeper.engine.heartbeat import Heartbeat, Held
 from turnkeeper.engine.inbox import Inbox
+from turnkeeper.engine.reasons import clean_reason, reason_of
 from turnkeeper.engine.settings import Settings
-from turnkeeper.engine.wire import decode_job
-from turnkeeper.errors import LimitError, PermanentError, RetryableError
+from turnkeeper.engine.settling import settle_one
+from turnkeeper.engine.wire import UNREADABLE, decode_job
+from turnkeeper.errors import OutcomeUnknownError, PermanentError, RetryableError
 from turnkeeper.model.message import JobCall, JobFailed, Kind, Message
 from turnkeeper.observe.masking import mask_person
 from turnkeeper.policy.retry import backoff_ms
@@ -28,8 +32,11 @@ logger = logging.getLogger(__name__)
 UNKNOWN_JOB_WAIT_MS = 5_000
 """How long a job that only newer code knows is left to others."""
 
-RESULT_WAIT_MS = 5_000
-"""Wait before a result is brought again to a conversation whose inbox is full."""
+HOME_TIMEOUT = timedelta(minutes=5)
+"""How long a result is brought again to a full inbox or a store that is away, before the job is run again."""
+
+_HOME_SECONDS = (0.1, 5.0)
+"""First and longest wait between two tries to bring a result home."""
 
 
 class _GaveUp(msgspec.Struct, frozen=True):
@@ -45,6 +52,21 @@ class _Again(msgspec.Struct, frozen=True):
     reason: str
 
 
+class _Work(msgspec.Struct, frozen=True, kw_only=True):
+    """A claimed job on its way."""
+
+    program: Program
+    rules: JobRules
+    call: JobCall
+    claim: Claim
+    entry: Claimed
+    held: Held
+
+    def gave_up(self, kind: str, reason: str, attempts: int) -> _GaveUp:
+        """Return the failure for good."""
+        return _GaveUp(JobFailed(job=self.call.name, kind=kind, reason=clean_reason(reason), attempts=attempts))
+
+
 class Jobs:
     """The job runner of one process."""
 
@@ -55,13 +77,13 @@ class Jobs:
         self._store = store
         self._inbox = inbox
         self._heartbeat = heartbeat
-        self._settings = settings
+        self._lease = settings.lease
         self._entropy = entropy
 
     async def run(self, lane: Lane) -> bool:
         """Claim a job that is due, run it and bring its result home; False if there was nothing to claim."""
         token = f"{self._entropy.getrandbits(96):024x}"
-        claim = await self._store.deliveries.claim(lane, token=token, lease=self._settings.lease)
+        claim = await self._store.deliveries.claim(lane, token=token, lease=self._lease)
         if claim is None:
             return False
         for entry in claim.entries:
@@ -71,69 +93,82 @@ class Jobs:
         return True
 
     async def _run_one(self, claim: Claim, entry: Claimed) -> None:
-        call = decode_job(entry.payload)
+        try:
+            call = decode_job(entry.payload)
+        except UNREADABLE as exc:
+            await self._settle(claim, entry, Verdict.DEAD, error=f"this job cannot be read: {exc}")
+            return
         program = self._inbox.program(claim.lane.conversation.flow)
         rules = program.job_rules(call.name)
         if rules is None:
             logger.warning("job_unknown", extra={"job": call.name})
             await self._settle(claim, entry, Verdict.RETURN, wait_ms=UNKNOWN_JOB_WAIT_MS)
             return
-        task = asyncio.current_task()
-        if task is None:  # pragma: no cover - asyncio always has one here
-            raise PermanentError("jobs run inside asyncio tasks")
         held = Held(
             conversation=claim.lane.conversation,
             token=claim.token,
             timeout=rules.timeout,
-            cancel=task.cancel,
+            task=asyncio.current_task(),
             job=(claim.lane, entry.id),
         )
+        work = _Work(program=program, rules=rules, call=call, claim=claim, entry=entry, held=held)
         self._heartbeat.add(held)
         try:
-            outcome = await self._attempt(program, rules, call, claim, entry, held)
+            outcome = await self._attempt(work)
+            held.begin_stint(HOME_TIMEOUT)
+            await self._end(work, outcome)
         finally:
             self._heartbeat.discard(held)
-        if outcome is not None:
-            await self._bring_home(program, call, claim, entry, outcome)
 
-    async def _attempt(
-        self, program: Program, rules: JobRules, call: JobCall, claim: Claim, entry: Claimed, held: Held
-    ) -> bytes | _GaveUp | _Again | None:
+    async def _attempt(self, work: _Work) -> bytes | _GaveUp | _Again | None:
         """Run it once. None: the claim is lost, somebody else runs it."""
-        if entry.attempt > rules.attempts:
-            return self._gave_up(call, "crash", f"did not end in {entry.attempt - 1} attempts", entry.attempt - 1)
+        entry, call, held = work.entry, work.call, work.held
+        if entry.attempt > work.rules.attempts:
+            return work.gave_up("crash", f"did not end in {entry.attempt - 1} attempts", entry.attempt - 1)
         job = JobInput(
             id=entry.id,
-            conversation=claim.lane.conversation,
+            conversation=held.conversation,
             call=call,
             attempt=entry.attempt,
             maybe_ran=entry.maybe_sent,
             started_ms=entry.committed_ms,
         )
+        held.computing = True
         try:
             reach("in_job")
-            return await program.work(job)
-        except asyncio.CancelledError:
-            if held.lost:
-                _forgive_cancellation()
-                logger.warning("job_claim_lost", extra={"job": call.name})
-                return None
-            if not held.overdue:
-                await asyncio.shield(self._settle(claim, entry, Verdict.RETURN))
-                raise
-            _forgive_cancellation()
-            return self._failed(rules, call, entry, "timeout", f"took longer than {rules.timeout}")
+            return await work.program.work(job)
+        except asyncio.CancelledError as exc:
+            held.computing = False
+            return await self._cancelled(work, exc)
         except PermanentError as exc:
-            return self._gave_up(call, "error", f"{type(exc).__name__}: {exc}", entry.attempt)
-        except Exception as exc:
+            return work.gave_up("error", reason_of(exc), entry.attempt)
+        except (Exception, SystemExit) as exc:  # a job that calls `exit()` ends its attempt, not the server
             logger.exception("job_failed", extra={"job": call.name, "effect": mask_person(entry.id)})
-            return self._failed(rules, call, entry, "error", f"{type(exc).__name__}: {exc}")
+            return self._failed(work, "error", reason_of(exc))
+        finally:
+            held.computing = False
 
-    def _failed(self, rules: JobRules, call: JobCall, entry: Claimed, kind: str, reason: str) -> _GaveUp | _Again:
-        if entry.attempt >= rules.attempts:
-            return self._gave_up(call, kind, reason, entry.attempt)
+    async def _cancelled(self, work: _Work, exc: asyncio.CancelledError) -> _GaveUp | _Again | None:
+        """Find out who cancelled the job: the heartbeat, a shutdown, or it itself."""
+        task = asyncio.current_task()
+        if work.held.lost or work.held.overdue:
+            if task is not None:
+                task.uncancel()  # it was meant for the job; the task goes on
+            if work.held.lost:
+                logger.warning("job_claim_lost", extra={"job": work.call.name})
+                return None
+            return self._failed(work, "timeout", f"took longer than {work.rules.timeout}")
+        if task is not None and task.cancelling():
+            await asyncio.shield(self._settle(work.claim, work.entry, Verdict.RETURN))
+            raise exc
+        return self._failed(work, "error", "CancelledError: raised by the job, nobody had cancelled it")
+
+    def _failed(self, work: _Work, kind: str, reason: str) -> _GaveUp | _Again:
+        rules, attempt = work.rules, work.entry.attempt
+        if attempt >= rules.attempts:
+            return work.gave_up(kind, reason, attempt)
         wait_ms = backoff_ms(
-            attempt=entry.attempt,
+            attempt=attempt,
             first=rules.delay,
             factor=rules.factor,
             longest=rules.max_delay,
@@ -141,52 +176,66 @@ class Jobs:
         )
         return _Again(wait_ms, reason)
 
-    @staticmethod
-    def _gave_up(call: JobCall, kind: str, reason: str, attempts: int) -> _GaveUp:
-        return _GaveUp(JobFailed(job=call.name, kind=kind, reason=reason, attempts=attempts))
-
-    async def _bring_home(
-        self, program: Program, call: JobCall, claim: Claim, entry: Claimed, outcome: bytes | _GaveUp | _Again
-    ) -> None:
+    async def _end(self, work: _Work, outcome: bytes | _GaveUp | _Again | None) -> None:
+        """Bring home what came of it. An outcome that no message can carry becomes a failure, or a dead letter."""
+        if outcome is None:
+            return
         if isinstance(outcome, _Again):
-            await self._settle(claim, entry, Verdict.RETRY, wait_ms=outcome.wait_ms, error=outcome.reason)
+            await self._settle(work.claim, work.entry, Verdict.RETRY, wait_ms=outcome.wait_ms, error=outcome.reason)
             return
-        has_failed = isinstance(outcome, _GaveUp)
-        message = Message(
-            id=f"result:{entry.id}",
-            kind=Kind.FAILURE if has_failed else Kind.RESULT,
-            text=call.name,
-            data=msgspec.Raw(program.failure(outcome.failed) if isinstance(outcome, _GaveUp) else outcome),
-            source=entry.id,
-        )
         try:
-            accepted = await self._inbox.accept(claim.lane.conversation, message)
-        except RetryableError as exc:
-            await self._settle(claim, entry, Verdict.RETRY, wait_ms=RESULT_WAIT_MS, error=str(exc))
-            return
-        except LimitError as exc:
-            if has_failed:
-                await self._settle(claim, entry, Verdict.DEAD, error=f"its failure cannot be taken: {exc}")
-            else:
-                failed = self._gave_up(call, "error", f"its result cannot be taken: {exc}", entry.attempt)
-                await self._bring_home(program, call, claim, entry, failed)
-            return
-        if accepted.durable:
-            await self._settle(claim, entry, Verdict.DONE)
-        else:
-            await self._settle(claim, entry, Verdict.RETRY, wait_ms=RESULT_WAIT_MS, error=accepted.outcome.value)
+            await self._bring_home(work, _message(work, outcome))
+        except (RetryableError, OutcomeUnknownError):
+            raise
+        except Exception as exc:
+            if isinstance(outcome, _GaveUp):
+                logger.exception("job_failure_lost", extra={"job": work.call.name})
+                error = f"its failure cannot be taken: {reason_of(exc)}; it was: {outcome.failed.reason}"
+                await self._settle(work.claim, work.entry, Verdict.DEAD, error=error)
+                return
+            reason = f"its result cannot be taken: {reason_of(exc)}"
+            await self._end(work, work.gave_up("error", reason, work.entry.attempt))
+
+    async def _bring_home(self, work: _Work, message: Message) -> None:
+        """Bring a message to the inbox, waiting for room: running the job again would cost more than waiting."""
+        until = time.monotonic() + HOME_TIMEOUT.total_seconds()
+        wait, longest = _HOME_SECONDS
+        while True:
+            try:
+                accepted = await self._inbox.bring(work.held.conversation, message)
+                if accepted.durable:
+                    await self._settle(work.claim, work.entry, Verdict.DONE)
+                    return
+                reason = accepted.outcome.value
+            except (RetryableError, OutcomeUnknownError) as exc:
+                reason = str(exc)
+            logger.warning("job_result_waits", extra={"job": work.call.name, "reason": reason})
+            if work.held.lost or time.monotonic() + wait > until:
+                await self._settle(work.claim, work.entry, Verdict.UNCERTAIN, error=reason)
+                return
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, longest)
 
     async def _settle(
         self, claim: Claim, entry: Claimed, verdict: Verdict, *, wait_ms: int = 0, error: str = ""
     ) -> None:
-        reach("before_settle")
         settlement = Settlement(
-            lane=claim.lane, token=claim.token, id=entry.id, verdict=verdict, wait_ms=wait_ms, error=error
+            lane=claim.lane,
+            token=claim.token,
+            id=entry.id,
+            verdict=verdict,
+            wait_ms=wait_ms,
+            error=clean_reason(error),
         )
-        await self._store.deliveries.settle([settlement])
+        await settle_one(self._store, settlement, within_seconds=self._lease.total_seconds())
 
 
-def _forgive_cancellation() -> None:
-    task = asyncio.current_task()
-    if task is not None:
-        task.uncancel()
+def _message(work: _Work, outcome: bytes | _GaveUp) -> Message:
+    has_failed = isinstance(outcome, _GaveUp)
+    return Message(
+        id=f"result:{work.entry.id}",
+        kind=Kind.FAILURE if has_failed else Kind.RESULT,
+        text=work.call.name,
+        data=msgspec.Raw(work.program.failure(outcome.failed) if isinstance(outcome, _GaveUp) else outcome),
+        source=work.entry.id,
+    )

@@ -10,18 +10,23 @@ import logging
 import random
 import time
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from datetime import timedelta
 
-from turnkeeper.engine.settings import Settings
-from turnkeeper.engine.wire import decode_reply
+import msgspec
+
+from turnkeeper.engine.deadlines import Deadlines
+from turnkeeper.engine.reasons import clean_reason, reason_of
+from turnkeeper.engine.settings import Settings, to_ms
+from turnkeeper.engine.settling import Settling, settle_one
+from turnkeeper.engine.wire import UNREADABLE, decode_reply
 from turnkeeper.errors import OutcomeUnknownError, RetryableError
 from turnkeeper.model.conversation import ConversationId
+from turnkeeper.model.message import Reply
 from turnkeeper.observe.masking import mask_person
 from turnkeeper.policy.retry import backoff_ms
 from turnkeeper.ports.channel import Channel, OnUnknown, Outgoing, SendOutcome, Sent
-from turnkeeper.ports.deliveries import Claim, Claimed, Lane, Settlement, Verdict
+from turnkeeper.ports.deliveries import Claimed, Lane, Settlement, Verdict
 from turnkeeper.ports.faults import reach
-from turnkeeper.ports.limits import MAX_BATCH
 from turnkeeper.ports.store import Store
 from turnkeeper.ports.turns import Effect
 
@@ -30,20 +35,35 @@ logger = logging.getLogger(__name__)
 UNKNOWN_CHANNEL_WAIT_MS = 5_000
 """How long this process leaves a reply alone whose channel only other processes have."""
 
-_SETTLE_WAIT_SECONDS = 0.2
-"""Wait before settlements are sent again when the store does not answer."""
+MAX_RETRY_AFTER = timedelta(days=1)
+"""The longest wish of a provider that is kept; a reply that waits longer is of no use to anybody."""
+
+_SLOW_SECONDS = 0.005
+"""A send that took longer is recorded at once; after faster ones the verdicts of a lane are recorded together."""
+
+_END_SECONDS = 5.0
+"""How long `stop` waits, after its grace, for what it cut off."""
+
+_WAITING = frozenset({Verdict.RETRY, Verdict.UNCERTAIN, Verdict.RETURN})
+"""After these the lane waits and is free."""
 
 
-class _Verdicts(Protocol):
-    """Builds the settlement of one entry."""
+class _Hold:
+    """A claim of some entries of a lane, until a time (`time.monotonic`) that this process may count on."""
 
-    def __call__(self, verdict: Verdict, wait_ms: int = 0, error: str = "") -> Settlement:
-        """Return it."""
-        ...
+    __slots__ = ("is_lost", "token", "until")
+
+    def __init__(self, token: str, until: float) -> None:
+        self.token = token
+        self.until = until
+        self.is_lost = False
+
+
+_Queue = collections.deque[tuple[Claimed, _Hold]]
 
 
 class Outbox:
-    """The senders of one process. `token` claims lanes in its name."""
+    """The senders of one process."""
 
     def __init__(
         self, *, store: Store, channels: Mapping[str, Channel], settings: Settings, entropy: random.Random
@@ -53,12 +73,16 @@ class Outbox:
         self._channels = channels
         self._settings = settings
         self._entropy = entropy
-        self._lanes: dict[Lane, collections.deque[Claimed]] = {}
-        self._until: dict[Lane, float] = {}
-        self._unsettled: list[tuple[Settlement, asyncio.Future[bool]]] = []
-        self._is_flushing = False
+        self._lease_seconds = settings.send_lease.total_seconds()
+        self._send_seconds = settings.send_timeout.total_seconds()
+        self._settling = Settling(store)
+        self._deadlines = Deadlines()
+        self._lanes: dict[Lane, _Queue] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.token = f"{entropy.getrandbits(96):024x}"
+        self._is_ending = False
+
+    def _fresh_token(self) -> str:
+        return f"{self._entropy.getrandbits(96):024x}"
 
     def has(self, lane: Lane) -> bool:
         """Return whether this process is sending in that lane now."""
@@ -67,29 +91,50 @@ class Outbox:
     @property
     def sending(self) -> bool:
         """Return whether anything is on its way or waits for its settlement."""
-        return bool(self._lanes or self._tasks or self._unsettled)
+        return bool(self._lanes or self._tasks or self._settling.pending)
 
-    def send_committed(self, conversation: ConversationId, effects: Sequence[Effect]) -> None:
-        """Send replies that a commit stored and claimed for this process's token."""
+    def send_committed(
+        self, conversation: ConversationId, effects: Sequence[Effect], *, token: str, claimed_at: float
+    ) -> None:
+        """Send replies that a commit stored and claimed under a token, at the earliest at `claimed_at` (monotonic).
+
+        Every commit has a token of its own. So another commit finds the lane taken and its replies wait, also while
+        this one's answer is lost; and a claim that was lost is never mistaken for a later one.
+        """
         if not effects:
             return
-        claimed = [
-            Claimed(id=effect.id, kind=effect.kind, payload=effect.payload, attempt=1, committed_ms=0)
-            for effect in effects
-        ]
-        self._enqueue(Lane(conversation=conversation), claimed)
+        hold = _Hold(token, claimed_at + self._lease_seconds)
+        self._enqueue(
+            Lane(conversation=conversation),
+            [
+                (Claimed(id=effect.id, kind=effect.kind, payload=effect.payload, attempt=1, committed_ms=0), hold)
+                for effect in effects
+            ],
+        )
 
-    def _enqueue(self, lane: Lane, entries: Sequence[Claimed]) -> None:
-        self._until[lane] = time.monotonic() + self._settings.send_lease.total_seconds() * 0.8
+    def silence(self, conversation: ConversationId) -> None:
+        """Send nothing of what is queued here for a person who has just opted out of this flow."""
+        for lane, queue in self._lanes.items():
+            other = lane.conversation
+            if other.person == conversation.person and other.flow == conversation.flow:
+                silenced = [(msgspec.structs.replace(entry, suppressed=True), hold) for entry, hold in queue]
+                queue.clear()
+                queue.extend(silenced)
+
+    def _enqueue(self, lane: Lane, parcels: Sequence[tuple[Claimed, _Hold]]) -> None:
         queue = self._lanes.get(lane)
         if queue is not None:
-            known = {entry.id for entry in queue}
-            queue.extend(entry for entry in entries if entry.id not in known)
+            queue.extend(parcels)
             return
-        self._lanes[lane] = collections.deque(entries)
+        self._lanes[lane] = collections.deque(parcels)
         task = asyncio.create_task(self._send_lane(lane))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (exc := task.exception()) is not None:
+            logger.error("lane_broken", exc_info=exc)
 
     async def recover(self, lane: Lane) -> bool:
         """Take over a lane whose replies are due; False if there was nothing to take.
@@ -98,78 +143,138 @@ class Outbox:
         """
         if lane in self._lanes:
             return False
-        claim = await self._store.deliveries.claim(lane, token=self.token, lease=self._settings.send_lease)
-        if claim is None:
+        parcels = await self._claim(lane)
+        if not parcels:
             return False
         reach("in_recovery")
-        self._enqueue(lane, claim.entries)
+        self._enqueue(lane, parcels)
         return True
+
+    async def _claim(self, lane: Lane) -> list[tuple[Claimed, _Hold]]:
+        """Claim what is due under a token of its own: what a commit claimed meanwhile comes from that commit only."""
+        hold = _Hold(self._fresh_token(), time.monotonic() + self._lease_seconds)
+        claim = await self._store.deliveries.claim(lane, token=hold.token, lease=self._settings.send_lease)
+        return [] if claim is None else [(entry, hold) for entry in claim.entries]
 
     async def _send_lane(self, lane: Lane) -> None:
         queue = self._lanes[lane]
         try:
-            while True:
-                more = False
+            has_more = True
+            while has_more:
+                has_more = False
                 while queue:
-                    entry = queue.popleft()
-                    settlement = await self._send_one(lane, entry)
-                    waits = settlement.verdict in {Verdict.RETRY, Verdict.UNCERTAIN, Verdict.RETURN}
-                    if waits or time.monotonic() > self._until[lane]:
-                        queue.clear()
-                    more = await self._settle(settlement, wait=waits or not queue)
-                    if waits:
-                        return
-                if not more:
-                    return
-                claim = await self._claim_more(lane)
-                if claim is None:
-                    if queue:
+                    entry, hold = queue.popleft()
+                    settlement, took = await self._send_next(lane, entry, hold)
+                    if settlement is None:
                         continue
-                    return
-                self._until[lane] = time.monotonic() + self._settings.send_lease.total_seconds() * 0.8
-                queue.extend(claim.entries)
+                    if settlement.verdict in _WAITING:
+                        await self._settling.settle(settlement)
+                        _drop(queue, hold.token)  # they are free with the lane, and count as not tried
+                        has_more = False
+                        continue
+                    if queue and took < _SLOW_SECONDS:
+                        self._settling.note(settlement)
+                    else:
+                        has_more = await self._settling.settle(settlement)
+                if has_more:
+                    queue.extend(await self._claim(lane))
+                    has_more = bool(queue)
         except (RetryableError, OutcomeUnknownError) as exc:
             logger.warning("lane_left_to_recovery", extra={"reason": str(exc)})
         finally:
             self._lanes.pop(lane, None)
-            self._until.pop(lane, None)
 
-    async def _claim_more(self, lane: Lane) -> Claim | None:
-        return await self._store.deliveries.claim(lane, token=self.token, lease=self._settings.send_lease)
+    async def _send_next(self, lane: Lane, entry: Claimed, hold: _Hold) -> tuple[Settlement | None, float]:
+        """Send one reply under its claim; None if the claim is gone. Also returns how long it took, in seconds."""
+        while time.monotonic() + self._send_seconds > hold.until and not hold.is_lost:
+            await self._prolong(lane, entry, hold)
+        if hold.is_lost:
+            logger.warning("reply_claim_lost", extra={"effect": mask_person(entry.id)})
+            return None, 0.0
+        started = time.monotonic()
+        verdict, wait_ms, error = await self._try(entry)
+        settlement = Settlement(
+            lane=lane, token=hold.token, id=entry.id, verdict=verdict, wait_ms=wait_ms, error=clean_reason(error)
+        )
+        return settlement, time.monotonic() - started
 
-    async def _send_one(self, lane: Lane, entry: Claimed) -> Settlement:
-        def settled(verdict: Verdict, wait_ms: int = 0, error: str = "") -> Settlement:
-            return Settlement(lane=lane, token=self.token, id=entry.id, verdict=verdict, wait_ms=wait_ms, error=error)
+    async def _prolong(self, lane: Lane, entry: Claimed, hold: _Hold) -> None:
+        """Have a claim last longer, so that no send begins that it might not outlast; or find that it is lost.
 
+        A store that is away is asked again: to leave the lane now would let later replies of its drain overtake.
+        """
+        until = time.monotonic() + self._lease_seconds
+        extension = Settlement(
+            lane=lane, token=hold.token, id=entry.id, verdict=Verdict.EXTEND, wait_ms=to_ms(self._settings.send_lease)
+        )
+        settled = await settle_one(self._store, extension, within_seconds=self._lease_seconds)
+        hold.until = until
+        hold.is_lost = not settled.held
+
+    async def _try(self, entry: Claimed) -> tuple[Verdict, int, str]:
+        """Attempt one reply; return the verdict, the wait in milliseconds and what to tell the operator."""
+        if self._is_ending:
+            return Verdict.RETURN, 0, ""
         if entry.suppressed:
-            return settled(Verdict.DONE)
-        reply = decode_reply(entry.payload)
+            return Verdict.DONE, 0, ""
+        try:
+            reply = decode_reply(entry.payload)
+        except UNREADABLE as exc:
+            return Verdict.DEAD, 0, f"this reply cannot be read: {exc}"
         channel = self._channels.get(reply.channel)
         if channel is None:
-            return settled(Verdict.RETURN, wait_ms=UNKNOWN_CHANNEL_WAIT_MS)
-        if entry.maybe_sent and channel.on_unknown is OnUnknown.HOLD:
-            return settled(Verdict.DEAD, error="an earlier attempt may have been sent; held, as the channel wishes")
+            return Verdict.RETURN, UNKNOWN_CHANNEL_WAIT_MS, ""
+        # A first attempt that is marked was redriven: an operator wants it sent although it may have been.
+        if entry.maybe_sent and entry.attempt > 1 and channel.on_unknown is OnUnknown.HOLD:
+            return Verdict.DEAD, 0, "an earlier attempt may have been sent; held, as the channel wishes"
+        if entry.attempt > self._settings.send_attempts:
+            return Verdict.DEAD, 0, f"did not end in {entry.attempt - 1} attempts (crash or kill while sending)"
         reach("before_send")
+        sent = await self._send(channel, reply, entry)
+        reach("after_send")
+        return self._judge(channel, entry, sent)
+
+    async def _send(self, channel: Channel, reply: Reply, entry: Claimed) -> Sent:
+        """Call the provider. Whatever does not end with its answer is UNKNOWN, a shutdown included."""
+        task = asyncio.current_task()
+        if task is None:  # pragma: no cover - lanes are tasks
+            raise RuntimeError("replies are sent inside asyncio tasks")
+        has_hung = False
+
+        def hang_up() -> None:
+            nonlocal has_hung
+            has_hung = True
+            task.cancel()
+
+        self._deadlines.set(task, self._send_seconds, hang_up)
         try:
             sent = await channel.send(
                 Outgoing(id=entry.id, reply=reply, attempt=entry.attempt, maybe_sent=entry.maybe_sent)
             )
-        except Exception as exc:
+            if not isinstance(sent, Sent):
+                raise TypeError(f"{channel.name}.send returned {type(sent).__name__}, not Sent")  # noqa: TRY301
+        except asyncio.CancelledError:
+            if has_hung:
+                task.uncancel()
+                return Sent(outcome=SendOutcome.UNKNOWN, error=f"no answer in {self._settings.send_timeout}")
+            return Sent(outcome=SendOutcome.UNKNOWN, error="cancelled while it was sent")
+        except (Exception, SystemExit) as exc:
             logger.exception("send_failed", extra={"channel": reply.channel, "effect": mask_person(entry.id)})
-            sent = Sent(outcome=SendOutcome.UNKNOWN, error=f"{type(exc).__name__}: {exc}")
-        reach("after_send")
-        return self._judge(channel, entry, sent, settled)
+            return Sent(outcome=SendOutcome.UNKNOWN, error=reason_of(exc))
+        finally:
+            self._deadlines.call_off(task)
+        return sent
 
-    def _judge(self, channel: Channel, entry: Claimed, sent: Sent, settled: _Verdicts) -> Settlement:
+    def _judge(self, channel: Channel, entry: Claimed, sent: Sent) -> tuple[Verdict, int, str]:
         error = f"{sent.code} {sent.error}".strip()
         if sent.outcome is SendOutcome.ACCEPTED:
-            return settled(Verdict.DONE)
+            return Verdict.DONE, 0, ""
         if sent.outcome is SendOutcome.REJECTED:
-            return settled(Verdict.DEAD, error=error or "rejected by the provider")
+            return Verdict.DEAD, 0, error or "rejected by the provider"
         if sent.outcome is SendOutcome.UNKNOWN and channel.on_unknown is OnUnknown.HOLD:
-            return settled(Verdict.DEAD, error=error or "may have been sent; held, as the channel wishes")
+            return Verdict.UNCERTAIN, 0, error  # marks it; at its next claim it is held, and stays marked if redriven
         if entry.attempt >= self._settings.send_attempts:
-            return settled(Verdict.DEAD, error=error or f"not sent in {entry.attempt} attempts")
+            return Verdict.DEAD, 0, error or f"not sent in {entry.attempt} attempts"
         wait_ms = backoff_ms(
             attempt=entry.attempt,
             first=self._settings.send_backoff,
@@ -178,49 +283,34 @@ class Outbox:
             chance=self._entropy.random(),
         )
         if sent.retry_after is not None:
-            wait_ms = max(wait_ms, int(sent.retry_after.total_seconds() * 1000))
-        verdict = Verdict.RETRY if sent.outcome is SendOutcome.RETRY else Verdict.UNCERTAIN
-        return settled(verdict, wait_ms=wait_ms, error=error)
+            wait_ms = max(wait_ms, to_ms(min(sent.retry_after, MAX_RETRY_AFTER)))
+        return Verdict.RETRY if sent.outcome is SendOutcome.RETRY else Verdict.UNCERTAIN, wait_ms, error
 
-    async def _settle(self, settlement: Settlement, *, wait: bool) -> bool:
-        """Record a verdict; True if the lane is still ours and has more.
+    def start(self) -> None:
+        """Send (again)."""
+        self._is_ending = False
 
-        Verdicts gather while one batch is under way, so that many lanes cost one call. Only the last of a lane is
-        waited for.
+    async def stop(self, grace: timedelta) -> None:
+        """Let what is being sent end within the grace, cut off what does not, and record how it fared.
+
+        What a cut leaves unsettled is taken over elsewhere later, marked.
         """
-        reach("before_settle")
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._unsettled.append((settlement, future))
-        if not wait:
-            return False
-        if not self._is_flushing:
-            await self._flush()
-        return await future
-
-    async def _flush(self) -> None:
-        """Settle what has gathered, and what gathers meanwhile; other lanes only add to it."""
-        self._is_flushing = True
+        if self._tasks:
+            _, late = await asyncio.wait(tuple(self._tasks), timeout=grace.total_seconds())
+            self._is_ending = True
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=_END_SECONDS)
         try:
-            await self._flush_all()
-        finally:
-            self._is_flushing = False
+            async with asyncio.timeout(_END_SECONDS):
+                await self._settling.flush()
+        except TimeoutError:
+            logger.warning("verdicts_left", extra={"reason": "the store did not answer while stopping"})
 
-    async def _flush_all(self) -> None:
-        while self._unsettled:
-            batch = self._unsettled[:MAX_BATCH]
-            try:
-                answers = await self._store.deliveries.settle([settlement for settlement, _ in batch])
-            except (RetryableError, OutcomeUnknownError) as exc:
-                logger.warning("settle_repeated", extra={"reason": str(exc)})
-                await asyncio.sleep(_SETTLE_WAIT_SECONDS)
-                continue
-            del self._unsettled[: len(batch)]
-            for (_, future), answer in zip(batch, answers, strict=True):
-                if not future.done():
-                    future.set_result(answer.held and answer.more)
 
-    async def stop(self) -> None:
-        """Wait for what is being sent and settled. What a cut leaves unsettled is taken over elsewhere later."""
-        while self._tasks:
-            await asyncio.wait(tuple(self._tasks))
-        await self._flush()
+def _drop(queue: _Queue, token: str) -> None:
+    """Take out what was claimed under a token; what another claim put there meanwhile stays."""
+    kept = [parcel for parcel in queue if parcel[1].token != token]
+    queue.clear()
+    queue.extend(kept)

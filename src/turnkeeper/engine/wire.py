@@ -11,3 +11,6 @@ decode_job = msgspec.json.Decoder(JobCall).decode
 decode_timer = msgspec.json.Decoder(TimerCall).decode
 decode_forward = msgspec.json.Decoder(Forward).decode
 decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
+
+UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
+"""What a decoder raises at bytes that it cannot read; the last one at thousands of nested brackets."""

@@ -1,7 +1,7 @@
 """What goes in and out of a turn, as it is stored: messages, replies, jobs, timers, forwards.
 
 These are wire formats: fields are only ever added, with defaults, so that old and new processes share a store.
-Unknown kinds are kept and ignored, never refused.
+A message of a kind that this code does not know is tried like any other and ends in the dead letters, whole.
 """
 
 import enum

@@ -13,6 +13,8 @@ def backoff_ms(*, attempt: int, first: timedelta, factor: float, longest: timede
         longest: Limit.
         chance: A number from 0 to 1; spreads repeats of many so that they do not arrive together.
     """
-    growth = factor ** min(attempt - 1, 63)
-    whole = min(first.total_seconds() * growth, longest.total_seconds())
+    try:
+        whole = min(first.total_seconds() * factor ** (attempt - 1), longest.total_seconds())
+    except OverflowError:  # larger than any float
+        whole = longest.total_seconds()
     return max(1, int(whole * 1000 * (0.5 + chance / 2)))

@@ -24,7 +24,7 @@ class Mode(enum.Enum):
     """Be refused with `Busy`; nothing is written."""
 
     INTERRUPT = "interrupt"
-    """Take the lease over: the running turn is fenced off, and everything that waits is handed out."""
+    """Take the lease over: the running turn is fenced off, a hold or back-off ends, all that waits is handed out."""
 
 
 class Incoming(msgspec.Struct, frozen=True, kw_only=True):
@@ -269,7 +269,10 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fenced(msgspec.Struct, frozen=True, kw_only=True):
-    """The lease is no longer yours. Nothing was written; whoever took it runs the message again."""
+    """The lease is no longer yours. Nothing was written; whoever took it runs the message again.
+
+    A commit that is repeated after the *next* one was committed is also answered so: only the last id is kept.
+    """
 
 
 class Conflict(msgspec.Struct, frozen=True, kw_only=True):
@@ -345,7 +348,7 @@ class Turns(Protocol):
         In this order: the owner token that already holds the lease gets its grant again. A message whose
         receipt is kept is `Duplicate`, unless it still waits and may be run now: then it is taken over as if
         `message` were None. `Full` and `Busy` write nothing. Then the message is appended; if a lease is live
-        (and mode is not INTERRUPT), the inbox is held back, or `run` is False, it is `Queued`. Otherwise the
+        or the inbox is held back (and mode is not INTERRUPT), or `run` is False, it is `Queued`. Otherwise the
         *earliest* waiting message is granted, not necessarily this one. An expired lease is free.
 
         A state whose time is over and that has nothing in flight (inbox, lease, unsent effect, timer) is

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 HEALTH_SECONDS = 3.0
 """How long the store may take to answer: below the usual patience of a load balancer (5 s)."""
 
+_NO_ANSWER = f"the store took no write within {HEALTH_SECONDS:g} s: another process locks it, or its disk hangs"
+
 _PROBE = DocumentKey(collection="turnkeeper.health", id="probe")
 
 _PROBE_KEPT_MS = 60_000
@@ -32,8 +34,7 @@ def health_routes(app: "App") -> list[Route]:
             async with asyncio.timeout(HEALTH_SECONDS):
                 info = await _prove(app)
         except TimeoutError:
-            reason = f"the store did not take a write within {HEALTH_SECONDS:g} s: another process locks it, or it hangs"
-            return json_answer({"status": "down", "reason": reason}, status=UNAVAILABLE)
+            return json_answer({"status": "down", "reason": _NO_ANSWER}, status=UNAVAILABLE)
         except TurnkeeperError as exc:
             return json_answer({"status": "down", "reason": str(exc)}, status=UNAVAILABLE)
         store = {"kind": info.kind, "durability": info.durability, "may_lose": info.loses}

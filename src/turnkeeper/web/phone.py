@@ -65,8 +65,7 @@ def phone_routes(app: "App", *, anywhere: bool = False) -> list[Route]:
         Route("/phone/assets/{name}", phone.asset),
         Route("/phone/graph.svg", phone.graph),
         Route("/phone/{number}", phone.page),
-        Route("/phone/{number}/messages", phone.send, methods=["POST"]),
-        Route("/phone/{number}/messages", phone.messages, methods=["GET"]),
+        Route("/phone/{number}/messages", phone.messages, methods=["GET", "POST"]),
         Route("/phone/{number}/state", phone.state),
         Route("/phone/{number}/events", phone.events),
     ]
@@ -130,12 +129,16 @@ class _Phone:
         self._admit(request)
         return Response(self._app.flow.graph().svg(), media_type="image/svg+xml", headers=_DRAWING_HEADERS)
 
-    async def send(self, request: Request) -> Response:
+    async def messages(self, request: Request) -> Response:
+        """Return the thread, or take a message."""
+        person = await self._enter(request)
+        return await (self._send(request, person) if request.method == "POST" else self._thread(person))
+
+    async def _send(self, request: Request, person: str) -> Response:
         """Take a text: 202 once it is durable, 503 if it is not; a repeated id is a duplicate and also 202.
 
         `kind` may be `action`: a button was pressed, and the text is its data.
         """
-        person = await self._enter(request)
         body = await read_json(request)
         text, message_id, kind = body.get("text"), body.get("id"), body.get("kind", "text")
         if not isinstance(text, str) or not text.strip():
@@ -151,9 +154,9 @@ class _Phone:
             return error_answer(f"{reason}; send it again", status=UNAVAILABLE)
         return json_answer({"id": message.id, "outcome": accepted.outcome.value}, status=202)
 
-    async def messages(self, request: Request) -> Response:
+    async def _thread(self, person: str) -> Response:
         """Return the thread, oldest first; `buttons` only where a reply has some."""
-        lines = await self._app.thread(await self._enter(request))
+        lines = await self._app.thread(person)
         found: list[dict[str, object]] = []
         for line in lines:
             shown: dict[str, object] = {"id": line.id, "direction": line.direction, "text": line.text, "at": line.at}

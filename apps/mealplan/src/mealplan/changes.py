@@ -8,6 +8,7 @@ from mealplan.domain.cart import Cart
 from mealplan.domain.modifications import Modification, Refusal, read_note, read_removal, read_skip, read_swap
 from mealplan.domain.preferences import Preferences
 from mealplan.intents import CHANGEABLE
+from mealplan.planning import ASK_CONFIRM, CONFIRM_QUESTION, UNCONFIRMED, guide
 from mealplan.state import MealPlan, PendingChange, Swapped
 from turnkeeper import Router, Turn
 
@@ -19,13 +20,21 @@ WHICH_ITEM = "which_item"
 @changes.on("swap", when=CHANGEABLE, to="modifying", undoable=True, help="SWAP salmon FOR chicken")
 async def swap(turn: Turn[MealPlan]) -> None:
     """Replace one thing in the plan by another."""
-    await _swap(turn, str(turn.slots["old"]), str(turn.slots["new"]))
+    old, new = turn.slots.get("old"), turn.slots.get("new")
+    if not old or not new:
+        _stay(turn, 'What for what? Write it like "swap salmon for chicken".')
+        return
+    await _swap(turn, str(old), str(new))
 
 
 @changes.on("remove", when=CHANGEABLE, to="modifying", undoable=True, help="REMOVE eggplant")
 async def remove(turn: Turn[MealPlan]) -> None:
     """Leave something out; "no fish please" may also be a diet."""
-    await _remove(turn, str(turn.slots["item"]))
+    item = turn.slots.get("item")
+    if not item:
+        _stay(turn, 'What shall I leave out? Write it like "remove the eggplant".')
+        return
+    await _remove(turn, str(item))
 
 
 @changes.on("skip", when=CHANGEABLE, to="modifying", undoable=True, help="SKIP monday")
@@ -35,20 +44,20 @@ async def skip(turn: Turn[MealPlan]) -> None:
     if material is None:
         return
     _, preferences, _ = material
-    days = turn.slots["days"]
+    days = turn.slots.get("days", ())
     names = list(days) if isinstance(days, tuple) else [str(days)]
     skipped = turn.state.context.skipped_days
     _apply(turn, read_skip(names, preferences=preferences, timestamp=turn.now, skipped=skipped), material, None)
 
 
-@changes.on("answer", question=WHICH_ITEM, when=CHANGEABLE, to="modifying", undoable=True)
+@changes.on("choice", question=WHICH_ITEM, when=CHANGEABLE, to="modifying", undoable=True)
 async def say_which(turn: Turn[MealPlan]) -> None:
     """Go on with the change whose item was not clear."""
     pending = turn.state.context.pending_change
     if pending is None:
         _stay(turn, "Which change do you mean? Try SWAP salmon FOR chicken.")
         return
-    answer = str(turn.slots["answer"])
+    answer = str(turn.slots["option"])
     if pending.type == "remove":
         await _remove(turn, answer)
     else:
@@ -56,7 +65,7 @@ async def say_which(turn: Turn[MealPlan]) -> None:
         await _swap(turn, old, new)
 
 
-@changes.on("modify", when=CHANGEABLE, help="")
+@changes.on("modify", when=CHANGEABLE)
 async def how_to_change(turn: Turn[MealPlan]) -> None:
     """Say how changes are said."""
     turn.reply('Sure. Try "swap salmon for chicken", "remove the eggplant" or "skip monday".')
@@ -68,7 +77,7 @@ async def _swap(turn: Turn[MealPlan], old: str, new: str) -> None:
         return
     cart, preferences, analysis = material
     result = read_swap(cart, preferences, old=old, new=new, timestamp=turn.now, plan=analysis)
-    unclear: Literal["old", "new"] = "old" if isinstance(result, Refusal) and _is_about(result, old) else "new"
+    unclear: Literal["old", "new"] = "new" if isinstance(result, Refusal) and result.unclear == "new" else "old"
     _apply(turn, result, material, PendingChange(type="swap", unclear=unclear, old=old, new=new))
 
 
@@ -84,12 +93,6 @@ async def _remove(turn: Turn[MealPlan], item: str) -> None:
         else read_removal(cart, item=item, timestamp=turn.now, plan=analysis)
     )
     _apply(turn, result, material, PendingChange(type="remove", unclear="item", item=item))
-
-
-def _is_about(refusal: Refusal, spoken: str) -> bool:
-    """Tell whether a refusal's options are about this word: one of them holds a word of it."""
-    words = spoken.casefold().split()
-    return any(word.rstrip("s") in option.casefold() for option in refusal.options for word in words)
 
 
 async def _material(turn: Turn[MealPlan]) -> tuple[Cart, Preferences, Analysis] | None:
@@ -132,5 +135,10 @@ def _apply(
 
 
 def _stay(turn: Turn[MealPlan], text: str) -> None:
+    """Say why not; a plan that waits for a yes goes on waiting for it."""
     turn.go(turn.status)
-    turn.reply(text)
+    if turn.status in UNCONFIRMED and turn.state.context.confirmation_status == "asked":
+        turn.reply(text)
+        turn.ask(ASK_CONFIRM, question=CONFIRM_QUESTION)
+    else:
+        guide(turn, text)

@@ -18,7 +18,7 @@ SEND_HOUR = 17
     "confirm",
     when=("analysis_sent", "modifying", "awaiting_confirmation"),
     to=("confirmed", "awaiting_confirmation"),
-    help="CONFIRM takes the plan",
+    help="CONFIRM",
 )
 async def confirm(turn: Turn[MealPlan]) -> None:
     """Take the plan, unless a change of it is still being worked on."""
@@ -30,7 +30,6 @@ async def confirm(turn: Turn[MealPlan]) -> None:
     question=CONFIRM_QUESTION,
     when=("analysis_sent", "modifying", "awaiting_confirmation"),
     to=("confirmed", "awaiting_confirmation"),
-    help="YES takes the plan",
 )
 async def say_yes(turn: Turn[MealPlan]) -> None:
     """Take the plan; a "yes, but …" that says something unclear is asked about first."""
@@ -99,7 +98,7 @@ async def recipes_failed(turn: Turn[MealPlan], error: JobFailed) -> None:
     turn.reply("Sorry, I could not write your recipes. Reply RECIPES NOW to try again.")
 
 
-@confirming.on("recipes_now", when="confirmed", help="RECIPES NOW sends them")
+@confirming.on("recipes_now", when="confirmed", help="RECIPES NOW")
 async def recipes_before_they_are_ready(turn: Turn[MealPlan]) -> None:
     """Remember that they are wanted as soon as they are written."""
     context = turn.state.context
@@ -109,14 +108,14 @@ async def recipes_before_they_are_ready(turn: Turn[MealPlan]) -> None:
     turn.reply("They are coming as soon as they are written.")
 
 
-@confirming.on("recipes_now", when="recipes_scheduled", to="recipes_sent", help="RECIPES NOW sends them")
+@confirming.on("recipes_now", when="recipes_scheduled", to="recipes_sent", help="RECIPES NOW")
 async def recipes_at_once(turn: Turn[MealPlan]) -> None:
     """Send them before their day."""
     turn.cancel("recipes_due")
     await _send_stored(turn)
 
 
-@confirming.on("recipes_now", when="recipes_sent", help="RECIPES sends them again")
+@confirming.on("recipes_now", when="recipes_sent", help="RECIPES to get them again")
 async def recipes_again(turn: Turn[MealPlan]) -> None:
     """Send them once more."""
     await _send_stored(turn)

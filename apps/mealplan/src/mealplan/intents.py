@@ -35,6 +35,7 @@ INTENTS = (
             "(that|it) works",
         ),
         when=CHANGEABLE,
+        label="confirm the plan",
     ),
     Intent(
         "swap",
@@ -47,6 +48,7 @@ INTENTS = (
             "turn {old} into {new}",
         ),
         when=CHANGEABLE,
+        label="swap one thing for another",
     ),
     Intent(
         "remove",
@@ -60,6 +62,7 @@ INTENTS = (
             "(allergic to|sick of|tired of|hate|cant eat|out of) {item}",
         ),
         when=CHANGEABLE,
+        label="leave something out",
     ),
     Intent(
         "skip",
@@ -73,6 +76,7 @@ INTENTS = (
         ),
         slots={"days": Weekdays()},
         when=CHANGEABLE,
+        label="skip a day",
     ),
     Intent(
         "modify",
@@ -82,6 +86,7 @@ INTENTS = (
             "(different|another|other) (plan|meals|dinners|options)",
         ),
         when=CHANGEABLE,
+        label="change the plan",
     ),
     Intent(
         "undo", phrases=("undo [that|it|the last (one|change|swap)]", "(take|put) (that|it) back", "revert [that|it]")

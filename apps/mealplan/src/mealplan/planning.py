@@ -17,10 +17,10 @@ CONFIRM_QUESTION = "confirm_plan"
 UNCONFIRMED = ("analysis_sent", "modifying", "awaiting_confirmation")
 PLANNABLE = ("idle", "error", "expired", "cancelled", "recipes_sent")
 
-_ASK_CONFIRM = "Shall we cook this? Reply YES, or change it: SWAP, REMOVE or SKIP."
+ASK_CONFIRM = "Shall we cook this? Reply YES, or change it: SWAP, REMOVE or SKIP."
 
 
-@planning.on("plan", when=PLANNABLE, to="analyzing", help="PLAN makes this week's dinners")
+@planning.on("plan", when=PLANNABLE, to="analyzing", help="PLAN for this week's dinners")
 async def plan(turn: Turn[MealPlan]) -> None:
     """Read the cart and plan in the background."""
     state = turn.state
@@ -31,13 +31,13 @@ async def plan(turn: Turn[MealPlan]) -> None:
     turn.reply("Analyzing your cart… your plan comes in a moment.")
 
 
-@planning.on("continue", when="error", to="analyzing", help="PLAN tries again")
+@planning.on("continue", when="error", to="analyzing", help="CONTINUE to try again")
 async def retry(turn: Turn[MealPlan]) -> None:
     """Try again after an error."""
     await plan(turn)
 
 
-@planning.on("plan", when=UNCONFIRMED, help="PLAN shows the plan again")
+@planning.on("plan", when=UNCONFIRMED, help="PLAN to see it again")
 async def show_again(turn: Turn[MealPlan]) -> None:
     """Show the plan that is being talked about; a new one needs "start over" or a new cart."""
     reference = turn.state.context.last_analysis
@@ -113,14 +113,15 @@ def _remember_error(turn: Turn[MealPlan], error: JobFailed) -> None:
     turn.state.metrics.error_count += 1
 
 
-@planning.on("cancel", when="analyzing", to="cancelled", help="NEVER MIND stops it")
+@planning.on("cancel", when="analyzing", to="cancelled", help="NEVER MIND to stop it")
 async def cancel_analysis(turn: Turn[MealPlan]) -> None:
     """Give the analysis up; its result will be dropped."""
     turn.cancel_jobs()
-    turn.reply("OK, I stopped. Reply PLAN whenever you like.")
+    turn.go("cancelled")
+    guide(turn, "OK, I stopped.")
 
 
-@planning.on("cancel", when="analysis_sent", to="idle", help="NOT THIS WEEK drops the plan")
+@planning.on("cancel", when="analysis_sent", to="idle", help="NOT THIS WEEK")
 async def decline(turn: Turn[MealPlan]) -> None:
     """Drop the plan that was sent."""
     turn.cancel("week_over")
@@ -142,6 +143,11 @@ async def week_is_over(turn: Turn[MealPlan]) -> None:
     turn.reply("A new week's cart is open, so last week's plan has expired. Reply PLAN for a new one.")
 
 
+def guide(turn: Turn[MealPlan], text: str) -> None:
+    """Reply, and add in a line what can be said in the status that the turn leads to."""
+    turn.reply(f"{text}\n{turn.hint()}".strip())
+
+
 def offer(turn: Turn[MealPlan], analysis: Analysis) -> None:
     """Send a plan and ask for a yes, or say why there is nothing to say yes to."""
     context = turn.state.context
@@ -151,9 +157,9 @@ def offer(turn: Turn[MealPlan], analysis: Analysis) -> None:
         turn.reply(f"{text}\nOOPS takes the last change back, START OVER begins again.")
         return
     context.confirmation_status = "asked"
-    context.last_question_asked = _ASK_CONFIRM
+    context.last_question_asked = ASK_CONFIRM
     turn.reply(text)
-    turn.ask(_ASK_CONFIRM, question=CONFIRM_QUESTION)
+    turn.ask(ASK_CONFIRM, question=CONFIRM_QUESTION)
 
 
 def _end_of_week(analysis: Analysis) -> datetime:

@@ -1,6 +1,6 @@
 """What is answered without losing the thread: prices, thanks, feedback, "continue", "new"."""
 
-from mealplan.planning import UNCONFIRMED, offer
+from mealplan.planning import UNCONFIRMED, guide, offer
 from mealplan.state import MealPlan
 from turnkeeper import Router, Turn
 
@@ -45,7 +45,7 @@ async def go_on(turn: Turn[MealPlan]) -> None:
 @small_talk.on("continue", when=("idle", "confirmed", "recipes_scheduled", "recipes_sent", "expired", "cancelled"))
 async def where_we_are(turn: Turn[MealPlan]) -> None:
     """Say where they are."""
-    turn.reply(where(turn))
+    guide(turn, where(turn))
 
 
 @small_talk.on("new", when=("idle", "cancelled", "recipes_sent"))

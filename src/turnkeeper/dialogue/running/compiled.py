@@ -8,7 +8,7 @@ from turnkeeper.dialogue.choosing import Choices
 from turnkeeper.dialogue.eventlog import log_limits
 from turnkeeper.dialogue.plan import FlowPlan
 from turnkeeper.dialogue.running.hearing import Hearing
-from turnkeeper.dialogue.wording import Wording, fill
+from turnkeeper.dialogue.wording import fill
 
 S = TypeVar("S")
 
@@ -24,10 +24,9 @@ class Compiled(Generic[S]):
         by_name: Handlers by their function's name.
     """
 
-    def __init__(self, plan: FlowPlan[S], *, screens: frozenset[str], wording: Wording) -> None:
+    def __init__(self, plan: FlowPlan[S], *, screens: frozenset[str]) -> None:
         self.plan = plan
         self.screens = screens
-        self.wording = wording
         self.choices = Choices(plan)
         self.hearing = Hearing(plan)
         self.by_name = {handler.name: handler for handler in plan.handlers}
@@ -39,7 +38,7 @@ class Compiled(Generic[S]):
     def hint(self, status: str) -> str:
         """Return one line of what can be said in a status; empty if nothing has a help text."""
         words = self.choices.words(status)
-        return fill(self.wording.can_say, words=words) if words else self.choices.status_help(status)
+        return fill(self.plan.texts.can_say, words=words) if words else self.choices.status_help(status)
 
     def fresh(self) -> S:
         """Return the state of a conversation that begins."""

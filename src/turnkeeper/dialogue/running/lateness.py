@@ -76,7 +76,7 @@ def _said(handling: Handling[Any], text: str, intents: Sequence[str]) -> str | N
 
 def _ask(handling: Handling[Any], policy: LateReply, text: str) -> None:
     options = (policy.continue_intent.upper(), policy.new_intent.upper())
-    question = fill(handling.compiled.wording.late_question, go_on=options[0], new=options[1])
+    question = fill(handling.plan.texts.late_question, go_on=options[0], new=options[1])
     handling.thread.park(Question(name=LATE, text=question, kind="choice", options=options))
     handling.thread.held_back = text[:MAX_HELD_BACK_CHARACTERS]
     handling.handlers.append("late_reply")
@@ -116,7 +116,7 @@ def go_on(handling: Handling[Any], policy: LateReply, intent: str) -> None:
         thread.unpark()
     handling.say(_reminder(handling, policy, ""))
     if thread.held_back:
-        handling.say(fill(handling.compiled.wording.late_repeat, text=thread.held_back))
+        handling.say(fill(handling.plan.texts.late_repeat, text=thread.held_back))
         thread.held_back = ""
     handling.repeat_question()
 
@@ -125,7 +125,7 @@ def _reminder(handling: Handling[Any], policy: LateReply, text: str) -> str:
     """Return what reminds the person of where they were; empty if the flow has nothing to say here."""
     if policy.reminder is None:
         status = handling.thread.status.replace("_", " ").replace("-", " ")
-        return fill(handling.compiled.wording.reminder, status=status)
+        return fill(handling.plan.texts.reminder, status=status)
     turn = handling.turn(Understanding(text=text))
     try:
         said = policy.reminder(turn)

@@ -113,7 +113,7 @@ def start_over(handling: Handling[Any]) -> None:
 def say_started_over(handling: Handling[Any]) -> None:
     """Tell the person that it begins anew."""
     policy = handling.plan.start_over
-    handling.say(policy.reply if policy is not None else handling.compiled.wording.fresh)
+    handling.say(policy.reply if policy is not None else handling.plan.texts.fresh)
 
 
 def help_here(handling: Handling[Any]) -> None:
@@ -121,7 +121,7 @@ def help_here(handling: Handling[Any]) -> None:
     choices, status, policy = handling.compiled.choices, handling.thread.status, handling.plan.help
     lines = (policy.intro if policy is not None else "", choices.status_help(status), *choices.helps(status))
     handling.handlers.append("help")
-    handling.say("\n".join(line for line in lines if line) or handling.compiled.wording.no_help)
+    handling.say("\n".join(line for line in lines if line) or handling.plan.texts.no_help)
     handling.repeat_question()
 
 

@@ -20,7 +20,6 @@ from turnkeeper.dialogue.running.policies import opt_in, opt_out
 from turnkeeper.dialogue.running.utterances import handle_press, handle_words
 from turnkeeper.dialogue.thread import Route, moment
 from turnkeeper.dialogue.turn import Job
-from turnkeeper.dialogue.wording import Wording
 from turnkeeper.errors import HandlerError, InvalidStateError, StateNewerError, StateUndecodableError
 from turnkeeper.model.message import PERSONAL, JobFailed, Kind, Message
 from turnkeeper.ports.program import Draft, JobInput, JobRules, Rules, Tools, TurnInput
@@ -32,8 +31,6 @@ _encode_failed = msgspec.json.Encoder().encode
 DEAD = "dead"
 """Note of a message that was given up."""
 
-WORDING = Wording()
-
 TOUCH = "touch"
 """Admin message that renews the retention and nothing else."""
 
@@ -43,17 +40,16 @@ class FlowProgram(Generic[S]):
 
     __slots__ = ("_compiled", "plan")
 
-    def __init__(self, plan: FlowPlan[S], *, screens: frozenset[str] = frozenset(), wording: Wording = WORDING) -> None:
+    def __init__(self, plan: FlowPlan[S], *, screens: frozenset[str] = frozenset()) -> None:
         """Prepare a plan, once.
 
         Args:
             plan: From `Flow.check`.
             screens: Names of channels whose clients read the log by themselves (browser phone, terminal): replies on
                 them are logged and not sent.
-            wording: Texts around the ready policies.
         """
         self.plan = plan
-        self._compiled = Compiled(plan, screens=screens, wording=wording)
+        self._compiled = Compiled(plan, screens=screens)
 
     @property
     def name(self) -> str:

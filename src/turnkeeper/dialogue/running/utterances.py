@@ -253,7 +253,7 @@ async def _take_guess(handling: Handling[Any], match: Match) -> bool:
         await _clarify(handling, "", Match(intent=UNKNOWN, confidence=0.0))
         return True
     read = handling.compiled.hearing.among(guess.text, (chosen,))
-    slots = read.slots if read.intent == chosen else {}
+    slots = read.slots if chosen in (read.intent, *read.guesses) else {}
     await _wish(handling, guess.text, chosen, slots=slots)
     return True
 

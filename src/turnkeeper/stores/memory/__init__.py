@@ -3,6 +3,8 @@
 It keeps every promise that does not need a disk. Everything is gone when the process ends.
 """
 
+from typing import Final
+
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.clock import Clock, SystemClock
 from turnkeeper.stores.memory.catalog import MemoryCatalog
@@ -21,30 +23,10 @@ class MemoryStore:
     def __init__(self, *, clock: Clock | None = None) -> None:
         """Take the clock that leases, retention and timers follow; the machine's, unless a test brings its own."""
         self._medium = Medium(clock or SystemClock())
-        self._turns = MemoryTurns(self._medium)
-        self._deliveries = MemoryDeliveries(self._medium)
-        self._documents = MemoryDocuments(self._medium)
-        self._catalog = MemoryCatalog(self._medium)
-
-    @property
-    def turns(self) -> MemoryTurns:
-        """See `Store.turns`."""
-        return self._turns
-
-    @property
-    def deliveries(self) -> MemoryDeliveries:
-        """See `Store.deliveries`."""
-        return self._deliveries
-
-    @property
-    def documents(self) -> MemoryDocuments:
-        """See `Store.documents`."""
-        return self._documents
-
-    @property
-    def catalog(self) -> MemoryCatalog:
-        """See `Store.catalog`."""
-        return self._catalog
+        self.turns: Final = MemoryTurns(self._medium)
+        self.deliveries: Final = MemoryDeliveries(self._medium)
+        self.documents: Final = MemoryDocuments(self._medium)
+        self.catalog: Final = MemoryCatalog(self._medium)
 
     async def open(self) -> None:
         """See `Store.open`. There is nothing to open."""

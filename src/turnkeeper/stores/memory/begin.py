@@ -1,9 +1,9 @@
 """`Turns.begin`: accept a message, take the lease, or both. See `accept` and `grant`, which other transitions share."""
 
+from turnkeeper.ports.checks import check_begin
 from turnkeeper.ports.limits import MAX_HAND_OUT, MAX_INBOX
 from turnkeeper.ports.turns import Begin, Begun, Busy, Duplicate, Full, Granted, Idle, Incoming, Mode, Queued, Waiting
 from turnkeeper.stores.memory.lifetime import begin_if_over, open_head
-from turnkeeper.stores.memory.limits import check_begin
 from turnkeeper.stores.memory.tables import Head, Tables, key_of
 
 
@@ -22,6 +22,8 @@ def begin(tables: Tables, now: int, request: Begin) -> Begun:
     accept(tables, head, now, message_id=request.message.id, payload=request.message.payload)
     _hold(head, now, request.message)
     leased = head.is_leased(now)
+    if request.mode is Mode.INTERRUPT and request.run:
+        head.ready_ms = 0
     interrupts = leased and request.mode is Mode.INTERRUPT
     if (leased and not interrupts) or head.ready_ms > now or not request.run:
         return Queued(position=len(head.inbox), ready_ms=head.ready_ms)

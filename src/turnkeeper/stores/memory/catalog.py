@@ -16,8 +16,8 @@ from turnkeeper.ports.catalog import (
     Summary,
     SummaryPage,
 )
+from turnkeeper.ports.checks import page_size
 from turnkeeper.ports.turns import EffectKind
-from turnkeeper.stores.memory.limits import page_size
 from turnkeeper.stores.memory.medium import Look, Medium
 from turnkeeper.stores.memory.migration import export, restore
 from turnkeeper.stores.memory.tables import Head, Tables, key_of

@@ -5,12 +5,12 @@ fence outgrown.
 """
 
 from turnkeeper.errors import LimitError
+from turnkeeper.ports.checks import check_commit
 from turnkeeper.ports.documents import Document, part_key
 from turnkeeper.ports.turns import Commit, CommitAnswer, Committed, Conflict, EffectKind, Fenced, Granted, LogRecord
 from turnkeeper.stores.memory.begin import free_lease, grant, granted
 from turnkeeper.stores.memory.lanes import bury_message, cancel, cancel_person, claim_replies, may_claim, put_effect
 from turnkeeper.stores.memory.lifetime import begin_if_over, forget_state, put_document, retain, retire_part
-from turnkeeper.stores.memory.limits import check_commit
 from turnkeeper.stores.memory.tables import Head, Log, Tables, key_of
 
 
@@ -22,7 +22,7 @@ def commit(tables: Tables, now: int, request: Commit) -> CommitAnswer:
         return Fenced()
     if head.last_commit_id == request.commit_id:
         return _repeat(tables, head, now, request)
-    if head.token != request.token or head.fence != request.fence:
+    if not head.token or head.token != request.token or head.fence != request.fence:
         return Fenced()
     if head.version != request.version or head.generation != request.generation:
         return Conflict(version=head.version)

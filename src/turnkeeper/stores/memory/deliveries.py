@@ -6,12 +6,12 @@ from datetime import timedelta
 import msgspec
 
 from turnkeeper.model.conversation import ConversationId
+from turnkeeper.ports.checks import check_batch, page_size
 from turnkeeper.ports.deliveries import Claim, DeadPage, Due, DueList, Lane, Settled, Settlement
 from turnkeeper.ports.limits import MAX_INBOX
 from turnkeeper.stores.memory.begin import accept
 from turnkeeper.stores.memory.lanes import cancel, claim, put_entry, settle
 from turnkeeper.stores.memory.lifetime import forget_if_over, open_head
-from turnkeeper.stores.memory.limits import check_batch, page_size
 from turnkeeper.stores.memory.medium import Look, Medium
 from turnkeeper.stores.memory.tables import Buried, Head, Tables, key_of
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from turnkeeper.ports.checks import check_batch, check_part, page_size
 from turnkeeper.ports.documents import Document, DocumentKey, DocumentPage, Ttl
 from turnkeeper.stores.memory.lifetime import put_document
-from turnkeeper.stores.memory.limits import check_batch, check_part, page_size
 from turnkeeper.stores.memory.medium import Medium
 from turnkeeper.stores.memory.tables import Tables
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from turnkeeper.model.conversation import ConversationId
+from turnkeeper.ports.checks import check_batch, check_memos, check_payload, page_size
 from turnkeeper.ports.turns import (
     Begin,
     Begun,
@@ -18,7 +19,6 @@ from turnkeeper.ports.turns import (
 from turnkeeper.stores.memory.begin import begin, free_lease
 from turnkeeper.stores.memory.commit import commit
 from turnkeeper.stores.memory.lifetime import erase
-from turnkeeper.stores.memory.limits import check_batch, check_memos, check_payload, page_size
 from turnkeeper.stores.memory.medium import Medium
 from turnkeeper.stores.memory.tables import Head, Tables, key_of
 

@@ -2,6 +2,7 @@
 
 import itertools
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -9,12 +10,12 @@ import msgspec
 
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.catalog import Change, Changes, Counts, Exported, StoreInfo, Summary, SummaryPage
+from turnkeeper.ports.checks import page_size
 from turnkeeper.stores.sqlite import schema
 from turnkeeper.stores.sqlite.file.readers import View
 from turnkeeper.stores.sqlite.medium import Look, Medium
 from turnkeeper.stores.sqlite.migration import export
 from turnkeeper.stores.sqlite.shelves import Row, Shelf, all_flows, merged, statuses_of
-from turnkeeper.stores.sqlite.steps.limits import page_size
 from turnkeeper.stores.sqlite.steps.restore import restore
 
 _IS_OVER = "(expires_ms IS NOT NULL AND expires_ms <= :now AND waiting + unsent + timers = 0)"
@@ -24,22 +25,28 @@ _SUMMARY = (
     "AND o.flow = conversation.flow), 0) FROM conversation "
     f"WHERE NOT {_IS_OVER} AND (changed_ms, id) < (:before_ms, :before) "
 )
-_OF_SHELF = _SUMMARY + "AND flow = :flow AND status = :status ORDER BY changed_ms DESC, id DESC"
+OF_SHELF = _SUMMARY + "AND flow = :flow AND status = :status ORDER BY changed_ms DESC, id DESC"
 _OF_PERSON = (
     _SUMMARY + "AND person = :person AND (:flow IS NULL OR flow = :flow) "
     "AND status IS NOT NULL AND (:status IS NULL OR status = :status) ORDER BY changed_ms DESC, id DESC"
 )
-_CHANGES = (
+CHANGES = (
     f"SELECT published, flow, person, member, state_key, status, version, {_IS_OVER}, bytes "  # noqa: S608 - constants
     "FROM conversation LEFT JOIN state ON conversation = id "
     "WHERE flow = :flow AND published > :after ORDER BY published LIMIT :limit"
 )
-_TOTALS = (
-    f"SELECT status, sum(version > 0 AND NOT {_IS_OVER}), sum(waiting), "  # noqa: S608 - constants
-    "sum(token <> '' AND lease_until_ms > :now), sum(unsent), sum(timers) FROM conversation "
+_STATUSES = (
+    "SELECT status, count(*) FROM conversation "  # noqa: S608 - constants
+    f"WHERE flow = :flow AND version > 0 AND NOT {_IS_OVER} GROUP BY status"
 )
-_TOTALS_OF_ALL = _TOTALS + "GROUP BY status"
-_TOTALS_OF_FLOW = _TOTALS + "WHERE flow = :flow GROUP BY status"
+_IN_FLIGHT = (
+    "SELECT COALESCE(sum(waiting), 0), COALESCE(sum(token <> '' AND lease_until_ms > :now), 0) FROM conversation "
+    "WHERE due_ms IS NOT NULL AND (:flow IS NULL OR flow = :flow)"
+)
+_UNSETTLED = (
+    "SELECT COALESCE(sum(kind <> 'timer'), 0), COALESCE(sum(kind = 'timer'), 0) FROM delivery "
+    "WHERE :flow IS NULL OR flow = :flow"
+)
 _DEAD = "SELECT count(*) FROM dead WHERE :flow IS NULL OR flow = :flow"
 
 _NEWEST = ((1 << 63) - 1, 0)
@@ -72,7 +79,7 @@ class SqliteCatalog:
         return await self._medium.read(lambda view: _find(view, flow, status, person, before, page_size(limit)))
 
     async def counts(self, *, flow: str | None = None) -> Counts:
-        """See `Catalog.counts`. Reads every head: 100,000 take some 50 ms, beside everything else."""
+        """See `Catalog.counts`. Counts an index: 100,000 conversations take some 20 ms, beside everything else."""
         return await self._medium.read(lambda view: _counts(view, flow))
 
     async def watch(self, *, flow: str, cursor: str = "", wait: timedelta = timedelta(0), limit: int = 256) -> Changes:
@@ -112,7 +119,7 @@ def _find(
         if person is not None:
             statement, shelves = _OF_PERSON, [(flow, status)]
         else:
-            statement, shelves = _OF_SHELF, list(_shelves(view, flow, status))
+            statement, shelves = OF_SHELF, list(_shelves(view, flow, status))
         with merged(view, statement, shelves, parameters) as rows:
             found = list(itertools.islice(rows, limit + 1))
     items = tuple(_summary(row) for row in found[:limit])
@@ -146,23 +153,18 @@ def _summary(row: Row) -> Summary:
 def _counts(view: View, flow: str | None) -> Counts:
     parameters = {"now": view.now_ms, "flow": flow}
     with view.snapshot():
-        rows = view.execute(_TOTALS_OF_ALL if flow is None else _TOTALS_OF_FLOW, parameters).fetchall()
+        statuses: Counter[str] = Counter()
+        for one in all_flows(view) if flow is None else (flow,):
+            statuses.update(dict(view.execute(_STATUSES, {"now": view.now_ms, "flow": one})))
+        waiting, running = view.execute(_IN_FLIGHT, parameters).fetchone()
+        unsent, timers = view.execute(_UNSETTLED, parameters).fetchone()
         (dead,) = view.execute(_DEAD, parameters).fetchone()
-    totals = [sum(column) for column in zip(*(row[2:] for row in rows), strict=True)] or [0, 0, 0, 0]
-    waiting, running, unsent, timers = totals
-    return Counts(
-        statuses={status: count for status, count, *_ in rows if count},
-        waiting=waiting,
-        running=running,
-        unsent=unsent,
-        timers=timers,
-        dead=dead,
-    )
+    return Counts(statuses=dict(statuses), waiting=waiting, running=running, unsent=unsent, timers=timers, dead=dead)
 
 
 def _watch(view: View, flow: str, after: int, limit: int) -> Look[Changes]:
     parameters = {"now": view.now_ms, "flow": flow, "after": after, "limit": limit}
-    found = view.execute(_CHANGES, parameters).fetchall()
+    found = view.execute(CHANGES, parameters).fetchall()
     changes = Changes(items=tuple(_change(row) for row in found), cursor=str(found[-1][0] if found else after))
     return Look(answer=changes, is_enough=bool(found), now_ms=view.now_ms)
 

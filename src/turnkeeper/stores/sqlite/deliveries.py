@@ -4,27 +4,27 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from turnkeeper.model.conversation import ConversationId
+from turnkeeper.ports.checks import check_batch, page_size
 from turnkeeper.ports.deliveries import Claim, DeadLetter, DeadPage, Due, DueList, Lane, Settled, Settlement
 from turnkeeper.ports.turns import EffectKind
 from turnkeeper.stores.sqlite.file.readers import View
 from turnkeeper.stores.sqlite.file.writer import Transaction
 from turnkeeper.stores.sqlite.medium import Look, Medium
 from turnkeeper.stores.sqlite.shelves import Row, all_flows
+from turnkeeper.stores.sqlite.steps.claims import claim, settle
 from turnkeeper.stores.sqlite.steps.dead import redrive
 from turnkeeper.stores.sqlite.steps.heads import load, save_effects
-from turnkeeper.stores.sqlite.steps.lanes import cancel, claim
-from turnkeeper.stores.sqlite.steps.limits import check_batch, page_size
-from turnkeeper.stores.sqlite.steps.settle import settle
+from turnkeeper.stores.sqlite.steps.lanes import cancel
 
-_TURNS = (
+DUE_TURNS = (
     "SELECT due_ms, person, member, state_key FROM conversation WHERE flow = ? AND due_ms <= ? ORDER BY due_ms LIMIT ?"
 )
-_LANES = (
+DUE_LANES = (
     "SELECT d.look_ms, c.person, c.member, c.state_key, d.lane, d.kind FROM delivery d "
     "JOIN conversation c ON c.id = d.conversation WHERE d.flow = ? AND d.look_ms <= ? ORDER BY d.look_ms LIMIT ?"
 )
-_NEXT_TURN = "SELECT min(due_ms) FROM conversation WHERE flow = ? AND due_ms > ?"
-_NEXT_LANE = "SELECT min(look_ms) FROM delivery WHERE flow = ? AND look_ms > ?"
+NEXT_TURN = "SELECT min(due_ms) FROM conversation WHERE flow = ? AND due_ms > ?"
+NEXT_LANE = "SELECT min(look_ms) FROM delivery WHERE flow = ? AND look_ms > ?"
 _DEAD_COLUMNS = (
     "SELECT d.number, c.flow, c.person, c.member, c.state_key, d.source_id, d.kind, d.payload, d.error, d.attempts, "
     "d.version, d.at_ms FROM dead d JOIN conversation c ON c.id = d.conversation "
@@ -86,7 +86,7 @@ def _look_for_due(view: View, flows: Sequence[str] | None, limit: int) -> Look[D
     for flow in all_flows(view) if flows is None else flows:
         items += _due_turns(view, flow, limit)
         items += _due_lanes(view, flow, limit)
-        for statement in (_NEXT_TURN, _NEXT_LANE):
+        for statement in (NEXT_TURN, NEXT_LANE):
             (next_ms,) = view.execute(statement, (flow, view.now_ms)).fetchone()
             if next_ms is not None:
                 later.append(next_ms)
@@ -97,13 +97,13 @@ def _look_for_due(view: View, flows: Sequence[str] | None, limit: int) -> Look[D
 
 
 def _due_turns(view: View, flow: str, limit: int) -> Iterator[Due]:
-    for due_ms, person, member, state_key in view.execute(_TURNS, (flow, view.now_ms, limit)):
+    for due_ms, person, member, state_key in view.execute(DUE_TURNS, (flow, view.now_ms, limit)):
         conversation = ConversationId(flow=flow, person=person, member=member, state_key=state_key)
         yield Due(conversation=conversation, lane=None, kind=None, due_ms=due_ms)
 
 
 def _due_lanes(view: View, flow: str, limit: int) -> Iterator[Due]:
-    for look_ms, person, member, state_key, name, kind in view.execute(_LANES, (flow, view.now_ms, limit)):
+    for look_ms, person, member, state_key, name, kind in view.execute(DUE_LANES, (flow, view.now_ms, limit)):
         conversation = ConversationId(flow=flow, person=person, member=member, state_key=state_key)
         lane = Lane(conversation=conversation, name=name)
         yield Due(conversation=conversation, lane=lane, kind=EffectKind(kind), due_ms=look_ms)

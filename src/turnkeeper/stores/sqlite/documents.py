@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from turnkeeper.ports.checks import check_batch, check_part, page_size
 from turnkeeper.ports.documents import Document, DocumentKey, DocumentPage, Ttl
 from turnkeeper.stores.sqlite.file.readers import View
 from turnkeeper.stores.sqlite.file.writer import Transaction
 from turnkeeper.stores.sqlite.medium import Medium
-from turnkeeper.stores.sqlite.steps.limits import check_batch, check_part, page_size
 
 _GET = "SELECT bytes, etag, expires_ms FROM document WHERE collection = ? AND id = ? AND person = ?"
 _TAG = "SELECT etag, expires_ms FROM document WHERE collection = ? AND id = ? AND person = ?"

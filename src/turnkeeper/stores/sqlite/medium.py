@@ -31,7 +31,10 @@ _TICK_SECONDS = 0.001
 """The store's clock counts milliseconds: what is left of a wait below one is nothing."""
 
 _TIDY_SECONDS = 1.0
-"""Between two purges of a process: 50 conversations a second, 100,000 in half an hour, for 0.1 % of one core."""
+"""Between two steps of a purge: 50 conversations a second, 100,000 in half an hour, for 0.1 % of one core."""
+
+_TIDY_PAUSE_SECONDS = 60.0
+"""Between two purges of everything: nothing that is over is in anybody's way."""
 
 _abandoned: list[Session] = []
 """Sessions of the parent process, kept in a child: to close them there would touch the parent's locks."""
@@ -57,7 +60,7 @@ class Medium:
         self._lock = threading.Lock()
         self._session: Session | None = None
         self._is_closed = False
-        self._tidied = float("-inf")
+        self._tidy_at = float("-inf")
         self._tidy_from = 0
 
     async def open(self) -> None:
@@ -116,12 +119,14 @@ class Medium:
     async def tidy(self) -> None:
         """Purge a little, if the last time was long enough ago. It can wait: what fails now is done later."""
         now = self.clock.monotonic()
-        if now - self._tidied < _TIDY_SECONDS:
+        if now < self._tidy_at:
             return
-        self._tidied = now
+        self._tidy_at = now + _TIDY_SECONDS
         start = self._tidy_from
         try:
             self._tidy_from = await self.write(lambda transaction: purge(transaction, start))
+            if not self._tidy_from:
+                self._tidy_at = now + _TIDY_PAUSE_SECONDS
         except (RetryableError, OutcomeUnknownError) as exc:
             logger.debug("sqlite_purge_failed", extra={"reason": str(exc)})
 

@@ -63,8 +63,8 @@ CREATE = (
     """,
     "CREATE UNIQUE INDEX conversation_name ON conversation (person, flow, member)",
     # The catalogue: in order of change per flow and status; lists over several of them are merged. What is not
-    # listed any more has no status.
-    "CREATE INDEX conversation_shelf ON conversation (flow, status, changed_ms)",
+    # listed any more has no status. The last two columns spare a count by status the rows themselves.
+    "CREATE INDEX conversation_shelf ON conversation (flow, status, changed_ms, id, version, expires_ms)",
     "CREATE INDEX conversation_feed ON conversation (flow, published) WHERE published IS NOT NULL",
     "CREATE INDEX conversation_due ON conversation (flow, due_ms) WHERE due_ms IS NOT NULL",
     "CREATE TABLE state (conversation INTEGER PRIMARY KEY, bytes BLOB NOT NULL)",

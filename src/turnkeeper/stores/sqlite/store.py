@@ -28,7 +28,8 @@ class SqliteStore:
             clock: What leases, retention and timers follow; the machine's, unless a test brings its own.
             durability: `disk` syncs every commit; `memory` may lose the last commits when the machine loses power.
         """
-        self._medium = Medium(Path(path), clock=clock or SystemClock(), durability=durability)
+        # Absolute, so that a later change of the working directory does not look as if the file were gone.
+        self._medium = Medium(Path(path).absolute(), clock=clock or SystemClock(), durability=durability)
         self._turns = SqliteTurns(self._medium)
         self._deliveries = SqliteDeliveries(self._medium)
         self._documents = SqliteDocuments(self._medium)

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from turnkeeper.model.conversation import ConversationId
+from turnkeeper.ports.checks import check_batch, page_size
 from turnkeeper.ports.turns import Begin, Begun, Commit, CommitAnswer, Forgotten, LogRecord, Release, Renewal, Renewed
 from turnkeeper.stores.sqlite.file.readers import View
 from turnkeeper.stores.sqlite.medium import Medium
 from turnkeeper.stores.sqlite.steps.begin import begin
 from turnkeeper.stores.sqlite.steps.commit import commit
-from turnkeeper.stores.sqlite.steps.forget import forget
 from turnkeeper.stores.sqlite.steps.leases import release, renew
-from turnkeeper.stores.sqlite.steps.limits import check_batch, page_size
+from turnkeeper.stores.sqlite.steps.lifetime import forget
 
 _HISTORY = (
     "SELECT l.seq, l.version, l.generation, l.at_ms, l.bytes FROM conversation c JOIN log l ON l.conversation = c.id "

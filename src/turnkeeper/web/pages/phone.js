@@ -71,9 +71,8 @@ async function send({ id, text: words, kind }) {
     });
     if (answer.status >= 500) return false;
     if (answer.status === 202) {
-      await read();
-      if (lines.some((line) => line.id === id)) forget(id);
-      else if (unsent.has(id)) return false;
+      await read(); // first, so that the bubble never vanishes in between
+      forget(id);
     } else {
       const { error } = await answer.json();
       const message = unsent.get(id);
@@ -124,10 +123,16 @@ async function readOnce() {
   inFlight = sum("waiting") + sum("unsent");
   find("status").textContent = conversations.map((one) => one.status).filter(Boolean).join(" · ") || "–";
   find("version").textContent = conversations.map((one) => one.version).join(" · ") || "–";
-  find("flight").textContent = inFlight ? `${sum("waiting")} waiting, ${sum("unsent")} under way` : "nothing";
-  if (full) find("state").textContent = JSON.stringify(Object.fromEntries(conversations.map((one) => [one.conversation, one.state])), null, 2);
+  const parts = [["message", sum("waiting")], ["job or reply", sum("unsent")]].filter(([, count]) => count);
+  find("flight").textContent = parts.map(([name, count]) => `${count} × ${name}`).join(", ") || "nothing";
+  if (full) find("state").textContent = conversations.map(stateText).join("\n\n") || "nothing yet";
   suggest(suggestions);
   draw();
+}
+
+function stateText({ conversation, state }) {
+  const { _: engines, ...own } = state || {}; // people look for their own fields; the engine's go last
+  return `${conversation}\n${JSON.stringify(state ? { ...own, _: engines } : null, null, 2)}`;
 }
 
 function listen() {
@@ -145,7 +150,8 @@ function listen() {
   };
 }
 
-function link(state, reason = "No connection – trying again…") {
+function link(state, reason = "Reconnecting…") {
+  if (state === "open" && find("graph").classList.contains("missing")) drawGraph();
   const texts = { open: "Connected", down: reason };
   if (find("link").textContent === texts[state]) return;
   find("link").dataset.link = state;
@@ -162,13 +168,17 @@ function draw() {
   wanted.forEach((item, index) => {
     const look = JSON.stringify(item);
     let node = old.get(item.key);
-    if (!node || node.look !== look) {
+    if (!node) {
+      node = bubble(item);
+      hasNews ||= item.kind === "out";
+    } else if (node.look !== look) {
       const fresh = bubble(item);
-      fresh.look = look;
-      if (node) node.replaceWith(fresh);
-      else if (item.kind === "out") hasNews = true;
-      node = fresh;
+      node.dataset.state = item.state;
+      // Only what changed is exchanged: a screen reader reads the words of a bubble once.
+      while (node.childNodes.length > 1) node.lastChild.remove();
+      node.append(...[...fresh.childNodes].slice(1));
     }
+    node.look = look;
     old.delete(item.key);
     if (thread.children[index] !== node) thread.insertBefore(node, thread.children[index] || null);
   });
@@ -181,7 +191,7 @@ function items() {
   const known = new Set(lines.map((line) => line.id));
   const said = lines.map((line, index) => ({
     key: `${line.direction}:${line.id}`, kind: line.direction, text: line.text, at: line.at, state: "delivered",
-    buttons: index === lines.length - 1 ? line.buttons : undefined,
+    buttons: index === lines.length - 1 ? line.buttons : undefined, isLast: isLastOfMinute(line, lines[index + 1]),
   }));
   const open = [...unsent.values()].filter((message) => !known.has(message.id)).map((message) => ({
     key: `in:${message.id}`, kind: "in", text: message.text, state: message.refused ? "refused" : "waiting",
@@ -196,16 +206,20 @@ function items() {
     all.push(item);
   }
   all.push(...open);
-  if (!all.length) all.push({ key: "none", kind: "none", text: "No messages yet. Say something." });
+  if (!all.length) all.push({ key: "none", kind: "none", text: `No messages yet. Say ${example}.` });
   if (inFlight && !open.length) all.push({ key: "working", kind: "working" });
   return all;
+}
+
+function isLastOfMinute(line, next) {
+  return !next || next.direction !== line.direction || time(next.at) !== time(line.at);
 }
 
 function dayName(at) {
   return new Date(at).toLocaleDateString([], { weekday: "long", day: "numeric", month: "long" });
 }
 
-function bubble({ key, kind, text: words, at, state, note, buttons }) {
+function bubble({ key, kind, text: words, at, state, note, buttons, isLast }) {
   const node = document.createElement("li");
   node.dataset.key = key;
   node.className = kind;
@@ -216,7 +230,7 @@ function bubble({ key, kind, text: words, at, state, note, buttons }) {
   }
   node.textContent = words;
   if (state) node.dataset.state = state;
-  if (at || note) node.append(small(note || time(at), at));
+  if (isLast || note) node.append(small(note || time(at), at));
   for (const each of buttons || []) node.append(button(each.text, () => say(each.data, "action")));
   if (state === "refused") node.append(button("Discard", () => { forget(key.slice(3)); draw(); }));
   return node;
@@ -232,7 +246,7 @@ function small(words, at) {
 }
 
 function time(at) {
-  return new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return new Date(at).toLocaleTimeString([], { hour: "numeric", minute: "2-digit" });
 }
 
 function button(words, click) {
@@ -243,11 +257,12 @@ function button(words, click) {
   return node;
 }
 
-let suggested = "";
+let suggested = "", example = "something";
 
 function suggest(suggestions) {
   if (suggested === JSON.stringify(suggestions)) return;
   suggested = JSON.stringify(suggestions);
+  if (suggestions.length) example = `“${suggestions[0].say}”`;
   find("says").replaceChildren(...suggestions.map(({ say: words, help }) => {
     const item = document.createElement("li");
     const chip = button(words, () => { say(words); text.focus(); });
@@ -255,6 +270,11 @@ function suggest(suggestions) {
     item.append(chip);
     return item;
   }));
+}
+
+function drawGraph() {
+  find("graph").classList.remove("missing");
+  find("graph").src = `${find("graph").dataset.src}?${Date.now()}`;
 }
 
 function fit() {
@@ -289,8 +309,15 @@ thread.addEventListener("scroll", () => {
   if (thread.scrollHeight - thread.scrollTop - thread.clientHeight < NEAR_END_PX) newer.hidden = true;
 });
 find("kept").addEventListener("toggle", () => { read().catch(() => {}); });
-find("drawn").addEventListener("toggle", () => { find("graph").src = find("graph").dataset.src; });
-addEventListener("storage", (event) => { if (event.key?.startsWith(shelf)) { recall(); draw(); sendAll(); } });
+find("drawn").addEventListener("toggle", drawGraph);
+find("graph").addEventListener("error", () => find("graph").classList.add("missing"));
+addEventListener("storage", ({ key, newValue }) => { // another tab of this number
+  if (!key?.startsWith(shelf)) return;
+  if (newValue === null) unsent.delete(key.slice(shelf.length));
+  else recall();
+  draw();
+  sendAll();
+});
 
 if (problem) {
   link("down", "Not connected");

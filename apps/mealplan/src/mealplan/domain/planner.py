@@ -37,8 +37,8 @@ def make_plan(
     Args:
         cart: What there is to cook with, besides the pantry.
         preferences: Who eats, what, and on which days.
-        modifications: What was changed, in the order in which it was asked for. A swap or removal that no longer makes
-            sense (the item left the cart) changes nothing and is mentioned in the notes.
+        modifications: What was changed, in the order in which it was asked for. A swap that no longer makes sense (the
+            item left the cart) changes nothing and is mentioned in the notes.
         skipped_days: Days without a dinner, beside those of the skip modifications.
 
     Returns:
@@ -52,7 +52,7 @@ def make_plan(
         raise ValueError(f"a plan takes at most {MAX_MODIFICATIONS} modifications, these are {len(modifications)}")
     preferences = _with_diets(preferences, modifications)
     skipped = _all_skipped(skipped_days, modifications)
-    days = tuple(day for day in preferences.dinner_days if day not in skipped)
+    days = tuple(day for day in WEEK if day in preferences.dinner_days and day not in skipped)
     supplies = read_supplies(cart)
     kitchen = open_kitchen(supplies, preferences)
     chosen = choose(len(days), kitchen=kitchen, preferences=preferences, terms=Terms())

@@ -70,7 +70,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True):
         dislikes: Foods they do not want to see at all.
         max_minutes: The longest a dinner may take; None for no limit.
         signals: What was learnt, from -1 to 1, by "dish:<id>", "cuisine:<name>" or "ingredient:<id>".
-        dinner_days: The days on which they cook, in the order of the week.
+        dinner_days: The days on which they cook.
     """
 
     household: int = 2

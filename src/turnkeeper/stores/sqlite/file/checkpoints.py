@@ -15,10 +15,16 @@ logger = logging.getLogger(__name__)
 CHECKPOINT_PAGES = 1_000
 """Pages written before the bulk is copied: 4 MB, SQLite's own default, a few milliseconds of copying."""
 
+LIMIT_PAGES = 4 * CHECKPOINT_PAGES
+"""Pages in the log at which the writer waits for the bulk, so that a slow disk cannot make it grow without end."""
+
 PAGES_PER_ROW = 2
-"""Pages that one changed row costs at most on average (its own and one of an index), measured 0.6 to 1.6."""
+"""Pages that one changed row costs: its own and one of an index. Alone it costs 2.5, in a group of twenty 1."""
 
 PAGE_BYTES = 4096
+
+_STALL_SECONDS = 5.0
+"""Longest wait of the writer for the bulk; by then something else is wrong, and a long log is the smaller evil."""
 
 
 class Checkpoints:
@@ -27,8 +33,10 @@ class Checkpoints:
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
         """Take how to open a connection that may write."""
         self._connect = connect
-        self._pages = 0
+        self._unasked_pages = 0
+        self._log_pages = 0
         self._asked = threading.Event()
+        self._is_copying = False
         self._has_copied = threading.Event()
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="turnkeeper-sqlite-checkpoint", daemon=True)
@@ -45,16 +53,22 @@ class Checkpoints:
 
     def wrote(self, *, rows: int, blob_bytes: int) -> None:
         """Count what a transaction wrote; the log's length itself cannot be asked for."""
-        self._pages += rows * PAGES_PER_ROW + blob_bytes // PAGE_BYTES
-        if self._pages >= CHECKPOINT_PAGES:
-            self._pages = 0
+        pages = rows * PAGES_PER_ROW + blob_bytes // PAGE_BYTES
+        self._log_pages += pages
+        self._unasked_pages += pages
+        if self._unasked_pages >= CHECKPOINT_PAGES:
+            self._unasked_pages = 0
+            self._is_copying = True
             self._asked.set()
 
     def finish_if_copied(self, connection: sqlite3.Connection) -> None:
         """Copy the pages that were written while the bulk was copied, so that the log can begin anew."""
+        if self._log_pages >= LIMIT_PAGES and self._is_copying:
+            self._has_copied.wait(_STALL_SECONDS)
         if self._has_copied.is_set():
             self._has_copied.clear()
-            checkpoint(connection)
+            if checkpoint(connection):
+                self._log_pages = 0
 
     def _run(self) -> None:
         while True:
@@ -67,12 +81,18 @@ class Checkpoints:
                     checkpoint(connection)
             except sqlite3.Error as exc:
                 logger.warning("sqlite_checkpoint_failed", extra={"reason": str(exc)})
+            self._is_copying = False
             self._has_copied.set()
 
 
-def checkpoint(connection: sqlite3.Connection, mode: str = "PASSIVE") -> None:
-    """Copy what can be copied without waiting for anybody. What fails is tried again next time, with more to copy."""
+def checkpoint(connection: sqlite3.Connection, mode: str = "PASSIVE") -> bool:
+    """Copy what can be copied without waiting for anybody; return whether that was all.
+
+    What is left over, because somebody still reads it or the disk is full, is copied next time.
+    """
     try:
-        connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+        is_busy, pages, copied = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
     except sqlite3.Error as exc:
         logger.warning("sqlite_checkpoint_failed", extra={"reason": str(exc)})
+        return False
+    return not is_busy and pages == copied

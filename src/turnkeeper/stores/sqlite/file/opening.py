@@ -111,7 +111,7 @@ def _refuse_foreign(path: Path) -> None:
         application_id, version = _identity(connection)
     if application_id != schema.APPLICATION_ID:
         raise StoreUnreadableError(
-            f"{path} is a SQLite database of another application (application_id {application_id}); "
+            f"{path} belongs to another application (application_id {application_id}); "
             "it was not touched, choose another path"
         )
     if version > schema.VERSION:

@@ -16,6 +16,9 @@ from turnkeeper.errors import StoreBusyError, StoreUnavailableError
 OPERATION_SECONDS = 5.0
 """How long an operation waits for a lock that another process holds: the operation timeout that every store has."""
 
+ANSWERS_AT_ONCE = 12
+"""Callers woken in one round of an event loop, so that a large group does not keep others waiting: about 1 ms."""
+
 MAX_QUEUED = 10_000
 """Operations that may wait for one thread: some two seconds of work; beyond it the caller must slow down."""
 
@@ -56,11 +59,13 @@ def deliver(outcomes: "Sequence[Outcome[C]]") -> None:
         by_loop.setdefault(outcome.operation.loop, []).append(outcome)
     for loop, group in by_loop.items():
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_answer, group)
+            loop.call_soon_threadsafe(_answer, loop, group)
 
 
-def _answer(outcomes: "Sequence[Outcome[Any]]") -> None:
-    for outcome in outcomes:
+def _answer(loop: asyncio.AbstractEventLoop, outcomes: "Sequence[Outcome[Any]]") -> None:
+    if len(outcomes) > ANSWERS_AT_ONCE:
+        loop.call_soon(_answer, loop, outcomes[ANSWERS_AT_ONCE:])
+    for outcome in outcomes[:ANSWERS_AT_ONCE]:
         future = outcome.operation.future
         if future.done():
             continue

@@ -74,9 +74,9 @@ class Session:
         except TurnkeeperError as exc:
             self._give_up(exc)
             return
-        self._readers.start()
-        self._checkpoints.start()
         try:
+            self._readers.start()
+            self._checkpoints.start()
             self._writer.serve(connection, Disk(self.path))
         except Exception as exc:
             logger.exception("sqlite_writer_broken")

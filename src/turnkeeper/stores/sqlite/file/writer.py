@@ -8,9 +8,9 @@ its own, so that it fails alone.
 import logging
 import sqlite3
 import time
-from collections.abc import Sequence
 
 from turnkeeper.errors import (
+    InvalidMessageError,
     OutcomeUnknownError,
     StoreBusyError,
     StoreFullError,
@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 MAX_GROUP = 256
 """Operations in one transaction: about 15 ms of work, the longest that a latecomer waits for the batch before."""
 
+MAX_GROUP_BYTES = 8 * 1024 * 1024
+"""Payloads, states and parts in one transaction, for the same reason: some 10 ms of copying."""
+
 CLOCK_STEP_MS = 1_000
 """How old the persisted time may get: so much a lease can be short after a crash and a clock that was set back."""
 
@@ -50,7 +53,7 @@ class Transaction:
         "now_ms",
         "number",
         "soonest_ms",
-    )  # fmt: skip
+    )
 
     def __init__(self, connection: sqlite3.Connection, time: StoreTime, disk: Disk) -> None:
         """Read where the last transaction, of whichever process, left off."""
@@ -125,8 +128,10 @@ class Writer:
             disk.look()
             if disk.is_file_gone:
                 deliver([Outcome(operation, error=self._gone()) for operation in batch])
-            elif batch := self._begin(batch):
-                deliver(self._commit_together(batch))
+                continue
+            while batch := self._begin(batch):
+                outcomes, batch = self._commit_some(batch)
+                deliver(outcomes)
                 self._checkpoints.finish_if_copied(connection)
 
     def _begin(self, batch: list[Operation[Transaction]]) -> list[Operation[Transaction]]:
@@ -136,7 +141,8 @@ class Writer:
                 self._connection.execute("BEGIN IMMEDIATE")
             except sqlite3.Error as exc:
                 if not is_busy(exc):
-                    deliver([self._failed(operation, exc) for operation in batch])
+                    error = self._translated(exc, in_commit=False)
+                    deliver([Outcome(operation, error=error) for operation in batch])
                     return []
             else:
                 return batch
@@ -148,36 +154,50 @@ class Writer:
             pause()
         return []
 
-    def _commit_together(self, batch: Sequence[Operation[Transaction]]) -> list[Outcome[Transaction]]:
-        """Run and commit what has begun; if that fails, each alone."""
+    def _commit_some(
+        self, batch: list[Operation[Transaction]]
+    ) -> tuple[list[Outcome[Transaction]], list[Operation[Transaction]]]:
+        """Run and commit what has begun, as much as one commit may hold; return the answers and the rest."""
         connection = self._connection
         rows = connection.total_changes
+        tried: list[Operation[Transaction]] = []
+        outcomes: list[Outcome[Transaction]] = []
         in_commit = False
         try:
             transaction = Transaction(connection, self._time, self._disk)
-            outcomes = [self._run(transaction, operation) for operation in batch]
+            for operation in batch:
+                tried.append(operation)
+                outcomes.append(self._run(transaction, operation))
+                if transaction.blob_bytes > MAX_GROUP_BYTES:
+                    break
             transaction.finish()
             reach("sqlite.before_commit")
             in_commit = True
             connection.execute("COMMIT")
         except Exception as exc:  # noqa: BLE001 - whatever it was, it is given to the callers, and the thread goes on
             self._roll_back()
-            if len(batch) == 1 or (
-                in_commit and isinstance(self._translated(exc, in_commit=True), OutcomeUnknownError)
-            ):
-                return [self._failed(operation, exc, in_commit=in_commit) for operation in batch]
-            return [outcome for operation in batch for outcome in self._commit_alone(operation)]
+            tried = tried or batch
+            return self._after_failure(tried, exc, in_commit=in_commit), batch[len(tried) :]
         self._checkpoints.wrote(rows=connection.total_changes - rows, blob_bytes=transaction.blob_bytes)
+        self._wakeups.committed(soonest_ms=transaction.soonest_ms, has_published=transaction.has_published)
         try:
             reach("sqlite.after_commit")
         except Exception as exc:  # noqa: BLE001 - the commit stands, but its answer is lost, as a crash here would do
-            return [self._lost(operation, exc) for operation in batch]
-        self._wakeups.committed(soonest_ms=transaction.soonest_ms, has_published=transaction.has_published)
-        return outcomes
+            outcomes = [self._lost(operation, exc) for operation in tried]
+        return outcomes, batch[len(tried) :]
 
-    def _commit_alone(self, operation: Operation[Transaction]) -> list[Outcome[Transaction]]:
-        begun = self._begin([operation])
-        return self._commit_together(begun) if begun else []
+    def _after_failure(
+        self, tried: list[Operation[Transaction]], exc: Exception, *, in_commit: bool
+    ) -> list[Outcome[Transaction]]:
+        """Run each operation of a group that failed alone, so that the others of it do not fail."""
+        error = self._translated(exc, in_commit=in_commit)
+        if len(tried) == 1 or isinstance(error, OutcomeUnknownError):
+            return [Outcome(operation, error=error) for operation in tried]
+        outcomes: list[Outcome[Transaction]] = []
+        for operation in tried:
+            if begun := self._begin([operation]):
+                outcomes += self._commit_some(begun)[0]
+        return outcomes
 
     def _run(self, transaction: Transaction, operation: Operation[Transaction]) -> Outcome[Transaction]:
         """Run one operation. A refusal before its first write is its answer; anything else is the batch's problem."""
@@ -196,15 +216,14 @@ class Writer:
         except sqlite3.Error as exc:
             logger.warning("sqlite_rollback_failed", extra={"reason": str(exc)})
 
-    def _failed(
-        self, operation: Operation[Transaction], exc: Exception, *, in_commit: bool = False
-    ) -> Outcome[Transaction]:
-        return Outcome(operation, error=self._translated(exc, in_commit=in_commit))
-
     def _translated(self, exc: Exception, *, in_commit: bool) -> Exception:
-        if not isinstance(exc, sqlite3.Error):
+        error: TurnkeeperError
+        if isinstance(exc, UnicodeEncodeError):
+            error = InvalidMessageError(f"an id or a name holds half a character ({exc.reason}); send valid Unicode")
+        elif isinstance(exc, sqlite3.Error):
+            error = translate(exc, path=self._path, in_commit=in_commit)
+        else:
             return exc
-        error = translate(exc, path=self._path, in_commit=in_commit)
         error.__cause__ = exc
         return error
 

@@ -3,13 +3,13 @@
 An ordinary first message costs four statements: the row, the message, the row again, the state.
 """
 
+from turnkeeper.ports.checks import check_begin
 from turnkeeper.ports.limits import MAX_HAND_OUT, MAX_INBOX
 from turnkeeper.ports.turns import Begin, Begun, Busy, Duplicate, Full, Granted, Idle, Incoming, Mode, Queued, Waiting
 from turnkeeper.stores.sqlite.file.writer import Transaction
 from turnkeeper.stores.sqlite.steps import inbox
 from turnkeeper.stores.sqlite.steps.heads import Head, load, new_head, save, save_turn
 from turnkeeper.stores.sqlite.steps.lifetime import begin_if_over, has_opted_out, outlive_if_over
-from turnkeeper.stores.sqlite.steps.limits import check_begin
 
 _STATE = "SELECT bytes FROM state WHERE conversation = ?"
 _MEMOS = "SELECT name, bytes FROM memo WHERE conversation = ?"
@@ -87,6 +87,8 @@ def _run_or_queue(transaction: Transaction, head: Head, request: Begin, message:
         running = head.handed if is_leased else 0
         first_ms = inbox.accepted_ms(transaction, head, running)
         head.ready_ms = max(head.ready_ms, min(now_ms + message.wait_ms, first_ms + message.max_wait_ms))
+    if request.mode is Mode.INTERRUPT and request.run:
+        head.ready_ms = 0
     interrupts = is_leased and request.mode is Mode.INTERRUPT
     if (is_leased and not interrupts) or head.ready_ms > now_ms or not request.run:
         save_turn(transaction, head)

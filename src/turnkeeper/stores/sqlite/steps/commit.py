@@ -5,6 +5,7 @@ fence outgrown. With one reply and one log entry it costs seven statements.
 """
 
 from turnkeeper.errors import LimitError
+from turnkeeper.ports.checks import check_commit
 from turnkeeper.ports.documents import part_key
 from turnkeeper.ports.turns import Commit, CommitAnswer, Committed, Conflict, EffectKind, Fenced, Granted
 from turnkeeper.stores.sqlite.file.writer import Transaction
@@ -14,7 +15,6 @@ from turnkeeper.stores.sqlite.steps.dead import bury_message
 from turnkeeper.stores.sqlite.steps.heads import Head, load, save
 from turnkeeper.stores.sqlite.steps.lanes import REPLIES, cancel, cancel_person, claimed_entries, put_effects
 from turnkeeper.stores.sqlite.steps.lifetime import PART_GRACE_MS, begin_if_over, forget_state, retain
-from turnkeeper.stores.sqlite.steps.limits import check_commit
 
 PUT_STATE = (
     "INSERT INTO state (conversation, bytes) VALUES (?, ?) "
@@ -71,10 +71,9 @@ def commit(transaction: Transaction, request: Commit) -> CommitAnswer:
 
 def _repeat(transaction: Transaction, head: Head, request: Commit) -> Committed:
     replies = {effect.id for effect in request.effects if effect.kind is EffectKind.REPLY}
-    is_claimed = any(
-        entry.id in replies and entry.token == request.lane_token and entry.is_held(transaction.now_ms)
-        for entry in claimed_entries(transaction, head, REPLIES)
-    )
+    claimed = claimed_entries(transaction, head, REPLIES) if replies else []
+    is_ours = bool(claimed) and claimed[0].token == request.lane_token and claimed[0].is_held(transaction.now_ms)
+    is_claimed = is_ours and any(entry.id in replies for entry in claimed)
     has_next = bool(head.token) and head.token == request.token
     following: Granted | None = granted(transaction, head) if has_next else None
     return Committed(version=head.version, claimed=is_claimed, next=following, repeated=True)

@@ -126,7 +126,7 @@ def select_heads(where: str) -> str:
 
 
 BY_NAME = select_heads("WHERE c.person = ? AND c.flow = ? AND c.member = ?")
-BY_PERSON = select_heads("WHERE c.person = ? AND c.flow = ? ORDER BY c.id")
+BY_PERSON = select_heads("WHERE c.person = ? AND c.flow = ?")
 BY_ID = select_heads("WHERE c.id = ?")
 
 _TURN = (

@@ -19,13 +19,13 @@ _APPEND = (
     "INSERT OR IGNORE INTO message (conversation, seq, digest, accepted_ms, is_done, id, payload) "
     "VALUES (?, ?, ?, ?, 0, ?, ?)"
 )
-_FIND = "SELECT seq, accepted_ms, is_done, reply FROM message WHERE conversation = ? AND digest = ?"
+FIND = "SELECT seq, accepted_ms, is_done, reply FROM message WHERE conversation = ? AND digest = ?"
 _DROP = "DELETE FROM message WHERE conversation = ? AND digest = ?"
 _TRIM = "DELETE FROM message WHERE conversation = ? AND seq < ? AND is_done = 1 AND (seq < ? OR accepted_ms <= ?)"
 _TAKE = (
     "UPDATE message SET is_done = 1, id = '', payload = x'', reply = ? WHERE conversation = ? AND seq >= ? AND seq < ?"
 )
-_HAND_OUT = "SELECT seq, id, payload, accepted_ms FROM message WHERE conversation = ? AND seq >= ? ORDER BY seq LIMIT ?"
+HAND_OUT = "SELECT seq, id, payload, accepted_ms FROM message WHERE conversation = ? AND seq >= ? ORDER BY seq LIMIT ?"
 _ACCEPTED = "SELECT accepted_ms FROM message WHERE conversation = ? AND seq = ?"
 
 
@@ -65,7 +65,7 @@ def digest_from(text: str) -> int:
 
 def find_receipt(transaction: Transaction, head: Head, digest: int) -> Receipt | None:
     """Return the receipt of a message, None if there is none or its window is over."""
-    row = transaction.execute(_FIND, (head.id, digest)).fetchone()
+    row = transaction.execute(FIND, (head.id, digest)).fetchone()
     if row is None:
         return None
     seq, accepted_ms, is_done, reply = row
@@ -108,7 +108,7 @@ def take(transaction: Transaction, head: Head, count: int, reply: bytes | None) 
 
 def hand_out(transaction: Transaction, head: Head, count: int) -> tuple[Waiting, ...]:
     """Return the first waiting messages."""
-    rows = transaction.execute(_HAND_OUT, (head.id, head.first_seq, count))
+    rows = transaction.execute(HAND_OUT, (head.id, head.first_seq, count))
     return tuple(
         Waiting(seq=seq, id=message_id, payload=payload, accepted_ms=accepted_ms)
         for seq, message_id, payload, accepted_ms in rows

@@ -1,17 +1,16 @@
-"""Deliveries in their lanes: put, cancel, claim.
+"""Deliveries in their lanes: put and cancel, and what a claim does to a lane.
 
-A lane is claimed as a whole: its first entries carry the claimer's token, and all of them the same end. Only the first
-entry of a lane has a time at which somebody must look, so that a long lane costs the index no more than a short one.
+A lane is claimed as a whole: its first entries carry the claimer's token. Only the very first one tells how long the
+claim lasts, and when somebody must look at the lane, so that a long lane costs no more than a short one.
 """
 
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from turnkeeper.ports.deliveries import Claim, Claimed, Lane
 from turnkeeper.ports.turns import Commit, Effect, EffectKind
 from turnkeeper.stores.sqlite.file.writer import Transaction
-from turnkeeper.stores.sqlite.steps.heads import BY_PERSON, Head, load, save
+from turnkeeper.stores.sqlite.steps.heads import BY_PERSON, Head, save
 
 REPLIES = ""
 """The lane that a conversation's replies share; any other effect is alone in the lane of its id."""
@@ -38,28 +37,28 @@ class Entry(msgspec.Struct):
     payload: bytes
 
     def is_held(self, now_ms: int) -> bool:
-        """Return whether a claim on it lasts."""
+        """Return whether the claim on a lane lasts that begins with this entry."""
         return bool(self.token) and self.until_ms > now_ms
 
 
 _COLUMNS = Entry.__struct_fields__
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM delivery "  # noqa: S608 - our own column names
 _INSERT = f"INSERT INTO delivery ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
-_FIRST = _SELECT + "WHERE conversation = ? AND lane = ? ORDER BY number LIMIT ?"
-_CLAIMED = _SELECT + "WHERE conversation = ? AND lane = ? AND token <> '' ORDER BY number"
+FIRST = _SELECT + "WHERE conversation = ? AND lane = ? ORDER BY number LIMIT ?"
+_OF_CLAIM = (
+    "WHERE conversation = ?1 AND lane = ?2 AND number < COALESCE("
+    "(SELECT min(number) FROM delivery WHERE conversation = ?1 AND lane = ?2 AND token = ''), 9223372036854775807)"
+)
+"""What a claim has stands first: nothing behind it is read."""
+_CLAIMED = _SELECT + _OF_CLAIM + " ORDER BY number"
 _BY_ID = _SELECT + "WHERE conversation = ? AND lane = ? AND id = ?"
-_BY_NAME = _SELECT + "WHERE conversation = ? AND name = ? AND name <> ''"
+BY_NAME = _SELECT + "WHERE conversation = ? AND name = ? AND name <> ''"
 _ALL = _SELECT + "WHERE conversation = ?"
 _LAST_HOLDER = "SELECT token FROM delivery WHERE conversation = ? AND lane = '' ORDER BY number DESC LIMIT 1"
 _DELETE = "DELETE FROM delivery WHERE conversation = ? AND lane = ? AND number = ?"
-_LOOK = "UPDATE delivery SET look_ms = ? WHERE conversation = ? AND lane = ? AND number = ?"
-_DOUBT = (
-    "UPDATE delivery SET is_uncertain = 1, token = '', until_ms = 0 WHERE conversation = ? AND lane = ? AND token <> ''"
-)
-_FREE = (
-    "UPDATE delivery SET token = '', until_ms = 0, attempts = attempts - 1 "
-    "WHERE conversation = ? AND lane = ? AND token <> ''"
-)
+_LOOK = "UPDATE delivery SET until_ms = ?, look_ms = ? WHERE conversation = ? AND lane = ? AND number = ?"
+_DOUBT = "UPDATE delivery SET is_uncertain = 1, token = '', until_ms = 0 " + _OF_CLAIM  # noqa: S608 - constants
+_FREE = "UPDATE delivery SET token = '', until_ms = 0, attempts = attempts - 1 " + _OF_CLAIM  # noqa: S608 - constants
 _POSTPONE = (
     "UPDATE delivery SET token = '', until_ms = 0, due_ms = ?, attempts = ?, is_uncertain = ? "
     "WHERE conversation = ? AND lane = ? AND number = ?"
@@ -68,8 +67,6 @@ _HAND_OVER = (
     "UPDATE delivery SET token = ?, until_ms = ?, attempts = attempts + 1 "
     "WHERE conversation = ? AND lane = ? AND number <= ?"
 )
-_PROLONG = "UPDATE delivery SET until_ms = ? WHERE conversation = ? AND lane = ? AND token <> ''"
-_LAST_OPT_OUT = "SELECT commit_number FROM opt_out WHERE person = ? AND flow = ? AND is_out = 1"
 
 
 def put_effects(transaction: Transaction, head: Head, commit: Commit, number: int) -> bool:
@@ -147,11 +144,11 @@ def look_ms(entry: Entry) -> int:
 
 def first_entries(transaction: Transaction, head: Head, lane: str, count: int) -> list[Entry]:
     """Return the first entries of a lane, in order."""
-    return [Entry(*row) for row in transaction.execute(_FIRST, (head.id, lane, count))]
+    return [Entry(*row) for row in transaction.execute(FIRST, (head.id, lane, count))]
 
 
 def claimed_entries(transaction: Transaction, head: Head, lane: str) -> list[Entry]:
-    """Return what a claim, live or not, has of a lane."""
+    """Return what a claim, live or not, has of a lane, in order."""
     return [Entry(*row) for row in transaction.execute(_CLAIMED, (head.id, lane))]
 
 
@@ -161,14 +158,23 @@ def find_entry(transaction: Transaction, head: Head, lane: str, entry_id: str) -
     return None if row is None else Entry(*row)
 
 
+def hand_over(
+    transaction: Transaction, head: Head, lane: str, due: Sequence[Entry], *, token: str, until_ms: int
+) -> None:
+    """Give the first entries of a lane to a claimer; whoever had some of it before may have sent them."""
+    if due[0].token:
+        transaction.execute(_DOUBT, (head.id, lane))
+    transaction.execute(_HAND_OVER, (token, until_ms, head.id, lane, due[-1].number))
+    transaction.execute(_LOOK, (until_ms, until_ms, head.id, lane, due[0].number))
+
+
 def prolong(transaction: Transaction, head: Head, lane: str, until_ms: int) -> int:
     """Let a lane's claim end later, never earlier; return when."""
-    first = first_entries(transaction, head, lane, 1)
-    if first and first[0].until_ms < until_ms:
-        transaction.execute(_PROLONG, (until_ms, head.id, lane))
-        transaction.execute(_LOOK, (until_ms, head.id, lane, first[0].number))
-        return until_ms
-    return first[0].until_ms if first else until_ms
+    for first in first_entries(transaction, head, lane, 1):
+        if first.until_ms >= until_ms:
+            return first.until_ms
+        transaction.execute(_LOOK, (until_ms, until_ms, head.id, lane, first.number))
+    return until_ms
 
 
 def remove(transaction: Transaction, head: Head, entry: Entry) -> None:
@@ -176,25 +182,35 @@ def remove(transaction: Transaction, head: Head, entry: Entry) -> None:
     transaction.execute(_DELETE, (entry.conversation, entry.lane, entry.number))
     _count(head, entry, -1)
     if entry.lane == REPLIES and head.replies:
-        look_again(transaction, head, entry.lane)
+        _look_again(transaction, head, entry.lane, claimed_until_ms=entry.until_ms)
 
 
 def postpone(transaction: Transaction, head: Head, entry: Entry) -> None:
     """Write back a claimed entry that must wait, and let go of its lane: what stands behind it was not tried."""
+    transaction.execute(_FREE, (entry.conversation, entry.lane))
     transaction.execute(
         _POSTPONE, (entry.due_ms, entry.attempts, entry.is_uncertain, entry.conversation, entry.lane, entry.number)
     )
-    transaction.execute(_FREE, (entry.conversation, entry.lane))
-    look_again(transaction, head, entry.lane)
+    _look_again(transaction, head, entry.lane, claimed_until_ms=0)
 
 
-def look_again(transaction: Transaction, head: Head, lane: str) -> None:
-    """Give a lane's first entry its time to look."""
+def _look_again(transaction: Transaction, head: Head, lane: str, *, claimed_until_ms: int) -> None:
+    """Give a lane's first entry its time to look, and the end of the claim that the one before it had."""
     for first in first_entries(transaction, head, lane, 1):
+        if first.token:
+            first.until_ms = max(first.until_ms, claimed_until_ms)
         due_ms = look_ms(first)
         if first.look_ms != due_ms:
-            transaction.execute(_LOOK, (due_ms, head.id, lane, first.number))
+            transaction.execute(_LOOK, (first.until_ms, due_ms, head.id, lane, first.number))
         transaction.note_due(due_ms)
+
+
+def is_claimed(transaction: Transaction, head: Head, entry: Entry) -> bool:
+    """Return whether somebody has an entry in hand."""
+    if not entry.token or entry.lane != REPLIES:
+        return entry.is_held(transaction.now_ms)
+    (first,) = first_entries(transaction, head, entry.lane, 1)
+    return first.is_held(transaction.now_ms)
 
 
 def _count(head: Head, entry: Entry, change: int) -> None:
@@ -210,7 +226,7 @@ def cancel(transaction: Transaction, head: Head, names: Iterable[str], *, unless
     removed = 0
     for name in names:
         for entry in _find_all(transaction, head, name):
-            if not (unless_claimed and entry.is_held(transaction.now_ms)):
+            if not (unless_claimed and is_claimed(transaction, head, entry)):
                 remove(transaction, head, entry)
                 removed += 1
     return removed
@@ -229,7 +245,7 @@ def timers_named(transaction: Transaction, head: Head, name: str) -> list[Entry]
     """Return the unsettled timers of that name; there is at most one unless a dead one was put back."""
     if not head.timers:
         return []
-    entries = [Entry(*row) for row in transaction.execute(_BY_NAME, (head.id, name))]
+    entries = [Entry(*row) for row in transaction.execute(BY_NAME, (head.id, name))]
     return [entry for entry in entries if entry.kind == EffectKind.TIMER.value]
 
 
@@ -247,56 +263,5 @@ def cancel_person(transaction: Transaction, head: Head) -> None:
 def _cancel_all(transaction: Transaction, head: Head) -> None:
     for row in transaction.execute(_ALL, (head.id,)).fetchall():
         entry = Entry(*row)
-        if not entry.is_held(transaction.now_ms):
+        if not is_claimed(transaction, head, entry):
             remove(transaction, head, entry)
-
-
-def claim(transaction: Transaction, lane: Lane, *, token: str, lease_ms: int, limit: int) -> Claim | None:
-    """See `Deliveries.claim`."""
-    now_ms = transaction.now_ms
-    head = load(transaction, lane.conversation)
-    entries = [] if head is None else first_entries(transaction, head, lane.name, limit)
-    if head is None or not entries:
-        return None
-    if entries[0].is_held(now_ms):
-        if entries[0].token != token:
-            return None
-        until_ms = prolong(transaction, head, lane.name, now_ms + lease_ms)
-        return _claim(transaction, head, lane, token, until_ms, claimed_entries(transaction, head, lane.name))
-    due = list(_due(entries, now_ms))
-    if not due:
-        return None
-    until_ms = now_ms + lease_ms
-    transaction.execute(_DOUBT, (head.id, lane.name))
-    transaction.execute(_HAND_OVER, (token, until_ms, head.id, lane.name, due[-1].number))
-    transaction.execute(_LOOK, (until_ms, head.id, lane.name, due[0].number))
-    return _claim(transaction, head, lane, token, until_ms, claimed_entries(transaction, head, lane.name))
-
-
-def _due(entries: Sequence[Entry], now_ms: int) -> Iterable[Entry]:
-    """Yield the entries that may go now: those before the first that may not."""
-    for entry in entries:
-        if entry.due_ms > now_ms:
-            return
-        yield entry
-
-
-def _claim(
-    transaction: Transaction, head: Head, lane: Lane, token: str, until_ms: int, entries: Sequence[Entry]
-) -> Claim:
-    opt_out = transaction.execute(_LAST_OPT_OUT, (head.person, head.flow)).fetchone()
-    silent_before = 0 if opt_out is None else int(opt_out[0])
-    claimed = tuple(
-        Claimed(
-            id=entry.id,
-            kind=EffectKind(entry.kind),
-            payload=entry.payload,
-            attempt=entry.attempts,
-            committed_ms=entry.committed_ms,
-            maybe_sent=bool(entry.is_uncertain),
-            suppressed=entry.kind == EffectKind.REPLY.value and entry.commit_number < silent_before,
-            name=entry.name,
-        )
-        for entry in entries
-    )
-    return Claim(lane=lane, token=token, entries=claimed, until_ms=until_ms, now_ms=transaction.now_ms)

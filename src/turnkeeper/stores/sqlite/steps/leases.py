@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from turnkeeper.model.conversation import ConversationId
+from turnkeeper.ports.checks import check_payload, refuse_above
 from turnkeeper.ports.limits import MAX_MEMOS
 from turnkeeper.ports.turns import Outcome, Release, Renewal, Renewed
 from turnkeeper.stores.sqlite.file.writer import Transaction
 from turnkeeper.stores.sqlite.steps.heads import Head, load, save_turn
-from turnkeeper.stores.sqlite.steps.limits import check_payload, refuse_above
 
 _HAS_MEMO = "SELECT 1 FROM memo WHERE conversation = ? AND name = ?"
 _REMEMBER = (

@@ -5,10 +5,11 @@ request): everything goes. Outlived: a dedup window after it was forgotten nothi
 only the bare row remains for a while, so that fences and generations grow and those who watch hear of it.
 """
 
+from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.limits import PART_GRACE
 from turnkeeper.ports.turns import Commit, Forgotten
 from turnkeeper.stores.sqlite.file.writer import Transaction
-from turnkeeper.stores.sqlite.steps.heads import Head, save
+from turnkeeper.stores.sqlite.steps.heads import BY_PERSON, Head, load, save
 
 PART_GRACE_MS = PART_GRACE // PART_GRACE.resolution // 1000
 """How long a retired part is kept, in milliseconds."""
@@ -133,3 +134,21 @@ def outlive(transaction: Transaction, head: Head) -> None:
     head.created_ms = 0
     head.active_ms = head.first_commit_ms = None
     head.expires_ms = head.changed_ms = transaction.now_ms
+
+
+def forget(transaction: Transaction, conversation: ConversationId, *, person: bool) -> Forgotten:
+    """See `Turns.forget`."""
+    if person:
+        rows = transaction.execute(BY_PERSON, (conversation.person, conversation.flow)).fetchall()
+        heads = [Head(*row) for row in rows]
+    else:
+        head = load(transaction, conversation)
+        heads = [] if head is None else [head]
+    erased = [erase(transaction, head) for head in heads]
+    return Forgotten(
+        conversations=sum(one.conversations for one in erased),
+        log_entries=sum(one.log_entries for one in erased),
+        deliveries=sum(one.deliveries for one in erased),
+        parts=sum(one.parts for one in erased),
+        dead_letters=sum(one.dead_letters for one in erased),
+    )

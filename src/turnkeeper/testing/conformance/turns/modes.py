@@ -113,14 +113,14 @@ class ModePromises(Backend):
         assert (running.attempts, running.errors) == (2, 1)
         assert (taken.attempts, taken.errors, taken.memos) == (1, 0, {})
 
-    async def test_interrupt_waits_for_a_held_inbox(self, talk: Talk) -> None:
-        """It passes over a lease, not over a back-off: what failed is not tried again early."""
+    async def test_interrupt_ends_a_back_off_and_a_hold(self, talk: Talk) -> None:
+        """STOP is heard at once, also behind a message that failed and waits for its next attempt."""
         await talk.release(await talk.take("m1"), Outcome.ERROR, wait_ms=60_000)
-        ready_ms = talk.now + 60_000
 
-        answer = await talk.begin("m2", mode=Mode.INTERRUPT)
+        taken = await talk.take("m2", mode=Mode.INTERRUPT)
 
-        assert answer == Queued(position=2, ready_ms=ready_ms)
+        assert [waiting.id for waiting in taken.messages] == ["m1", "m2"]
+        assert not taken.interrupted
 
     async def test_interrupt_that_may_not_run_interrupts_nothing(self, talk: Talk) -> None:
         """`run=False` only accepts, whatever the mode."""

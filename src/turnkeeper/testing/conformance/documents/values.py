@@ -4,21 +4,12 @@ import pytest
 from msgspec.structs import replace
 
 from turnkeeper.errors import LimitError
-from turnkeeper.ports.documents import ABSENT, Document, DocumentKey, DocumentPage, Ttl, part_key
-from turnkeeper.ports.limits import MAX_BATCH, MAX_PART_BYTES, PART_GRACE
-from turnkeeper.ports.turns import Part
+from turnkeeper.ports.documents import ABSENT, Document, DocumentKey, Ttl
+from turnkeeper.ports.limits import MAX_BATCH, MAX_PART_BYTES
 from turnkeeper.testing.conformance.scenario import DAY, MS, SECOND, Backend, Talk
 
 KEY = DocumentKey(collection="session", id="CA1")
 """A document's key."""
-
-
-async def walk(talk: Talk, collection: str, *, limit: int, cursor: str | None = None) -> list[DocumentPage]:
-    """Walk a collection to its end."""
-    pages = [await talk.store.documents.scan(collection, limit=limit, cursor=cursor)]
-    while pages[-1].cursor is not None:
-        pages.append(await talk.store.documents.scan(collection, limit=limit, cursor=pages[-1].cursor))
-    return pages
 
 
 class DocumentPromises(Backend):
@@ -210,80 +201,3 @@ class DocumentPromises(Backend):
         assert (refused, deleted) == (False, True)
         assert await documents.get(KEY) is None
         assert not await documents.delete(KEY)
-
-    async def test_scan_walks_the_whole_collection_in_pages(self, talk: Talk) -> None:
-        """Every document once, none of another collection, none whose time is over."""
-        documents = talk.store.documents
-        expected = {}
-        for number in range(25):
-            key = replace(KEY, id=f"CA{number}", person="" if number % 2 else "+15550100")
-            expected[key] = await documents.put(key, str(number).encode())
-        await documents.put(replace(KEY, id="over"), b"", ttl_ms=1000)
-        await documents.put(DocumentKey(collection="sessions", id="CA1"), b"")
-        talk.clock.advance(SECOND)
-
-        pages = await walk(talk, "session", limit=10)
-
-        items = [item for page in pages for item in page.items]
-        assert {key: document.etag for key, document in items} == expected
-        assert len(items) == len(expected)
-        assert max(len(page.items) for page in pages) <= 10
-
-    async def test_scan_misses_nothing_that_stayed(self, talk: Talk) -> None:
-        """Whatever is written and deleted while somebody walks."""
-        documents = talk.store.documents
-        for number in range(20):
-            await documents.put(replace(KEY, id=f"stays{number}"), b"")
-            await documents.put(replace(KEY, id=f"goes{number}"), b"")
-        first = await documents.scan("session", limit=10)
-        for number in range(20):
-            await documents.delete(replace(KEY, id=f"goes{number}"))
-            await documents.put(replace(KEY, id=f"new{number}"), b"")
-            await documents.put(replace(KEY, id=f"stays{number}"), b"changed")
-
-        pages = [first, *await walk(talk, "session", limit=10, cursor=first.cursor)]
-
-        seen = {key.id for page in pages for key, _ in page.items}
-        assert {f"stays{number}" for number in range(20)} <= seen
-
-    async def test_an_empty_collection_has_one_empty_page(self, talk: Talk) -> None:
-        """And no cursor."""
-        assert await talk.store.documents.scan("session") == DocumentPage(items=(), cursor=None)
-
-    async def test_a_part_is_read_under_its_key(self, talk: Talk) -> None:
-        """From the commit on that wrote it, for as long as nobody retires it."""
-        parts = (Part(id="p1", data=b"\x00large"), Part(id="p2", data=b""))
-        await talk.apply(replace(talk.draft(await talk.take("m1")), parts=parts))
-        talk.clock.advance(365 * DAY)
-
-        found = [await talk.store.documents.get(part_key(talk.conversation, part.id)) for part in parts]
-
-        assert [document and document.data for document in found] == [b"\x00large", b""]
-        assert await talk.store.documents.get(part_key(talk.other(member="ana").conversation, "p1")) is None
-
-    async def test_a_retired_part_is_kept_for_its_grace(self, talk: Talk) -> None:
-        """So that an undo finds it; then it is gone."""
-        key = part_key(talk.conversation, "p1")
-        await talk.apply(replace(talk.draft(await talk.take("m1")), parts=(Part(id="p1", data=b"large"),)))
-        await talk.apply(replace(talk.draft(await talk.take("m2")), retired=("p1",)))
-        talk.clock.advance(PART_GRACE - MS)
-
-        before = await talk.store.documents.get(key)
-        talk.clock.advance(MS)
-
-        assert before is not None
-        assert before.data == b"large"
-        assert await talk.store.documents.get(key) is None
-
-    async def test_an_adopted_part_is_kept_again(self, talk: Talk) -> None:
-        """One that is gone cannot be, and is no error."""
-        key = part_key(talk.conversation, "p1")
-        await talk.apply(replace(talk.draft(await talk.take("m1")), parts=(Part(id="p1", data=b"large"),)))
-        await talk.apply(replace(talk.draft(await talk.take("m2")), retired=("p1",)))
-
-        await talk.apply(replace(talk.draft(await talk.take("undo")), adopted=("p1", "never heard of")))
-        talk.clock.advance(2 * PART_GRACE)
-
-        document = await talk.store.documents.get(key)
-        assert document is not None
-        assert (document.data, document.expires_ms) == (b"large", None)

@@ -1,4 +1,4 @@
-"""Refuses what the ports do not allow, before anything is written."""
+"""Refuses what the ports do not allow: every store calls these before it writes anything."""
 
 from turnkeeper.errors import LimitError
 from turnkeeper.model.conversation import MAX_NAME_BYTES, ConversationId
@@ -76,7 +76,8 @@ def check_commit(request: Commit) -> None:
 
 def _check_names(conversation: ConversationId) -> None:
     for name in (conversation.flow, conversation.person, conversation.member, conversation.state_key):
-        refuse_above("MAX_NAME_BYTES", MAX_NAME_BYTES, len(name.encode("utf-8", "surrogatepass")))
+        if len(name) * 4 > MAX_NAME_BYTES:  # only then can its UTF-8 be too long
+            refuse_above("MAX_NAME_BYTES", MAX_NAME_BYTES, len(name.encode("utf-8", "surrogatepass")))
 
 
 def _check_hand_out(count: int) -> None:

@@ -11,12 +11,12 @@ import msgspec
 
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.catalog import Change, Changes, Counts, Exported, StoreInfo, Summary, SummaryPage
+from turnkeeper.ports.checks import page_size
 from turnkeeper.stores.redis import keys as names
 from turnkeeper.stores.redis.envelope import unseal
 from turnkeeper.stores.redis.heads import FIELDS, Head, head_of
 from turnkeeper.stores.redis.housekeeping import flows_of
 from turnkeeper.stores.redis.keys import Partition
-from turnkeeper.stores.redis.limits import page_size
 from turnkeeper.stores.redis.medium import Look, Medium
 from turnkeeper.stores.redis.migration import export, restore
 from turnkeeper.stores.redis.opening import SCHEMA

@@ -7,6 +7,7 @@ from datetime import timedelta
 import msgspec
 
 from turnkeeper.model.conversation import ConversationId
+from turnkeeper.ports.checks import check_batch, page_size
 from turnkeeper.ports.deliveries import (
     Claim,
     Claimed,
@@ -25,7 +26,6 @@ from turnkeeper.stores.redis.committing import WINDOW_MS
 from turnkeeper.stores.redis.housekeeping import flows_of, tidy
 from turnkeeper.stores.redis.keys import KIND_OF, Partition
 from turnkeeper.stores.redis.lifetime import end
-from turnkeeper.stores.redis.limits import check_batch, page_size
 from turnkeeper.stores.redis.medium import Look, Medium, run_grouped
 from turnkeeper.stores.redis.parsing import Reply, number
 from turnkeeper.stores.redis.scripts import Call

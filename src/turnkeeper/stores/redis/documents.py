@@ -10,11 +10,11 @@ from datetime import timedelta
 import msgspec
 
 from turnkeeper.errors import StoreFullError
+from turnkeeper.ports.checks import check_batch, check_part, page_size
 from turnkeeper.ports.documents import Document, DocumentKey, DocumentPage, Ttl
 from turnkeeper.stores.redis import codes
 from turnkeeper.stores.redis.committing import GIVEN_BYTES
 from turnkeeper.stores.redis.keys import Keys, Partition
-from turnkeeper.stores.redis.limits import check_batch, check_part, page_size
 from turnkeeper.stores.redis.medium import Medium
 from turnkeeper.stores.redis.parsing import Reply, number, text
 from turnkeeper.stores.redis.scripts import Call, raise_error

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from turnkeeper.errors import LimitError, StoreFullError, StoreUnavailableError
 from turnkeeper.model.conversation import ConversationId
+from turnkeeper.ports.checks import check_batch, check_begin, check_commit, check_payload, page_size
 from turnkeeper.ports.limits import MAX_HAND_OUT, MAX_INBOX, MAX_MEMOS
 from turnkeeper.ports.turns import (
     Begin,
@@ -38,7 +39,6 @@ from turnkeeper.stores.redis import keys as names
 from turnkeeper.stores.redis.committing import WINDOW_MS, Draft, draft
 from turnkeeper.stores.redis.envelope import unseal
 from turnkeeper.stores.redis.lifetime import TRIES, end, erase
-from turnkeeper.stores.redis.limits import check_batch, check_begin, check_commit, check_payload, page_size
 from turnkeeper.stores.redis.medium import Medium, Place, run_grouped
 from turnkeeper.stores.redis.parsing import Reply, granted, number, record, status_of, text
 from turnkeeper.stores.redis.scripts import Call

@@ -128,6 +128,7 @@ if hold > 0 then
   local first = struct.unpack('>I6', pending, (leased and handed or 0) * 14 + 9)
   ready = math.max(ready, math.min(now + hold, first + tonumber(ARGV[15])))
 end
+if ARGV[4] == 'interrupt' and ARGV[5] == '1' then ready = 0 end -- it also ends a hold or a back-off
 redis.call('HSET', KEYS[1], 'q', pending, 'n', seq + 1, 'y', ready)
 local interrupts = leased and ARGV[4] == 'interrupt'
 if (leased and not interrupts) or ready > now or ARGV[5] == '0' then

@@ -1,0 +1,24 @@
+-- export: read a whole conversation at one moment. A transaction could not: a full server refuses to queue one.
+--
+-- KEYS  1 head  2 inbox  3 receipts  4 answers  5 memos  6 effects  7 log  8 parts  9 wish  10 state
+-- ARGV  the fields of the head
+-- gives OK now {field, ...} {message, ...} {digest, score, ...} {digest, answer, ...} {memo, result, ...}
+--       {field, entry, ...} {log entry, ...} {kept part, ...} opted_out or false, state or false
+-- writes nothing.
+-- cost  O(what there is): for migration and consoles, not for turns.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+return {
+  'OK',
+  now,
+  redis.call('HMGET', KEYS[1], unpack(ARGV)),
+  redis.call('LRANGE', KEYS[2], 0, -1),
+  redis.call('ZRANGE', KEYS[3], 0, -1, 'WITHSCORES'),
+  redis.call('HGETALL', KEYS[4]),
+  redis.call('HGETALL', KEYS[5]),
+  redis.call('HGETALL', KEYS[6]),
+  redis.call('LRANGE', KEYS[7], 0, -1),
+  redis.call('ZRANGEBYSCORE', KEYS[8], 0, 0),
+  redis.call('HGET', KEYS[9], 'out'),
+  redis.call('GET', KEYS[10]),
+}

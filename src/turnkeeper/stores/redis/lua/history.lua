@@ -1,0 +1,17 @@
+-- history: read the newest entries of the log before a number.
+--
+-- KEYS  1 head  2 log
+-- ARGV  1 before, or ''  2 limit
+-- gives OK now keep_ms or '' {entry, ...}, oldest first; an entry is "seq version generation at_ms " and its bytes
+-- writes nothing.
+-- cost  O(limit).
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local keep = redis.call('HGET', KEYS[1], 'lk') or ''
+local last = redis.call('LINDEX', KEYS[2], -1)
+if not last then return {'OK', now, keep, {}} end
+local stop = -1
+if ARGV[1] ~= '' then
+  stop = math.min(tonumber(ARGV[1]) - tonumber(string.match(last, '^%d+')) - 2, -1)
+end
+return {'OK', now, keep, redis.call('LRANGE', KEYS[2], stop - tonumber(ARGV[2]) + 1, stop)}

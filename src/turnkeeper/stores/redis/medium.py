@@ -1,0 +1,194 @@
+"""Where the four ports of one store meet: the checked connection, its keys and scripts, and who waits for a change.
+
+Nothing is connected before the first operation.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+import msgspec
+
+from turnkeeper.errors import StoreUnavailableError, TurnkeeperError
+from turnkeeper.model.conversation import ConversationId
+from turnkeeper.ports.clock import Clock
+from turnkeeper.stores.redis.keys import ConversationKeys, Keys, Partition
+from turnkeeper.stores.redis.opening import Durability, ServerFacts, check
+from turnkeeper.stores.redis.parsing import Reply
+from turnkeeper.stores.redis.scripts import Call, Scripts
+from turnkeeper.stores.redis.wire import Wire
+
+T = TypeVar("T")
+
+_TICK_SECONDS = 0.001
+"""The server's clock counts milliseconds here: what is left of a wait below one is nothing."""
+
+_POLL_SECONDS = 1.0
+"""Between two looks of somebody who waits: one round trip a second is what an idle worker may cost."""
+
+_STATUSES = 10_000
+"""Conversations whose status is remembered between begin and commit; a forgotten one costs a round trip."""
+
+
+class Look(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """One look of somebody who waits: is it enough, and when will the clock alone change the answer?"""
+
+    answer: T
+    is_enough: bool
+    now_ms: int
+    next_ms: int | None = None
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a conversation is kept."""
+
+    partition: Partition
+    keys: ConversationKeys
+
+
+class Medium:
+    """One store's server."""
+
+    def __init__(
+        self, wire: Wire, *, clock: Clock, movable: bool, durability: Durability, partitions: int | None
+    ) -> None:
+        """Take the wire; `movable` makes the server follow the clock, for tests."""
+        self.wire = wire
+        self.clock = clock
+        self.durability: Durability = durability
+        self.scripts = Scripts(wire, movable=clock if movable else None)
+        self._facts: ServerFacts | None = None
+        self._partitions = partitions
+        self._keys: Keys | None = None
+        self._is_closed = False
+        self._lock = threading.Lock()
+        self._listeners: set[asyncio.Future[None]] = set()
+        self._statuses: dict[str, str] = {}
+        self._tidied = clock.monotonic()
+
+    def may_tidy(self, every_seconds: float) -> bool:
+        """Return whether it is time for the next round of housekeeping, and begin it."""
+        now = self.clock.monotonic()
+        if now - self._tidied < every_seconds:
+            return False
+        self._tidied = now
+        return True
+
+    async def open(self) -> None:
+        """Connect and check, also after `close`. Safe to call twice."""
+        self._is_closed = False
+        await self.keys()
+
+    async def close(self) -> None:
+        """Let go of the connections. Safe to call twice."""
+        self._is_closed = True
+        await self.wire.close()
+
+    async def keys(self) -> Keys:
+        """Return the keys, once the server was checked.
+
+        Raises:
+            ConfigurationError: The server cannot be ours. It was not touched.
+            StoreUnavailableError: It does not answer, or the store was closed.
+        """
+        if self._is_closed:
+            raise StoreUnavailableError(f"{self.wire.url} was closed; nothing was done, call open() to use it again")
+        if self._keys is None:
+            await self.wire.open()
+            try:
+                facts = await check(self.wire, durability=self.durability, partitions=self._partitions)
+            except TurnkeeperError:
+                await self.wire.close()
+                raise
+            self._facts, self._keys = facts, Keys(facts.partitions, in_cluster=self.wire.in_cluster)
+        return self._keys
+
+    def told(self) -> ServerFacts:
+        """Return what the server said of itself when it was opened.
+
+        Raises:
+            StoreUnavailableError: It was not opened yet.
+        """
+        if self._facts is None:
+            raise StoreUnavailableError(f"{self.wire.url} is not open; nothing was done")
+        return self._facts
+
+    async def place(self, conversation: ConversationId) -> Place:
+        """Return where a conversation is kept."""
+        keys = self._keys if self._keys is not None and not self._is_closed else await self.keys()
+        partition = keys.partition(conversation.person)
+        return Place(partition, keys.conversation(partition, conversation))
+
+    def status(self, place: Place) -> str:
+        """Return the status that a conversation had when it was last heard of, or nothing."""
+        return self._statuses.get(place.keys.head, "")
+
+    def note_status(self, place: Place, status: str) -> None:
+        """Remember a status, at the price of the one that was heard of the longest ago."""
+        with self._lock:
+            self._statuses.pop(place.keys.head, None)
+            self._statuses[place.keys.head] = status
+            if len(self._statuses) > _STATUSES:
+                del self._statuses[next(iter(self._statuses))]
+
+    def hint(self) -> None:
+        """Wake whoever in this process waits for something: a hint only, polling is the truth."""
+        if not self._listeners:
+            return
+        with self._lock:
+            listeners, self._listeners = self._listeners, set()
+        for listener in listeners:
+            with contextlib.suppress(RuntimeError):  # the loop of a waiter that is gone
+                listener.get_loop().call_soon_threadsafe(_wake, listener)
+
+    async def look(self, work: Callable[[], Awaitable[Look[T]]], *, wait: timedelta) -> T:
+        """Read until it is enough or the wait is over, again after a hint, when the clock says so, and every second."""
+        deadline = self.clock.monotonic() + wait.total_seconds()
+        while True:
+            changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            with self._lock:
+                self._listeners.add(changed)
+            try:
+                found = await work()
+                left = deadline - self.clock.monotonic()
+                if found.is_enough or left < _TICK_SECONDS:
+                    return found.answer
+                pause = min(left, _POLL_SECONDS)
+                if found.next_ms is not None:
+                    pause = min(pause, max((found.next_ms - found.now_ms) / 1000, _TICK_SECONDS))
+                await self._sleep(changed, pause)
+            finally:
+                with self._lock:
+                    self._listeners.discard(changed)
+
+    async def _sleep(self, changed: asyncio.Future[None], seconds: float) -> None:
+        """Return after that much of the clock's time, or after a hint."""
+        passed = asyncio.ensure_future(self.clock.sleep(seconds))
+        try:
+            await asyncio.wait({changed, passed}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            passed.cancel()
+
+
+async def run_grouped(medium: Medium, calls: Sequence[Call]) -> list[Reply]:
+    """Send scripts of any partitions, on a cluster those of one partition together; return their answers in order."""
+    if not calls:
+        return []
+    if not medium.wire.in_cluster:
+        return await medium.scripts.run_all(calls)
+    groups: dict[str, list[int]] = {}
+    for at, call in enumerate(calls):
+        groups.setdefault(call.partition.tag, []).append(at)
+    answers = await asyncio.gather(*(medium.scripts.run_all([calls[at] for at in group]) for group in groups.values()))
+    found: dict[int, Reply] = {}
+    for group, replies in zip(groups.values(), answers, strict=True):
+        found.update(zip(group, replies, strict=True))
+    return [found[at] for at in range(len(calls))]
+
+
+def _wake(listener: asyncio.Future[None]) -> None:
+    if not listener.done():
+        listener.set_result(None)

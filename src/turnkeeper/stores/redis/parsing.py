@@ -1,0 +1,78 @@
+"""Reads what scripts answer. Replies are raw: bytes, int, None and lists of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from turnkeeper.ports.turns import Granted, LogRecord, Waiting
+
+Reply = Any
+"""A reply of the server, whose shape the header of its script promises."""
+
+
+def pairs(flat: Sequence[Reply]) -> list[tuple[Reply, Reply]]:
+    """Return a flat list as pairs."""
+    return list(zip(flat[::2], flat[1::2], strict=True))
+
+
+def waiting(element: bytes) -> Waiting:
+    """Return an element of the inbox: `seq accepted_ms length id payload`, the last two without a gap."""
+    seq, accepted, length, rest = element.split(b" ", 3)
+    size = int(length)
+    return Waiting(seq=int(seq), id=rest[:size].decode(), payload=rest[size:], accepted_ms=int(accepted))
+
+
+def inbox_element(message: Waiting) -> bytes:
+    """Return a message as it stands in the inbox."""
+    name = message.id.encode()
+    return b"%d %d %d %b%b" % (message.seq, message.accepted_ms, len(name), name, message.payload)
+
+
+def record(element: bytes) -> LogRecord:
+    """Return an element of the log: `seq version generation at_ms ` and its bytes."""
+    seq, version, generation, at_ms, content = element.split(b" ", 4)
+    return LogRecord(seq=int(seq), version=int(version), generation=int(generation), at_ms=int(at_ms), data=content)
+
+
+def log_element(one: LogRecord) -> bytes:
+    """Return an entry as it stands in the log."""
+    return b"%d %d %d %d %b" % (one.seq, one.version, one.generation, one.at_ms, one.data)
+
+
+def granted(reply: Sequence[Reply], token: str, state: bytes | None) -> Granted:
+    """Return the grant that `begin.lua` and `commit.lua` describe."""
+    (_, now, fence, version, generation, until, created, active, attempts, errors, interrupted, out, more, _, memos,
+     messages, head_lost) = reply  # fmt: skip
+    return Granted(
+        token=token,
+        fence=fence,
+        version=version,
+        generation=generation,
+        state=state if version > 0 else None,
+        messages=tuple(waiting(element) for element in messages),
+        more=more,
+        now_ms=now,
+        lease_until_ms=until,
+        created_ms=created,
+        active_ms=number(active),
+        attempts=attempts,
+        errors=errors,
+        lost=head_lost == 1 or (version > 0 and state is None),
+        interrupted=interrupted == 1,
+        opted_out=out == 1,
+        memos={name.decode(): result for name, result in pairs(memos)},
+    )
+
+
+def status_of(reply: Sequence[Reply]) -> str:
+    """Return the status that a grant tells: the next commit declares its shelf."""
+    return str(reply[13].decode())
+
+
+def number(value: Reply) -> int | None:
+    """Return a field that may be empty."""
+    return None if value in {None, b"", ""} else int(value)
+
+
+def text(value: Reply) -> str:
+    """Return a field as text; an absent one is empty."""
+    return "" if value is None else str(value.decode())

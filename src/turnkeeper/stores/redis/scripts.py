@@ -1,0 +1,166 @@
+"""The scripts: read from `lua/`, sent by their digest, loaded again when the server has lost them.
+
+A test's scripts read a time that the test moves from a key of the partition, in place of the server's clock: one call
+is replaced, so that they have other digests, and production can never run them by mistake.
+"""
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from importlib import resources
+
+import msgspec
+
+from turnkeeper.errors import OutcomeUnknownError, StoreFullError, StoreUnavailableError, StoreUnreadableError
+from turnkeeper.ports.clock import Clock
+from turnkeeper.stores.redis.keys import Partition
+from turnkeeper.stores.redis.parsing import Reply
+from turnkeeper.stores.redis.wire import Command, ErrorReply, Wire
+
+_CLOCK = "redis.call('TIME')"
+"""How every script reads the time, exactly once."""
+
+_TEST_CLOCK = "redis.call('HMGET', KEYS[#KEYS], 's', 'us')"
+"""The same answer, from the clock that is moved: the last declared key."""
+
+_INCLUDE = "--@ "
+
+_RETRYABLE = frozenset(
+    {"LOADING", "MASTERDOWN", "BUSY", "TRYAGAIN", "CLUSTERDOWN", "MISCONF", "NOREPLICAS", "READONLY"}
+)
+"""Answers of a server that did nothing and may do it later."""
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A script with its keys, all in one partition, and its arguments."""
+
+    script: str
+    partition: Partition
+    keys: Sequence[str]
+    arguments: Sequence[str | bytes | int]
+
+
+@functools.cache
+def source(name: str, *, movable: bool) -> bytes:
+    """Return a script as the server gets it, with what it includes.
+
+    Raises:
+        ValueError: It reads the clock not exactly once.
+    """
+    folder = resources.files("turnkeeper.stores.redis") / "lua"
+    lines = []
+    for line in (folder / f"{name}.lua").read_text(encoding="utf-8").splitlines():
+        if line.startswith(_INCLUDE):
+            included = folder / "shared" / f"{line.removeprefix(_INCLUDE)}.lua"
+            lines.append(included.read_text(encoding="utf-8").rstrip("\n"))
+        else:
+            lines.append(line)
+    text = "\n".join(lines)
+    if text.count(_CLOCK) != 1:
+        raise ValueError(f"{name}.lua must read the clock exactly once, as {_CLOCK}")
+    return (text.replace(_CLOCK, _TEST_CLOCK) if movable else text).encode()
+
+
+@functools.cache
+def digest(name: str, *, movable: bool) -> str:
+    """Return the name under which the server knows a script."""
+    return hashlib.sha1(source(name, movable=movable)).hexdigest()  # noqa: S324 - Redis names scripts so
+
+
+class Scripts:
+    """Sends scripts, alone or together with plain commands, in one write."""
+
+    def __init__(self, wire: Wire, *, movable: Clock | None = None) -> None:
+        """Take the wire, and a clock whose time the server is to follow; None in production."""
+        self.wire = wire
+        self._movable = movable
+        self._ticks = self._told_ms = 0
+
+    async def run(self, call: Call, *, before: Sequence[Command] = (), after: Sequence[Command] = ()) -> list[object]:
+        """Send a script between plain commands of its partition; return the raw replies of all.
+
+        A reply may be an `ErrorReply` for the plain commands; that of a script is raised.
+
+        Raises:
+            StoreUnavailableError: Nothing was written.
+            StoreFullError: Nothing was written.
+            OutcomeUnknownError: The answer was lost.
+        """
+        return await self.run_all([call], before=before, after=after)
+
+    async def run_all(
+        self, calls: Sequence[Call], *, before: Sequence[Command] = (), after: Sequence[Command] = ()
+    ) -> list[object]:
+        """Do the same with several scripts: of one partition, or where one server has all partitions, of any."""
+        partitions = tuple({call.partition.tag: call.partition for call in calls}.values())
+        commands = [*before, *(self.command(call) for call in calls), *after]
+        replies = await self._send(commands, partitions)
+        if any(isinstance(reply, ErrorReply) and reply.code == "NOSCRIPT" for reply in replies):
+            # Nothing of a script that is not known ran, and what ran beside it is safe to send twice.
+            names = {call.script for call in calls}
+            movable = self._movable is not None
+            loads: list[Command] = [("SCRIPT", "LOAD", source(name, movable=movable)) for name in sorted(names)]
+            for reply in await self._send(loads, partitions):
+                raise_error(reply)
+            replies = await self._send(commands, partitions)
+        for reply in replies[len(before) : len(before) + len(calls)]:
+            raise_error(reply)
+        return replies
+
+    async def _send(self, commands: Sequence[Command], partitions: Sequence[Partition]) -> list[object]:
+        key = partitions[0].tag
+        if self._movable is None:
+            return await self.wire.send(commands, key=key)
+        clocks = self._clocks(self._movable, partitions)
+        return (await self.wire.send([*clocks, *commands], key=key))[len(clocks) :]
+
+    def _clocks(self, clock: Clock, partitions: Sequence[Partition]) -> list[Command]:
+        """Tell the server the test's time; microseconds count what happens within one millisecond."""
+        now = clock.now_ms()
+        self._ticks = min(self._ticks + 2, 998) if now == self._told_ms else 0
+        self._told_ms = now
+        micros = now % 1000 * 1000 + self._ticks
+        return [("HSET", partition.clock(), "s", now // 1000, "us", micros) for partition in partitions]
+
+    def command(self, call: Call) -> Command:
+        """Return a script's call as a command."""
+        movable = self._movable is not None
+        keys = (*call.keys, call.partition.clock()) if movable else tuple(call.keys)
+        return ("EVALSHA", digest(call.script, movable=movable), len(keys), *keys, *call.arguments)
+
+    async def read(self, commands: Sequence[Command], partition: Partition) -> list[Reply]:
+        """Send plain commands of one partition that only read; the first error among the replies is raised."""
+        replies = await self.wire.send(commands, key=partition.tag)
+        for reply in replies:
+            raise_error(reply)
+        return replies
+
+
+def raise_error(reply: object) -> None:
+    """Raise what the server says in place of a reply.
+
+    Raises:
+        StoreFullError: Its memory is full. Nothing was written.
+        StoreUnavailableError: It cannot do this now. Nothing was written.
+        StoreUnreadableError: It never will, with this user, these keys or this server.
+        OutcomeUnknownError: A script ended in the middle.
+    """
+    if not isinstance(reply, ErrorReply):
+        return
+    # Before 7.0 a script's errors come wrapped in its own, without their code.
+    if reply.code == "OOM" or "OOM command not allowed" in reply.text:
+        raise StoreFullError(
+            f"the server's memory is full and nothing was written ({reply.text}); raise maxmemory or remove data"
+        )
+    if reply.code in _RETRYABLE:
+        raise StoreUnavailableError(f"the server refused and nothing was written: {reply.text}")
+    if reply.code == "WRONGTYPE" or "WRONGTYPE" in reply.text:
+        raise StoreUnreadableError(
+            f"a key that Turnkeeper uses holds something else ({reply.text}); nothing more was written. Use a database "
+            "of its own, or rename what stands there"
+        )
+    if reply.code in {"NOPERM", "NOAUTH", "WRONGPASS"}:
+        raise StoreUnreadableError(
+            f"the server does not allow this ({reply.text}); give the user EVALSHA, SCRIPT LOAD and its keys"
+        )
+    raise OutcomeUnknownError(f"a script failed: {reply.text}")

@@ -1,0 +1,286 @@
+"""The `Turns` port on Redis: a turn is two round trips, `begin.lua` with the state behind it and `commit.lua`.
+
+A third one comes only where the keys that a script must declare depend on what is stored: the end of a retention, a
+commit that forgets or cancels everything, and the first commit of a conversation whose status this process never saw.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from turnkeeper.errors import LimitError, StoreFullError, StoreUnavailableError
+from turnkeeper.model.conversation import ConversationId
+from turnkeeper.ports.checks import check_batch, check_begin, check_commit, check_payload, page_size
+from turnkeeper.ports.limits import MAX_HAND_OUT, MAX_INBOX, MAX_MEMOS
+from turnkeeper.ports.turns import (
+    Begin,
+    Begun,
+    Busy,
+    Commit,
+    CommitAnswer,
+    Committed,
+    Conflict,
+    Duplicate,
+    Fenced,
+    Forgotten,
+    Full,
+    Granted,
+    Idle,
+    LogRecord,
+    Mode,
+    Queued,
+    Release,
+    Renewal,
+    Renewed,
+)
+from turnkeeper.stores.redis import codes
+from turnkeeper.stores.redis import keys as names
+from turnkeeper.stores.redis.committing import WINDOW_MS, Draft, draft
+from turnkeeper.stores.redis.envelope import unseal
+from turnkeeper.stores.redis.lifetime import TRIES, end, erase
+from turnkeeper.stores.redis.medium import Medium, Place, run_grouped
+from turnkeeper.stores.redis.parsing import Reply, granted, number, record, status_of, text
+from turnkeeper.stores.redis.scripts import Call
+from turnkeeper.stores.redis.silencing import silence
+from turnkeeper.stores.redis.wire import Command, ErrorReply
+
+
+class RedisTurns:
+    """See `turnkeeper.ports.turns.Turns`."""
+
+    def __init__(self, medium: Medium) -> None:
+        """Take the server."""
+        self._medium = medium
+
+    async def begin(self, request: Begin, /) -> Begun:
+        """See `Turns.begin`."""
+        check_begin(request)
+        medium = self._medium
+        place = await medium.place(request.conversation)
+        call = _begin_call(request, place)
+        read_state: Command = ("GET", place.keys.state)
+        for attempt in range(TRIES):
+            reply, value = await self._run(call, after=[read_state])
+            if reply[0] == codes.OVER:
+                await end(medium, request.conversation)
+                continue
+            if reply[0] != codes.GRANTED:
+                if reply[0] == codes.QUEUED:
+                    medium.hint()
+                return _begun(reply)
+            state, fits = _state(value, reply)
+            if not fits and attempt < TRIES - 1:
+                continue  # somebody wrote between the two commands, or the lease is ours: the same token asks again
+            medium.note_status(place, status_of(reply))
+            grant = granted(reply, request.token, state)
+            return replace(grant, lost=True) if _is_orphan(value, reply) else grant
+        raise StoreUnavailableError("the conversation's time ends again and again; nothing was written, repeat")
+
+    async def commit(self, request: Commit, /) -> CommitAnswer:
+        """See `Turns.commit`."""
+        check_commit(request)
+        medium = self._medium
+        keys, place = await medium.keys(), await medium.place(request.conversation)
+        if request.cancel_all:
+            await silence(medium, request)
+        parts: list[str] = []
+        if request.forget:
+            parts = await self._parts(place)
+        status, given = medium.status(place), False
+        for _ in range(TRIES):
+            sent = draft(request, keys, place, old_status=status, all_parts=parts, given=given)
+            reply, value, refusal = await self._send(sent, place, request)
+            if reply[0] == codes.AGAIN:
+                status, parts = text(reply[1]), [text(part) for part in reply[2]]
+                continue
+            if reply[0] == codes.NOSTAGE:
+                if given and refusal is not None:
+                    raise StoreFullError(f"there is no room for a part and nothing was written: {refusal.text}")
+                given = True
+                continue
+            return self._committed(reply, value, request, place)
+        raise StoreUnavailableError("the commit's stage or keys changed again and again; nothing was written, repeat")
+
+    async def _send(self, sent: Draft, place: Place, request: Commit) -> tuple[Reply, object, ErrorReply | None]:
+        """Send a commit; return its answer, the state if it must be read, and why a stage was refused."""
+        after: list[Command] = []
+        if request.state is None and not request.forget and request.next:
+            after.append(("GET", place.keys.state))
+        replies = await self._medium.scripts.run(sent.call, before=sent.stages, after=after)
+        refusals = [reply for reply in replies[: len(sent.stages)] if isinstance(reply, ErrorReply)]
+        return replies[len(sent.stages)], replies[-1] if after else None, refusals[0] if refusals else None
+
+    def _committed(self, reply: Reply, value: object, request: Commit, place: Place) -> CommitAnswer:
+        medium = self._medium
+        if reply[0] == codes.FENCED:
+            return Fenced()
+        if reply[0] == codes.CONFLICT:
+            return Conflict(version=reply[1])
+        if reply[0] == codes.TAKE:
+            raise LimitError(limit="take", found=request.take, allowed=reply[1])
+        _, version, claimed, repeated, grant, _ = reply
+        following: Granted | None = None
+        if grant is not None:
+            state = request.state
+            if state is None and not request.forget:
+                state, _ = _state(value, grant)
+            following = granted(grant, request.token, state)
+            medium.note_status(place, status_of(grant))
+        elif not repeated and (request.state is not None or request.forget):
+            medium.note_status(place, "" if request.forget else request.status)
+        medium.hint()
+        return Committed(version=version, claimed=claimed == 1, next=following, repeated=repeated == 1)
+
+    async def _parts(self, place: Place) -> list[str]:
+        (found,) = await self._medium.scripts.read([("ZRANGE", place.keys.parts, 0, -1)], place.partition)
+        return [text(part) for part in found]
+
+    async def renew(self, requests: Sequence[Renewal], /) -> Sequence[Renewed]:
+        """See `Turns.renew`."""
+        check_batch(len(requests))
+        for request in requests:
+            if request.memo is not None:
+                check_payload(request.memo[1])
+        replies = await run_grouped(self._medium, [await self._renewal(request) for request in requests])
+        for reply in replies:
+            if reply[0] == codes.MEMOS:
+                raise LimitError(limit="MAX_MEMOS", found=reply[1], allowed=MAX_MEMOS)
+        return [
+            Renewed(held=reply[0] == codes.OK, waiting=reply[1] if reply[0] == codes.OK else 0) for reply in replies
+        ]
+
+    async def _renewal(self, request: Renewal) -> Call:
+        place = await self._medium.place(request.conversation)
+        name, result = request.memo or ("", b"")
+        return Call(
+            "renew",
+            place.partition,
+            (place.keys.head, place.partition.due(request.conversation.flow), place.keys.memos),
+            (
+                request.token,
+                request.lease_ms,
+                names.turn_member(names.ref(request.conversation)),
+                int(request.memo is not None),
+                name,
+                result,
+                MAX_MEMOS,
+            ),
+        )
+
+    async def release(self, request: Release, /) -> bool:
+        """See `Turns.release`."""
+        place = await self._medium.place(request.conversation)
+        call = Call(
+            "release",
+            place.partition,
+            (place.keys.head, place.partition.due(request.conversation.flow)),
+            (
+                request.token,
+                request.outcome.value,
+                request.wait_ms,
+                names.turn_member(names.ref(request.conversation)),
+            ),
+        )
+        (reply,) = await self._run(call)
+        self._medium.hint()
+        return bool(reply[0] == codes.OK)
+
+    async def history(
+        self, conversation: ConversationId, /, *, before: int | None = None, limit: int = 100
+    ) -> Sequence[LogRecord]:
+        """See `Turns.history`."""
+        place = await self._medium.place(conversation)
+        arguments = ("" if before is None else before, page_size(limit))
+        (reply,) = await self._run(Call("history", place.partition, (place.keys.head, place.keys.log), arguments))
+        _, now, keep, elements = reply
+        keep_ms = number(keep)
+        records = [record(element) for element in reversed(elements)]
+        return [one for one in records if keep_ms is None or one.at_ms + keep_ms > now]
+
+    async def forget(self, conversation: ConversationId, /, *, person: bool = False) -> Forgotten:
+        """See `Turns.forget`. A person's conversations are erased one after the other."""
+        wanted = [conversation]
+        if person:
+            wanted = await conversations_of(self._medium, conversation)
+        erased = [await erase(self._medium, one) for one in wanted]
+        self._medium.hint()
+        return Forgotten(
+            conversations=sum(one.conversations for one in erased),
+            log_entries=sum(one.log_entries for one in erased),
+            deliveries=sum(one.deliveries for one in erased),
+            parts=sum(one.parts for one in erased),
+            dead_letters=sum(one.dead_letters for one in erased),
+        )
+
+    async def _run(self, call: Call, *, after: Sequence[Command] = ()) -> list[Reply]:
+        return await self._medium.scripts.run(call, after=after)
+
+
+async def conversations_of(medium: Medium, conversation: ConversationId) -> list[ConversationId]:
+    """Return every conversation of a person in a flow that the store knows."""
+    place = await medium.place(conversation)
+    people = place.partition.people(conversation.person)
+    (found,) = await medium.scripts.read([("ZRANGE", people, 0, -1)], place.partition)
+    known = [names.conversation_of(member) for member in sorted(found)]
+    return [one for one in known if one.flow == conversation.flow]
+
+
+def _begin_call(request: Begin, place: Place) -> Call:
+    mine, partition, conversation = place.keys, place.partition, request.conversation
+    flow, ref = conversation.flow, names.ref(conversation)
+    arguments: list[str | bytes | int] = [
+        request.token, request.lease_ms, MAX_HAND_OUT if request.mode is Mode.INTERRUPT else request.hand_out,
+        request.mode.value, int(request.run), ref, names.turn_member(ref), flow, MAX_INBOX, WINDOW_MS,
+    ]  # fmt: skip
+    if request.message is not None:
+        message = request.message
+        arguments += (digest_of(message.id), message.id, message.payload, message.wait_ms, message.max_wait_ms)
+    return Call(
+        "begin",
+        partition,
+        (
+            mine.head, mine.inbox, mine.receipts, mine.answers, mine.memos, partition.due(flow), partition.recent(flow),
+            partition.shelf(flow, ""), partition.wish(flow, conversation.person), mine.state,
+            partition.people(conversation.person), partition.flows, mine.log, partition.planned,
+        ),
+        arguments,
+    )  # fmt: skip
+
+
+def digest_of(message_id: str) -> bytes:
+    """Return what a receipt keeps of a message id: 8 bytes of BLAKE2b, the same in every store."""
+    return hashlib.blake2b(message_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+def _begun(reply: Reply) -> Begun:
+    """Return an answer that is no grant."""
+    match reply:
+        case [codes.QUEUED, position, ready]:
+            return Queued(position=position, ready_ms=ready)
+        case [codes.DUPLICATE, done, answer]:
+            return Duplicate(done=done == 1, reply=answer)
+        case [codes.FULL, waiting]:
+            return Full(waiting=waiting)
+        case [codes.BUSY]:
+            return Busy()
+        case _:
+            return Idle(ready_ms=number(reply[1]))
+
+
+def _is_orphan(value: object, grant: Reply) -> bool:
+    """Return whether a state is there that its head does not know: the server evicted the head and left the state."""
+    return grant[3] == 0 and isinstance(value, bytes) and unseal(value) is not None
+
+
+def _state(value: object, grant: Reply) -> tuple[bytes | None, bool]:
+    """Return the state if it is the one that the head speaks of, and whether what was read fits the head."""
+    version, generation = grant[3], grant[4]
+    if isinstance(value, ErrorReply):
+        return None, False
+    if not isinstance(value, bytes) or version == 0:
+        return None, True
+    found = unseal(value)
+    if found is None or (found.generation, found.version) != (generation, version):
+        return None, False
+    return found.state, True

@@ -1,0 +1,57 @@
+"""How commands get to a server: the Protocol that the store is written against, and what a reply may be.
+
+A wire knows nothing of keys or scripts. It never repeats a command by itself: only the caller knows what is safe.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+Command = tuple[str | bytes | int, ...]
+"""One command with its arguments, as they are to be packed."""
+
+
+class ErrorReply(msgspec.Struct, frozen=True):
+    """What the server answered to one command instead of a reply: a code such as `NOSCRIPT`, and the whole text."""
+
+    code: str
+    text: str
+
+
+class Wire(Protocol):
+    """A way to the server or servers of one store."""
+
+    @property
+    def url(self) -> str:
+        """Where it leads, without a password."""
+        ...
+
+    @property
+    def in_cluster(self) -> bool:
+        """Whether keys live on several nodes by their hash tag. Known once it is open."""
+        ...
+
+    async def send(self, commands: Sequence[Command], *, key: str) -> list[object]:
+        """Write all commands at once to the node that owns a key, and return the raw replies in their order.
+
+        Replies are bytes, int, None, lists of them, or `ErrorReply` for a command that the server refused. May be
+        called from several threads' event loops.
+
+        Raises:
+            StoreUnavailableError: Nothing was sent.
+            OutcomeUnknownError: They were sent, the answers were lost.
+        """
+        ...
+
+    async def send_all(self, commands: Sequence[Command]) -> list[list[object]]:
+        """Do the same on every primary."""
+        ...
+
+    async def open(self) -> None:
+        """Connect. Safe to call twice."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of every connection. Safe to call twice; the next `send` connects again."""
+        ...

@@ -1,0 +1,494 @@
+"""What only the Redis store promises: round trips, stages, times to live, a full server, a server that is not ours."""
+
+import random
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from redis import Redis
+
+from tests.conformance.redis_servers import RedisServer
+from turnkeeper.errors import ConfigurationError, StoreFullError, StoreNewerError, StoreUnreadableError
+from turnkeeper.ports.clock import SystemClock
+from turnkeeper.ports.deliveries import Verdict
+from turnkeeper.ports.documents import DocumentKey, part_key
+from turnkeeper.ports.turns import Committed, Duplicate, Fenced, Granted, Part
+from turnkeeper.stores.redis import RedisStore
+from turnkeeper.stores.redis.committing import GIVEN_BYTES
+from turnkeeper.stores.redis.envelope import COMPRESS_ABOVE_BYTES, seal, unseal
+from turnkeeper.stores.redis.keys import META, SLOTS, slot, tags
+from turnkeeper.stores.redis.single import SingleConnectionWire
+from turnkeeper.stores.redis.wire import Command, ErrorReply
+from turnkeeper.testing import ManualClock
+from turnkeeper.testing.conformance.scenario import DAY, HOUR, LEASE_MS, MS, Talk, job, reply, timer
+
+pytestmark = pytest.mark.anyio
+
+LARGE = random.Random(1).randbytes(64 * 1024)
+"""A state of 64 KB that does not compress, so that it is staged."""
+
+STATE = "shop:+15550100"
+
+Client = Any
+"""redis-py's client, whose types leave open whether it decodes."""
+
+
+class CountingWire(SingleConnectionWire):
+    """The plain wire, with a record of every batch; what a test says is lost on the way."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.batches: list[list[Command]] = []
+        self.replies: list[object] = []
+        self.lose: list[str] = []
+
+    async def send(self, commands: Sequence[Command], *, key: str) -> list[object]:
+        """Send all but what is to be lost."""
+        self.batches.append(list(commands))
+        kept = [command for command in commands if command[0] not in self.lose]
+        answers = await super().send(kept, key=key)
+        self.replies += answers
+        replies = iter(answers)
+        lost = ErrorReply("OOM", "OOM lost by the test")
+        return [lost if command[0] in self.lose else next(replies) for command in commands]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Keep one server for all tests that do not change its settings."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def database(server: RedisServer) -> int:
+    """Return the number of an empty database."""
+    return server.fresh()
+
+
+@pytest.fixture
+def client(server: RedisServer, database: int) -> Iterator[Client]:
+    """Look at the database from outside."""
+    with Redis(unix_socket_path=str(server.socket), db=database) as client:
+        yield client
+
+
+@pytest.fixture
+def wire(server: RedisServer, database: int) -> CountingWire:
+    """Return the wire of the store under test."""
+    return CountingWire(server.url(database))
+
+
+@pytest.fixture
+async def talk(server: RedisServer, database: int, wire: CountingWire) -> AsyncIterator[Talk]:
+    """Return a conversation on a store that follows a clock of the test."""
+    clock = ManualClock()
+    store = RedisStore(server.url(database), clock=clock, wire=wire)
+    yield Talk(store, clock)
+    await store.close()
+
+
+def head(client: Client) -> bytes:
+    """Return the key of the only head."""
+    (key,) = client.keys("{*}:h:*")
+    return bytes(key)
+
+
+def stages(client: Client) -> list[bytes]:
+    """Return what is left of stages."""
+    return list(client.keys("*stage*"))
+
+
+@pytest.mark.parametrize("state", [b"{}", b'{"a":1}' * 300, LARGE], ids=["small", "2 KB", "64 KB"])
+async def test_a_turn_is_two_round_trips(server: RedisServer, database: int, wire: CountingWire, state: bytes) -> None:
+    """One to begin and one to commit, with deduplication, log, reply, retention and a large state; the last too."""
+    store = RedisStore(server.url(database), wire=wire)
+    talk = Talk(store, ManualClock())
+    await talk.turn("warm")
+    await talk.turn("up")
+
+    for number in range(100):
+        before = len(wire.batches)
+        grant = await talk.take(f"m{number}")
+        effects = (reply(f"r{number}"),)
+        await talk.apply(
+            replace(talk.draft(grant, *effects), state=state, log=b"entry", reply=b"ok", retain_ms=HOUR // MS)
+        )
+        assert len(wire.batches) - before == 2
+
+    assert [command[0] for command in wire.batches[-2]] == ["EVALSHA", "GET"]
+    staged = len(state) > GIVEN_BYTES
+    assert [command[0] for command in wire.batches[-1]] == (["SET", "EVALSHA"] if staged else ["EVALSHA"])
+    await store.close()
+
+
+async def test_an_idle_worker_costs_one_round_trip_for_a_look(talk: Talk, wire: CountingWire) -> None:
+    """Over all partitions together."""
+    await talk.store.open()
+    await talk.store.deliveries.due(flows=["shop", "dispatch"])
+    before = len(wire.batches)
+
+    await talk.store.deliveries.due(flows=["shop", "dispatch"])
+
+    assert len(wire.batches) - before == 1
+
+
+async def test_production_sends_no_time(server: RedisServer, database: int, wire: CountingWire) -> None:
+    """The server's clock is the only one: whatever looks like a time in a command came from the server before."""
+    store = RedisStore(server.url(database), wire=wire)
+    talk = Talk(store, ManualClock())
+    await talk.turn("m1", reply("r1"), job("j1"))
+    grant = await talk.take("m2")
+    await talk.renew(grant)
+    await talk.release(grant)
+    await talk.claimed("j1")
+    await talk.settle("j1", Verdict.RETRY, name="j1", wait_ms=1000)
+    await store.deliveries.due()
+    await store.documents.put(DocumentKey(collection="session", id="1"), b"1", ttl_ms=1000)
+    sent = [argument for batch in wire.batches for command in batch for argument in command]
+
+    now = SystemClock().now_ms()
+    told = {number for reply in wire.replies for number in numbers(reply)}
+    near = {n for n in numbers(sent) - told for unit in (1000, 1, 0.001) if abs(n * unit - now) < DAY // MS}
+    assert near == set()
+    assert not any(str(argument).endswith(":clock") for argument in sent)
+    await store.close()
+
+
+def numbers(value: object) -> set[int]:
+    """Return every number that an argument or a reply is, or holds."""
+    if isinstance(value, int):
+        return {value}
+    if isinstance(value, list):
+        return {number for one in value for number in numbers(one)}
+    shown = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    return {int(shown)} if shown.isascii() and shown.isdigit() else set()
+
+
+async def test_a_zombies_state_is_never_stored(talk: Talk, client: Client) -> None:
+    """Its stage has its own name, and is unlinked with its answer."""
+    loser = await talk.take("m1")
+    talk.clock.advance(LEASE_MS * MS)
+    winner = await talk.take()
+
+    answer = await talk.commit(replace(talk.draft(loser), state=LARGE + b"zombie"))
+    await talk.apply(replace(talk.draft(winner), state=LARGE))
+
+    assert answer == Fenced()
+    assert (await talk.take("m2")).state == LARGE
+    assert stages(client) == []
+
+
+async def test_a_conflict_and_a_repeat_leave_no_stage(talk: Talk, client: Client) -> None:
+    """Nor does a repeat change the state that a later commit wrote."""
+    draft = replace(talk.draft(await talk.take("m1")), state=LARGE)
+    await talk.commit(replace(draft, version=7))
+    await talk.apply(draft)
+
+    assert await talk.apply(draft) == Committed(version=1, repeated=True)
+    assert stages(client) == []
+    assert client.pttl(STATE) == -1
+
+
+async def test_a_lost_stage_is_sent_again_as_an_argument(talk: Talk, wire: CountingWire, client: Client) -> None:
+    """A server that is full refuses the stage, not the commit: it takes one more round trip."""
+    draft = replace(talk.draft(await talk.take("m1"), reply("r1")), state=LARGE)
+    wire.lose = ["SET"]
+    before = len(wire.batches)
+
+    await talk.apply(draft)
+
+    assert len(wire.batches) - before == 2
+    wire.lose = []
+    assert (await talk.take("m2")).state == LARGE
+    assert stages(client) == []
+
+
+async def test_a_part_that_finds_no_room_writes_nothing(talk: Talk, wire: CountingWire) -> None:
+    """The commit is refused whole and may be repeated."""
+    draft = replace(talk.draft(await talk.take("m1")), parts=(Part(id="p1", data=b"large"),))
+    wire.lose = ["SET"]
+
+    with pytest.raises(StoreFullError):
+        await talk.commit(draft)
+    wire.lose = []
+    assert await talk.store.documents.get(part_key(talk.conversation, "p1")) is None
+    assert await talk.apply(draft) == Committed(version=1)
+
+
+@pytest.mark.parametrize("state", [b"small", LARGE], ids=["given", "staged"])
+async def test_a_state_kept_for_ever_has_no_time_to_live(talk: Talk, client: Client, state: bytes) -> None:
+    """Whichever way it came, and whatever it had before: a stage's own day does not stick to it."""
+    await talk.apply(replace(talk.draft(await talk.take("m1")), state=state, retain_ms=HOUR // MS))
+    await talk.apply(replace(talk.draft(await talk.take("m2")), state=state))
+
+    assert (client.pttl(STATE), client.pttl(head(client))) == (-1, -1)
+
+
+@pytest.mark.parametrize("state", [b"small", LARGE], ids=["given", "staged"])
+async def test_a_quiet_conversation_ends_by_itself(talk: Talk, client: Client, state: bytes) -> None:
+    """State and head get a time to live; the head outlives the state by the dedup window."""
+    await talk.apply(replace(talk.draft(await talk.take("m1")), state=state, retain_ms=HOUR // MS))
+
+    lives = client.pttl(STATE)
+
+    assert 0 <= lives - HOUR // MS <= 60_000
+    assert abs(client.pttl(head(client)) - lives - 48 * HOUR // MS) < 1000
+
+
+@pytest.mark.parametrize("what", ["waiting", "running", "reply", "job", "timer", "claimed"])
+@pytest.mark.parametrize("state", [b"small", LARGE], ids=["given", "staged"])
+async def test_nothing_in_flight_has_a_time_to_live(talk: Talk, client: Client, what: str, state: bytes) -> None:
+    """So that no eviction takes it; once it is settled the time counts."""
+    effects = {"reply": reply("e"), "job": job("e"), "claimed": job("e"), "timer": timer("e", name="t", due_ms=0)}
+    grant = await talk.take("m1")
+    draft = talk.draft(grant, *(effect for name, effect in effects.items() if name == what))
+    await talk.apply(replace(draft, state=state, retain_ms=HOUR // MS))
+    if what == "waiting":
+        await talk.post("m2")
+    if what == "running":
+        await talk.take("m2")
+    if what == "claimed":
+        await talk.claimed("e")
+
+    lives = {key: client.pttl(key) for key in client.keys("*")}
+
+    assert {key for key, ttl in lives.items() if ttl != -1} <= {key for key in lives if b":l:" in key}
+    if what in effects:
+        lane = "" if what == "reply" else "e"
+        await talk.claimed(lane)
+        await talk.settle("e", Verdict.DONE, name=lane)
+        assert 0 < client.pttl(STATE) <= (HOUR + timedelta(minutes=1)) // MS
+
+
+async def test_every_index_is_empty_when_all_is_forgotten(talk: Talk, client: Client) -> None:
+    """What is over leaves nothing behind but the clock, the names of flows, and counters."""
+    for number in range(5):
+        one = talk.other(person=f"p{number}")
+        draft = one.draft(await one.take("m1"))
+        await one.apply(replace(draft, retain_ms=HOUR // MS, parts=(Part(id="p", data=b"1"),)))
+    for _ in range(6):
+        talk.clock.advance(49 * HOUR)
+        await talk.store.deliveries.due()
+
+    left = {key.split(b":")[1] for key in client.keys("{*}:*")} - {b"clock", b"flows", b"tick"}
+
+    assert left <= {b"h", b"stage"}, left
+
+
+async def test_the_state_is_readable_json_under_its_own_name(talk: Talk, client: Client) -> None:
+    """The envelope is its first member."""
+    talk.conversation = replace(talk.conversation, state_key="order:17")
+    grant = await talk.take("m1")
+    await talk.apply(replace(talk.draft(grant), state=b'{"status":"open","items":[1]}'))
+
+    value = client.get("order:17")
+
+    assert value is not None
+    assert value.startswith(b'{"turnkeeper":"')
+    assert value.endswith(b'","status":"open","items":[1]}')
+
+
+def test_large_states_are_compressed() -> None:
+    """Above 4 KB, where it saves anything; every state comes back as it was."""
+    text = b'{"text":"' + b"a good dinner " * 500 + b'"}'
+    for state in (b"", b"{}", b'{"a":1}', b"\x00\xff", text, LARGE, b"turnkeeper:-1"):
+        value = seal(state, generation=1767603600000, version=3, fence=4, commit_id='a.b"\n')
+        found = unseal(value)
+        assert found is not None
+        assert (found.state, found.generation, found.version, found.fence) == (state, 1767603600000, 3, 4)
+        assert found.commit_id == 'a.b"\n'
+
+    assert len(seal(text, generation=1, version=1, fence=1, commit_id="c")) < len(text) / 4
+    assert len(text) > COMPRESS_ABOVE_BYTES
+
+
+async def test_a_foreign_value_under_a_states_name_is_told_as_lost(talk: Talk, client: Client) -> None:
+    """It is never taken for the state."""
+    await talk.turn("m1")
+    client.set(STATE, b'{"somebody":"else"}')
+
+    grant = await talk.take("m2")
+
+    assert (grant.lost, grant.state, grant.version) == (True, None, 1)
+
+
+async def test_an_evicted_head_is_told_as_lost_and_never_half_used(talk: Talk, client: Client) -> None:
+    """The state without its head is not taken for the conversation's; the next commit replaces it."""
+    await talk.turn("m1")
+    client.delete(head(client))
+
+    grant = await talk.take("m2")
+
+    assert (grant.lost, grant.state, grant.version) == (True, None, 0)
+    await talk.apply(talk.draft(grant))
+    again = await talk.take("m3")
+    assert (again.lost, again.state) == (False, b"v1")
+
+
+async def test_a_forgotten_state_is_not_lost_when_the_server_removed_it_on_time(talk: Talk, client: Client) -> None:
+    """Its time was over: a new generation, as if the server had not been faster."""
+    await talk.apply(replace(talk.draft(await talk.take("m1")), retain_ms=HOUR // MS))
+    talk.clock.advance(HOUR)
+    client.delete(STATE)
+
+    grant = await talk.take("m2")
+
+    assert (grant.lost, grant.version) == (False, 0)
+    assert await talk.begin("m1") == Duplicate(done=True)
+
+
+async def test_memory_cut_to_a_part_loses_nothing_in_flight(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """With volatile-ttl: what was evicted is told as lost or begins anew, what is in flight is there."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"), "--maxmemory-policy", "volatile-ttl")
+    store = RedisStore(server.url())
+    try:
+        talks = [Talk(store, ManualClock(), person=f"p{number}") for number in range(400)]
+        for number, one in enumerate(talks):
+            effects = (reply("r"),) if number % 2 else ()
+            draft = replace(one.draft(await one.take("m1"), *effects), state=LARGE[:8000], retain_ms=HOUR // MS)
+            await one.apply(draft)
+        with Redis(unix_socket_path=str(server.socket)) as client:
+            client.config_set("maxmemory", int(client.info("memory")["used_memory"] * 0.8))
+            client.set("one more", "write, which makes the server evict")
+            assert client.info("stats")["evicted_keys"] > 0
+            client.config_set("maxmemory", 0)
+
+        grants = [await one.take("m2") for one in talks]
+
+        assert {(grant.lost, grant.state) for grant in grants[1::2]} == {(False, LARGE[:8000])}
+        idle = [(grant.lost, grant.state is None) for grant in grants[::2]]
+        assert {each for each in idle if each[1]} == {(True, True)}
+        assert any(lost for lost, _ in idle)
+    finally:
+        await store.close()
+        server.stop()
+
+
+async def test_scripts_that_the_server_forgot_are_loaded_again(talk: Talk, client: Client) -> None:
+    """At any moment, with a stage in the same batch."""
+    for number in range(5):
+        client.script_flush()
+        grant = await talk.take(f"m{number}")
+        client.script_flush()
+        await talk.apply(replace(talk.draft(grant, reply(f"r{number}")), state=LARGE))
+
+    assert (await talk.take("last")).version == 5
+
+
+def test_partitions_spread_evenly() -> None:
+    """Over any small number of equal nodes no node has more than one partition too many; no two share a slot."""
+    for count in (16, 64):
+        slots = [slot(tag.encode()) for tag in tags(count)]
+        assert len(set(slots)) == count
+        for nodes in (1, 2, 3, 4, 5, 6, 8):
+            shares = [sum(each * nodes // SLOTS == node for each in slots) for node in range(nodes)]
+            assert max(shares) - min(shares) <= 1
+
+    assert slot(b"123456789") == 0x31C3
+
+
+async def test_a_newer_schema_is_refused(server: RedisServer, database: int, client: Client) -> None:
+    """And not touched."""
+    client.hset(META, mapping={"schema": 99, "partitions": 16})
+
+    with pytest.raises(StoreNewerError, match="99"):
+        await RedisStore(server.url(database)).open()
+    assert client.keys("*") == [META.encode()]
+
+
+async def test_another_number_of_partitions_is_refused(server: RedisServer, database: int) -> None:
+    """Only if somebody asks for it: without the parameter the store takes what is there."""
+    first = RedisStore(server.url(database, partitions="8"))
+    await Talk(first, ManualClock()).turn("m1")
+    await first.close()
+
+    with pytest.raises(ConfigurationError, match="8 partitions"):
+        await RedisStore(server.url(database, partitions="16")).open()
+    again = RedisStore(server.url(database))
+    assert (await Talk(again, ManualClock()).take("m2")).version == 1
+    await again.close()
+
+
+async def test_a_foreign_meta_key_is_refused(server: RedisServer, database: int, client: Client) -> None:
+    """Somebody else's database is left as it is."""
+    client.set(META, "mine")
+
+    with pytest.raises(StoreUnreadableError, match="holds something else"):
+        await RedisStore(server.url(database)).open()
+    assert client.get(META) == b"mine"
+
+
+async def test_a_key_of_the_wrong_type_is_told_and_kept(talk: Talk, client: Client) -> None:
+    """A foreign value where the inbox should be: nothing is written over it."""
+    await talk.turn("m1")
+    inbox = head(client).replace(b":h:", b":i:")
+    client.set(inbox, "mine")
+
+    with pytest.raises(StoreUnreadableError, match="something else"):
+        await talk.begin("m2")
+    assert client.get(inbox) == b"mine"
+    client.delete(inbox)
+    assert isinstance(await talk.begin("m2"), Granted)
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-random"])
+async def test_a_server_that_evicts_what_is_in_flight_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, policy: str
+) -> None:
+    """Unless conversations may be lost at any time."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"), "--maxmemory-policy", policy)
+    try:
+        with pytest.raises(StoreUnreadableError, match="volatile-ttl"):
+            await RedisStore(server.url()).open()
+        store = RedisStore(server.url(durability="cache"))
+        await store.open()
+        assert (await store.catalog.info()).durability == "cache"
+        await store.close()
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("size", [1_000, 64_000])
+async def test_a_full_server_refuses_messages_and_still_drains(
+    tmp_path_factory: pytest.TempPathFactory, size: int
+) -> None:
+    """Accepting writes nothing; renew, commit, claim, settle and release go on."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"), "--maxmemory-policy", "noeviction")
+    store = RedisStore(server.url())
+    talk, other = Talk(store, ManualClock()), Talk(store, ManualClock(), person="+15550101")
+    try:
+        await talk.turn("m1", reply("r1"), job("j1"))
+        await talk.post("m2")
+        grant = await talk.take("m2")
+        await other.post("n1")
+        with Redis(unix_socket_path=str(server.socket)) as client:
+            client.config_set("maxmemory", "1mb")
+            size_before = client.dbsize()
+
+            with pytest.raises(StoreFullError):
+                await other.begin("n2")
+            with pytest.raises(StoreFullError):
+                await talk.other(person="new").begin("n1")
+
+            assert client.dbsize() == size_before
+        assert (await talk.renew(grant, memo=("step", b"result"))).held
+        effects = (reply("r2"), job("j2"))
+        state = LARGE[:size]
+        committed = await talk.apply(replace(talk.draft(grant, *effects), state=state, log=b"entry"))
+        assert committed.version == 2
+        claim = await talk.claimed()
+        for entry in claim.entries:
+            assert (await talk.settle(entry.id, Verdict.DONE)).held
+        await talk.claimed("j1")
+        assert (await talk.settle("j1", Verdict.DEAD, name="j1")).held
+        taken = await other.take()
+        assert await other.release(taken)
+        assert await talk.begin("m1") == Duplicate(done=True)
+        assert (await store.catalog.export(talk.conversation)) is not None
+    finally:
+        await store.close()
+        server.stop()

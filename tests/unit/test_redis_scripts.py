@@ -1,0 +1,62 @@
+"""The Lua scripts of the Redis store are a code base like any other: contracts, one table of codes, one clock."""
+
+import re
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from turnkeeper.stores.redis import codes
+from turnkeeper.stores.redis.scripts import digest, source
+
+LUA = Path(str(resources.files("turnkeeper.stores.redis"))) / "lua"
+SCRIPTS = sorted(path.stem for path in LUA.glob("*.lua"))
+CONTRACT = ("-- KEYS ", "-- ARGV ", "-- gives ", "-- writes ", "-- cost ")
+CODES = {value.decode() for name, value in vars(codes).items() if name.isupper()}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_script_says_what_it_does(name: str) -> None:
+    """Its header is the contract: keys, arguments, answers, writes and cost."""
+    header = (LUA / f"{name}.lua").read_text(encoding="utf-8").partition("\nlocal ")[0]
+
+    assert header.startswith(f"-- {name}: ")
+    assert [each for each in CONTRACT if each.strip() not in header] == []
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_return_code_is_in_the_table(name: str) -> None:
+    """And in the header of the script that gives it."""
+    text = source(name, movable=False).decode()
+    header = text.partition("\nlocal ")[0]
+
+    given = set(re.findall(r"(?:return |refuse\()\{?\s*'([A-Z]+)'", text))
+
+    assert given
+    assert given <= CODES
+    assert {code for code in given if code not in header} == set()
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_no_script_parses_json_builds_a_key_or_loops_without_end(name: str) -> None:
+    """Keys are declared, states are opaque, and whatever is walked has a bound."""
+    lines = source(name, movable=False).decode().splitlines()
+    text = "\n".join(line.partition("--")[0] for line in lines)
+    called = re.findall(r"redis\.call\('[A-Z]+', ([^,)]+)", text)
+
+    assert "cjson" not in text
+    assert "while " not in text
+    assert "repeat\n" not in text
+    assert {
+        key for key in called if not re.match(r"KEYS\[|lane\.|rest\.|value$|etag$|stage$|key$|shelf$", key)
+    } == set()
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_test_clock_makes_another_script(name: str) -> None:
+    """Production asks the server for the time, once; what a test sends has another name."""
+    production, movable = source(name, movable=False), source(name, movable=True)
+
+    assert production.count(b"'TIME'") == 1
+    assert b"'TIME'" not in movable
+    assert digest(name, movable=False) != digest(name, movable=True)

@@ -63,6 +63,7 @@ class Chromium:
         self._process = subprocess.Popen(
             [*command, f"--user-data-dir={profile}", "about:blank"],
             pass_fds=(to_browser, from_browser),
+            env={**os.environ, "HOME": str(profile)},  # it keeps crash reports there, whatever its profile is
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -5,6 +5,8 @@ A skip fails. The one exception is a backend's declared inability, which its tes
 would look like a promise that is kept.
 """
 
+import signal
+import threading
 from collections.abc import Generator
 
 import pytest
@@ -17,6 +19,12 @@ DECLARED = "declared inability: "
 settings.register_profile("ci", derandomize=True, database=None, deadline=None, max_examples=100)
 settings.register_profile("nightly", database=None, deadline=None, max_examples=5_000, print_blob=True)
 settings.load_profile("ci")
+
+
+def pytest_configure() -> None:
+    """Give SIGINT back its meaning: a run that a script put into the background would hand "ignored" on to servers."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -153,6 +153,33 @@ def test_a_locked_file_is_one_clear_line(tmp_path: Path) -> None:
     assert done.stdout == "noted eggs\n"
 
 
+def test_a_lock_in_the_middle_is_waited_for(tmp_path: Path) -> None:
+    """The line is told to wait, and handed over once when the file is free: no line is lost, none counts twice."""
+    with subprocess.Popen(
+        [*COMMAND, *CHAT],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        os.write(process.stdin.fileno(), b"milk\n")
+        assert process.stdout.readline() == b"noted milk\n"
+        with contextlib.closing(sqlite3.connect(tmp_path / "a.db", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            os.write(process.stdin.fileno(), b"eggs\n")
+            told = process.stderr.readline()
+            other.execute("ROLLBACK")
+        rest, _ = process.communicate(b"bread\n", timeout=PATIENCE_SECONDS)
+
+    assert b"locked by another process" in told
+    assert b"trying again" in told
+    assert (process.returncode, rest) == (0, b"noted eggs\nnoted bread\n")
+
+
 @pytest.mark.parametrize(
     ("store", "reason"),
     [

@@ -142,6 +142,37 @@ def test_what_is_not_there_is_one_clear_line(tmp_path: Path, arguments: tuple[st
     assert reason in line
 
 
+TWO_FLOWS = """
+from tests.integration.notebook import flow
+from turnkeeper import App, Flow, Struct, Turn, phone_number
+
+class Other(Struct):
+    pass
+
+other = Flow("other", Other, start="begun", person=phone_number)
+
+@other.unknown
+async def answer(turn: Turn[Other]) -> None:
+    turn.reply("other heard it")
+
+app = App(other, flow, store="sqlite:///a.db")
+"""
+
+
+def test_a_person_with_several_conversations_is_asked_which(tmp_path: Path) -> None:
+    """Of two flows in one store one must be named."""
+    (tmp_path / "two.py").write_text(TWO_FLOWS)
+    say(tmp_path, "milk")
+    run_cli(tmp_path, "chat", "two:app", "--as", NUMBER, *STORE, stdin=b"milk\n")
+
+    both = run_cli(tmp_path, "conversations", "show", NUMBER, *STORE)
+    one = show(tmp_path, NUMBER, "--flow", "other", *STORE)
+
+    assert both.returncode == 1
+    assert "add --flow, one of: other, notebook" in both.stderr
+    assert (one["conversation"], one["status"]) == (f"other:{NUMBER}", "begun")
+
+
 @pytest.mark.parametrize("store", ["sqlite:///nothing.db", "memory://", "redis://user:hunter2@host"])
 def test_looking_never_makes_a_store(tmp_path: Path, store: str) -> None:
     """A typing mistake must not look like an empty store."""

@@ -73,6 +73,17 @@ async def test_without_a_lifespan_the_first_request_starts_it(app: App) -> None:
     assert [line["text"] for line in thread] == ["milk", "noted milk"]
 
 
+async def test_served_by_itself_it_starts_and_stops_with_its_server(app: App) -> None:
+    """Any ASGI server runs it: its own lifespan is that of the application."""
+    served = app.asgi()
+
+    async with served.router.lifespan_context(served):
+        assert app.engine is not None
+
+    with pytest.raises(ConfigurationError, match="not running"):
+        _ = app.engine
+
+
 async def test_the_page_finds_its_files_under_the_prefix(app: App) -> None:
     """Every address on the page begins with where it is mounted, and leads somewhere."""
     transport = httpx.ASGITransport(host_of(app, with_lifespan=False))

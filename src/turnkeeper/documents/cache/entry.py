@@ -1,0 +1,87 @@
+"""An entry of a cache: the users' own members, `cached_at`, and what the cache must remember beside them.
+
+The envelope `_` is only written where an option needs it, so that a plain cache holds plain JSON.
+"""
+
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+
+import msgspec
+
+from turnkeeper.documents.records import Members, Records, stamp
+
+T = TypeVar("T")
+
+CACHED = "cached_at"
+"""Member with the time at which the value was loaded."""
+
+_ENVELOPE = "_"
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an entry says of itself.
+
+    Attributes:
+        fresh_ms: Until when it is fresh; 0: for as long as it lives.
+        is_none: The loader found nothing, and that is remembered.
+        gone: It was invalidated; a load that began before must not write over this.
+        groups: What each of its groups was when it was loaded.
+    """
+
+    fresh_ms: int = msgspec.field(name="f", default=0)
+    is_none: bool = msgspec.field(name="none", default=False)
+    gone: str = msgspec.field(name="gone", default="")
+    groups: Mapping[str, str] = msgspec.field(name="g", default_factory=dict)
+
+
+_PLAIN = Envelope()
+_envelope = msgspec.json.Decoder(Envelope)
+_encode = msgspec.json.Encoder().encode
+
+
+class Entry(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """An entry as it was read. `etag` changes with every other content; `value` None: nothing was found there."""
+
+    value: T | None
+    envelope: Envelope
+    cached_at: str
+    etag: str
+
+    def is_fresh(self, now_ms: int) -> bool:
+        """Return whether it may be handed out without asking the source."""
+        return not self.envelope.fresh_ms or now_ms < self.envelope.fresh_ms
+
+
+def encode_entry(records: Records[T], value: T | None, envelope: Envelope, *, now_ms: int) -> bytes:
+    """Return the JSON of an entry.
+
+    Raises:
+        InvalidStateError: The value does not fit its type.
+    """
+    members: Members = {}
+    if envelope != _PLAIN:
+        members[_ENVELOPE] = msgspec.Raw(_encode(envelope))
+    if value is not None:
+        members.update(records.members(value))
+    members[CACHED] = stamp(now_ms)
+    return _encode(members)
+
+
+def tombstone(token: str) -> bytes:
+    """Return the JSON of an entry that was invalidated."""
+    return _encode({_ENVELOPE: Envelope(gone=token)})
+
+
+def decode_entry(records: Records[T], data: bytes, etag: str) -> Entry[T] | None:
+    """Return an entry, None if it was invalidated.
+
+    Raises:
+        StateUndecodableError: It is no JSON object, or does not fit the type.
+    """
+    members = records.split(data)
+    envelope = _envelope.decode(members[_ENVELOPE]) if _ENVELOPE in members else _PLAIN
+    if envelope.gone:
+        return None
+    cached_at = msgspec.json.decode(members[CACHED], type=str) if CACHED in members else ""
+    value = None if envelope.is_none else records.value(data)
+    return Entry(value=value, envelope=envelope, cached_at=cached_at, etag=etag)

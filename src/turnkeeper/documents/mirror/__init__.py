@@ -1,0 +1,5 @@
+"""A dict that saves itself, for code that keeps its data in a dict."""
+
+from turnkeeper.documents.mirror.mirror import Mirror, MirrorHealth
+
+__all__ = ["Mirror", "MirrorHealth"]

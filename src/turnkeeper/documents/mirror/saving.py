@@ -1,0 +1,193 @@
+"""What of a mirror waits to be written, and the writing: in order per value, many values at once, never twice."""
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import Any, Protocol
+
+from turnkeeper.documents.collection import Collection
+from turnkeeper.errors import OutcomeUnknownError, PermanentError, RetryableError
+from turnkeeper.policy.ttl import span_ms
+from turnkeeper.ports.documents import ABSENT, Ttl
+from turnkeeper.ports.store import Store
+
+logger = logging.getLogger(__name__)
+
+WRITES_AT_ONCE = 64
+"""Values written at the same time: they share round trips on a multiplexed connection and one commit on a file."""
+
+_BACKOFF_SECONDS = (0.1, 2.0)
+"""First and longest wait before a store that did not answer is asked again."""
+
+_OUTAGE = (RetryableError, OutcomeUnknownError)
+
+
+class OnSaved(Protocol):
+    """Told after each write."""
+
+    def __call__(self, value_id: str, /, *, is_new: bool) -> None:
+        """Take the id, and whether there was no such document."""
+        ...
+
+
+class Saver:
+    """Writes values whose content changed. Not shared between loops."""
+
+    def __init__(
+        self, store: Store, collection: Collection, encode: Callable[[Any], bytes], *, on_saved: OnSaved
+    ) -> None:
+        """Take where to write and how."""
+        self._documents = store.documents
+        self._collection = collection
+        self._encode = encode
+        self._on_saved = on_saved
+        self._changed: dict[str, None] = {}
+        self._deleted: dict[str, None] = {}
+        self._stored: dict[str, tuple[bytes, str]] = {}
+        self._lock = asyncio.Lock()
+        self._wait = 0.0
+        self._next = 0.0
+        self.down_since_ms: int | None = None
+        self.reason = ""
+        self.conflicts = 0
+        self.unwritable: dict[str, str] = {}
+
+    @property
+    def waiting(self) -> int:
+        """How many values changed, or may have, and are not written."""
+        return len(self._changed) + len(self._deleted)
+
+    def is_waiting(self, value_id: str) -> bool:
+        """Return whether a value waits to be written or deleted."""
+        return value_id in self._changed or value_id in self._deleted
+
+    def known(self, value_id: str, data: bytes, etag: str) -> None:
+        """Take note of what the store has."""
+        self._stored[value_id] = (_digest(data), etag)
+
+    def changed(self, value_id: str) -> None:
+        """Write this value with the next save if its content is another one."""
+        self._deleted.pop(value_id, None)
+        self._changed[value_id] = None
+
+    def compare(self, value_id: str, value: object) -> None:
+        """Write this value with the next save if it is not what the store has."""
+        data = self._encoded(value_id, value)
+        if data is not None and _digest(data) != self._stored.get(value_id, (b"", ABSENT))[0]:
+            self.changed(value_id)
+
+    def deleted(self, value_id: str) -> None:
+        """Delete this value with the next save."""
+        self._changed.pop(value_id, None)
+        self.unwritable.pop(value_id, None)
+        self._deleted[value_id] = None
+
+    def forget(self, value_id: str) -> None:
+        """Drop what is known of a value."""
+        self._stored.pop(value_id, None)
+        self.unwritable.pop(value_id, None)
+        self._changed.pop(value_id, None)
+
+    def is_down(self, reason: str, now_ms: int) -> None:
+        """Wait before the store is asked again; told once, when it begins."""
+        first, longest = _BACKOFF_SECONDS
+        self._wait = min(max(self._wait * 2, first), longest)
+        self._next = time.monotonic() + self._wait
+        self.reason = reason
+        if self.down_since_ms is None:
+            self.down_since_ms = now_ms
+            logger.warning("mirror_store_down", extra={"mirror": self._collection.name, "reason": reason})
+
+    async def save(self, values: Mapping[str, Any], now_ms: int, *, at_once: bool = False) -> bool:
+        """Write what changed; False if the store does not answer, or is not to be asked yet (unless `at_once`)."""
+        async with self._lock:
+            if not at_once and self.down_since_ms is not None and time.monotonic() < self._next:
+                return False
+            while self.waiting:
+                batch = [*islice(self._deleted, WRITES_AT_ONCE), *islice(self._changed, WRITES_AT_ONCE)]
+                deleted = {value_id for value_id in batch if value_id in self._deleted}
+                results = await asyncio.gather(
+                    *(self._delete(one) if one in deleted else self._write(one, values.get(one)) for one in batch),
+                    return_exceptions=True,
+                )
+                failed = [result for result in results if isinstance(result, BaseException)]
+                if failed:
+                    if not isinstance(failed[0], _OUTAGE):
+                        raise failed[0]
+                    self.is_down(str(failed[0]), now_ms)
+                    return False
+            self._is_up()
+            return True
+
+    def _is_up(self) -> None:
+        self._wait = 0.0
+        self.reason = ""
+        if self.down_since_ms is not None:
+            self.down_since_ms = None
+            logger.info("mirror_store_back", extra={"mirror": self._collection.name})
+
+    async def _delete(self, value_id: str) -> None:
+        del self._deleted[value_id]
+        try:
+            await self._collection.delete(value_id)
+        except _OUTAGE:
+            if value_id not in self._changed:
+                self._deleted[value_id] = None
+            raise
+        self._stored.pop(value_id, None)
+
+    async def _write(self, value_id: str, value: object) -> None:
+        del self._changed[value_id]
+        if value is None:
+            return
+        data = self._encoded(value_id, value)
+        if data is None:
+            return
+        digest, etag = self._stored.get(value_id, (b"", ABSENT))
+        if _digest(data) == digest:
+            return
+        try:
+            await self._put(value_id, data, etag)
+        except _OUTAGE:
+            if value_id not in self._deleted:
+                self._changed[value_id] = None
+            raise
+
+    def _encoded(self, value_id: str, value: object) -> bytes | None:
+        """Return the JSON of a value, None if it has none; told once for each reason."""
+        try:
+            data = self._encode(value)
+        except PermanentError as exc:
+            if self.unwritable.get(value_id) != str(exc):
+                self.unwritable[value_id] = str(exc)
+                facts = {"mirror": self._collection.name, "id": value_id, "reason": str(exc)}
+                logger.error("mirror_unwritable", extra=facts)  # noqa: TRY400 - the reason is told, not the stack
+            return None
+        self.unwritable.pop(value_id, None)
+        return data
+
+    async def _put(self, value_id: str, data: bytes, etag: str) -> None:
+        key = self._collection.key(value_id)
+        span = None if self._collection.ttl is None else span_ms(self._collection.ttl.span)
+        kept = Ttl.KEEP if self._collection.keeps_end else Ttl.SET
+        written = await self._documents.put(key, data, check=etag, ttl_ms=span, ttl=kept)
+        is_new = etag == ABSENT
+        if written is None:
+            found = await self._documents.get(key)
+            if found is not None and found.data == data:
+                written = found.etag  # an earlier write whose answer was lost
+            else:
+                if found is not None:
+                    self.conflicts += 1
+                    logger.warning("mirror_conflict", extra={"mirror": self._collection.name, "id": value_id})
+                written = await self._documents.put(key, data, ttl_ms=span, ttl=kept)
+                is_new = found is None
+        self._stored[value_id] = (_digest(data), written or ABSENT)
+        self._on_saved(value_id, is_new=is_new)
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16).digest()

@@ -56,6 +56,7 @@ async def store(request: pytest.FixtureRequest, clock: ManualClock, tmp_path: Pa
 
 
 def calls(store: Store, clock: ManualClock, ttl: Lifetime = Preserved(hours(1))) -> Sessions[Call]:  # noqa: B008
+    """Return the sessions under test."""
     return Sessions(store, "session", Call, ttl=ttl, clock=clock)
 
 

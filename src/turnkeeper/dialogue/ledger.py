@@ -111,11 +111,31 @@ class Ledger(Generic[S]):
                 "do the rest in another turn, for example from a timer"
             )
 
-    def reply(self, message: Message | None, text: str, buttons: tuple[Button, ...] = ()) -> None:
-        """Say something to the person, on the way that the message came, else on the one used last."""
+    def reply(
+        self,
+        message: Message | None,
+        text: str,
+        buttons: tuple[Button, ...] = (),
+        *,
+        elsewhere: tuple[str, str] | None = None,
+        key: str = "",
+        edits: str = "",
+    ) -> None:
+        """Say something to the person, on the way that the message came, else on the one used last.
+
+        Args:
+            message: What is answered.
+            text: What to say.
+            buttons: Choices offered with it.
+            elsewhere: A channel and an address in place of the person's way.
+            key: See `Reply`.
+            edits: See `Reply`.
+        """
         route = self.thread.route
         channel, to = "", ""
-        if message is not None and message.channel:
+        if elsewhere is not None:
+            channel, to = elsewhere
+        elif message is not None and message.channel:
             channel, to = message.channel, message.to
         elif route is not None:
             channel, to = route.channel, route.to
@@ -124,7 +144,9 @@ class Ledger(Generic[S]):
         self.replies.append(LoggedReply(id=reply_id, text=text, channel=channel, to=to, buttons=buttons))
         if channel and channel not in self.screens:
             answered = message.id if message is not None else ""
-            reply = Reply(channel=channel, to=to, text=text, buttons=buttons, in_reply_to=answered)
+            reply = Reply(
+                channel=channel, to=to, text=text, buttons=buttons, in_reply_to=answered, key=key, edits=edits
+            )
             self._add(Effect(id=reply_id, kind=EffectKind.REPLY, payload=_encode(reply)), what="a reply")
 
     def start_job(self, call: JobCall) -> str:

@@ -231,8 +231,25 @@ class Turn(Generic[S]):
 
     # --- What can be done --------------------------------------------------------------------------------------------
 
-    def reply(self, text: str, buttons: Sequence[Button] = ()) -> None:
-        """Say something, once the turn is committed.
+    def reply(
+        self,
+        text: str,
+        buttons: Sequence[Button] = (),
+        *,
+        channel: str = "",
+        to: str = "",
+        key: str = "",
+        edits: str = "",
+    ) -> None:
+        """Say something, once the turn is committed: to the person, on the way that their message came.
+
+        Args:
+            text: What to say.
+            buttons: Choices offered with it.
+            channel: With `to`: another way, for what somebody else must hear, such as a group or a vendor.
+            to: The address on that channel.
+            key: A name of your own for what is said; channels that report what became of it tell it back.
+            edits: The provider's id of an earlier message that this one takes the place of, where the channel can.
 
         Raises:
             HandlerError: No text, an empty one, or more than `MAX_REPLY_CHARACTERS`; too many buttons or effects.
@@ -246,8 +263,11 @@ class Turn(Generic[S]):
             raise HandlerError(f"a reply may have {MAX_REPLY_CHARACTERS} characters, got {len(text)}; send a link")
         if len(buttons) > MAX_BUTTONS or not all(isinstance(button, Button) for button in buttons):
             raise HandlerError(f"buttons must be at most {MAX_BUTTONS} Button(text=…, data=…)")
+        if bool(channel) != bool(to):
+            raise HandlerError("turn.reply to somebody else needs both: channel='telegram', to='-1001'")
         ledger.check_room()
-        ledger.reply(self.message, text, tuple(buttons))
+        elsewhere = (channel, to) if channel else None
+        ledger.reply(self.message, text, tuple(buttons), elsewhere=elsewhere, key=key, edits=edits)
 
     def ask(self, text: str, *, question: str, kind: QuestionKind = "yes_no", options: Sequence[str] = ()) -> None:
         """Say something that wants an answer: the next "yes" is one to this, and handlers can name the question.

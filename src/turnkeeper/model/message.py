@@ -80,13 +80,25 @@ class Button(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Something to say, frozen at commit."""
+    """Something to say, frozen at commit.
+
+    Attributes:
+        channel: Name of the channel.
+        to: The address on that channel.
+        text: What is said.
+        buttons: Choices offered with it.
+        in_reply_to: Id of the message that it answers.
+        key: The flow's own name for it, by which a channel tells what became of it.
+        edits: The provider's id of an earlier message that it takes the place of, on channels that can edit.
+    """
 
     channel: str
     to: str
     text: str
     buttons: tuple[Button, ...] = ()
     in_reply_to: str = ""
+    key: str = ""
+    edits: str = ""
 
 
 class JobCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

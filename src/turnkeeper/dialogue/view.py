@@ -1,0 +1,188 @@
+"""`View`: every state of a flow, live and read-only, in memory. What other processes commit shows up within a second.
+
+It is a copy: looking costs no round trip, and changing what is found changes nothing.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from typing import Generic, Self, TypeVar
+
+import msgspec
+
+from turnkeeper.dialogue.plan import FlowPlan
+from turnkeeper.errors import (
+    ConfigurationError,
+    OutcomeUnknownError,
+    RetryableError,
+    StateNewerError,
+    StateUndecodableError,
+)
+from turnkeeper.model.conversation import ConversationId
+from turnkeeper.ports.catalog import Catalog, Change
+from turnkeeper.ports.limits import MAX_BATCH
+
+S = TypeVar("S")
+
+logger = logging.getLogger(__name__)
+
+_WAIT = timedelta(seconds=1)
+"""How long one look for changes waits: an idle view costs one round trip in it."""
+
+_BACKOFF_SECONDS = (0.1, 2.0)
+"""First and longest wait before a store that did not answer is asked again."""
+
+_OUTAGE = (RetryableError, OutcomeUnknownError)
+
+
+class Seen(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
+    """One conversation as the view knows it."""
+
+    conversation: ConversationId
+    status: str
+    version: int
+    state: S
+
+
+class View(Mapping[str, S]):
+    """States by person, `person:member` where several people share an address.
+
+    Example: `orders = app.view(flow)`, then `async with orders:` and `orders["5866"].status`.
+
+    It is restored before its first use, and follows the store from then on. While the store is away it keeps what it
+    knows; `is_behind` says so.
+    """
+
+    def __init__(self, catalog: Catalog, plan: FlowPlan[S]) -> None:
+        """Take where to look and how to read it. Nothing is opened before `open`."""
+        self._catalog = catalog
+        self._plan = plan
+        self._seen: dict[str, Seen[S]] = {}
+        self._cursor = ""
+        self._task: asyncio.Task[None] | None = None
+        self._moved = asyncio.Event()
+        self.is_behind = False
+        """Whether the store did not answer the last look."""
+        self.unreadable: dict[str, str] = {}
+        """States that this code cannot read, with the reason. They stay in the store."""
+
+    async def open(self, *, on_progress: Callable[[int], None] | None = None) -> None:
+        """Restore every state, then follow. Safe to call twice.
+
+        A store that does not answer stops nobody: the view begins empty and fills later.
+
+        Args:
+            on_progress: Called with how many states were restored so far.
+        """
+        if self._task is not None:
+            return
+        try:
+            while await self._look(timedelta(0)):
+                if on_progress is not None:
+                    on_progress(len(self._seen))
+        except _OUTAGE as exc:
+            self._fell_behind(exc)
+        self._task = asyncio.create_task(self._follow())
+
+    async def close(self) -> None:
+        """Stop following. Safe to call twice."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __getitem__(self, person: str, /) -> S:
+        self._check_open()
+        return self._seen[person].state
+
+    def __iter__(self) -> Iterator[str]:
+        self._check_open()
+        return iter(self._seen)
+
+    def __len__(self) -> int:
+        self._check_open()
+        return len(self._seen)
+
+    def look(self, person: str) -> Seen[S] | None:
+        """Return a conversation with its status and version, None if there is none."""
+        self._check_open()
+        return self._seen.get(person)
+
+    def where(self, told: Callable[[Seen[S]], bool]) -> list[Seen[S]]:
+        """Return every conversation for which it is true, in order of their last change, oldest first."""
+        self._check_open()
+        return [seen for seen in self._seen.values() if told(seen)]
+
+    def in_status(self, *statuses: str) -> list[Seen[S]]:
+        """Return every conversation in one of these statuses, in order of their last change, oldest first."""
+        return self.where(lambda seen: seen.status in statuses)
+
+    async def changed(self) -> None:
+        """Wait until anything changes."""
+        self._check_open()
+        self._moved.clear()
+        await self._moved.wait()
+
+    def _check_open(self) -> None:
+        if self._task is None:
+            raise ConfigurationError(
+                f"the view of {self._plan.name!r} is not open: its states are not here yet; "
+                "write `async with view:` or `await view.open()` first"
+            )
+
+    async def _look(self, wait: timedelta) -> bool:
+        """Take in what changed; False if nothing did."""
+        changes = await self._catalog.watch(flow=self._plan.name, cursor=self._cursor, wait=wait, limit=MAX_BATCH)
+        for change in changes.items:
+            self._take(change)
+        self._cursor = changes.cursor
+        if self.is_behind:
+            self.is_behind = False
+            logger.info("view_caught_up", extra={"flow": self._plan.name})
+        if changes.items:
+            self._moved.set()
+        return bool(changes.items)
+
+    def _take(self, change: Change) -> None:
+        conversation = change.conversation
+        name = f"{conversation.person}:{conversation.member}" if conversation.member else conversation.person
+        self._seen.pop(name, None)
+        self.unreadable.pop(name, None)
+        if change.state is None:
+            return
+        try:
+            state = self._plan.codec.decode(change.state).state
+        except (StateNewerError, StateUndecodableError) as exc:
+            self.unreadable[name] = str(exc)
+            logger.error("view_unreadable", extra={"flow": self._plan.name, "reason": str(exc)})  # noqa: TRY400
+            return
+        self._seen[name] = Seen(conversation=conversation, status=change.status, version=change.version, state=state)
+
+    async def _follow(self) -> None:
+        wait, longest = _BACKOFF_SECONDS
+        while True:
+            try:
+                await self._look(_WAIT)
+                wait = _BACKOFF_SECONDS[0]
+            except _OUTAGE as exc:
+                self._fell_behind(exc)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, longest)
+            except Exception:
+                logger.exception("view_broken", extra={"flow": self._plan.name})
+                await asyncio.sleep(longest)
+
+    def _fell_behind(self, error: Exception) -> None:
+        if not self.is_behind:
+            self.is_behind = True
+            logger.warning("view_store_down", extra={"flow": self._plan.name, "reason": str(error)})

@@ -49,14 +49,14 @@ class Seen(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
 class View(Mapping[str, S]):
     """States by person, `person:member` where several people share an address.
 
-    Example: `orders = app.view(flow)`, then `async with orders:` and `orders["5866"].status`.
+    Example: `orders = app.view(flow)`, then `orders["5866"].status` while the application runs.
 
-    It is restored before its first use, and follows the store from then on. While the store is away it keeps what it
-    knows; `is_behind` says so.
+    It opens and closes with its application. It is restored before its first use, and follows the store from then on.
+    While the store is away it keeps what it knows; `is_behind` says so.
     """
 
-    def __init__(self, catalog: Catalog, plan: FlowPlan[S]) -> None:
-        """Take where to look and how to read it. Nothing is opened before `open`."""
+    def __init__(self, catalog: Callable[[], Catalog], plan: FlowPlan[S]) -> None:
+        """Take where to look, asked for at each look, and how to read it. Nothing is opened before `open`."""
         self._catalog = catalog
         self._plan = plan
         self._seen: dict[str, Seen[S]] = {}
@@ -137,12 +137,12 @@ class View(Mapping[str, S]):
         if self._task is None:
             raise ConfigurationError(
                 f"the view of {self._plan.name!r} is not open: its states are not here yet; "
-                "write `async with view:` or `await view.open()` first"
+                "start the application first: `async with app.running(): …`"
             )
 
     async def _look(self, wait: timedelta) -> bool:
         """Take in what changed; False if nothing did."""
-        changes = await self._catalog.watch(flow=self._plan.name, cursor=self._cursor, wait=wait, limit=MAX_BATCH)
+        changes = await self._catalog().watch(flow=self._plan.name, cursor=self._cursor, wait=wait, limit=MAX_BATCH)
         for change in changes.items:
             self._take(change)
         self._cursor = changes.cursor

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 from turnkeeper.web.answers import error_handlers, json_answer
 from turnkeeper.web.health import health_routes
 from turnkeeper.web.phone import phone_routes
+from turnkeeper.web.webhooks import webhook_routes
 
 if TYPE_CHECKING:
     from turnkeeper.app import App
@@ -43,7 +44,7 @@ def build(app: "App", *, phone: bool = False, anywhere: bool = False) -> Starlet
             return RedirectResponse(f"{request.scope.get('root_path', '')}/phone")
         return json_answer({"flows": list(app.flows)})
 
-    routes: list[BaseRoute] = [Route("/", root), *health_routes(app)]
+    routes: list[BaseRoute] = [Route("/", root), *health_routes(app), *webhook_routes(app, app.webhooks)]
     if phone:
         routes += phone_routes(app, anywhere=anywhere)
     built = Starlette(routes=routes, lifespan=lifespan, exception_handlers=error_handlers())

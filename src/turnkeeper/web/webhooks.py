@@ -4,6 +4,7 @@ A request that cannot be read is answered with 200 and dropped: its sender would
 """
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
@@ -24,7 +25,7 @@ MAX_BODY_BYTES = 1024 * 1024
 """A provider's request: an order of a thousand lines has less than half of it."""
 
 
-def webhook_routes(app: "App", webhooks: "list[Webhook]") -> list[Route]:
+def webhook_routes(app: "App", webhooks: Sequence[Webhook]) -> list[Route]:
     """Return a route for each webhook."""
     return [Route(webhook.path, _Endpoint(app, webhook).take, methods=["POST"]) for webhook in webhooks]
 

@@ -1,0 +1,53 @@
+"""The dispatch bot as an application: `turnkeeper serve dispatch.app:app`.
+
+`TELEGRAM_TOKEN` and `TELEGRAM_SECRET` name the bot; `DISPATCH_TEAM` the file with its chats; `DISPATCH_SECRET_DISHBEE`
+and `DISPATCH_SECRET_SMOOTHR` the shops' signing secrets; `TELEGRAM_API` another Bot API server.
+"""
+
+import os
+
+import msgspec
+
+from dispatch.clicks import route
+from dispatch.flow import flow
+from dispatch.shops import OrderWebhook
+from turnkeeper import App, Kind, Message, choose_store
+from turnkeeper.channels.telegram import API, Accepted, Telegram
+
+DEMO_TOKEN, DEMO_SECRET = "1:demo", "demo-secret"
+
+telegram = Telegram(
+    os.environ.get("TELEGRAM_TOKEN", DEMO_TOKEN),
+    secret=os.environ.get("TELEGRAM_SECRET", DEMO_SECRET),
+    route=route,
+    api=os.environ.get("TELEGRAM_API", API),
+)
+
+app = App(
+    flow,
+    store=choose_store(os.environ).url,
+    channels=[telegram],
+    webhooks=[telegram, OrderWebhook()],
+    outage="carry_on",
+)
+
+orders = app.view(flow)
+"""Every order, live in memory: `orders["5866"].confirmed_times`."""
+
+
+async def keep_message_id(accepted: Accepted) -> None:
+    """Bring the id under which something can be edited back to its order, as a turn."""
+    order_id, _, key = accepted.key.partition("|")
+    report = {"key": key, "chat": accepted.chat, "message_id": accepted.message_id}
+    await app.accept(
+        order_id,
+        Message(
+            id=f"placed:{accepted.chat}:{accepted.message_id}",
+            kind=Kind.ACTION,
+            text="placed",
+            data=msgspec.Raw(msgspec.json.encode(report)),
+        ),
+    )
+
+
+telegram.on_accepted = keep_message_id

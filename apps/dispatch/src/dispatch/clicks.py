@@ -1,0 +1,53 @@
+"""Buttons: what their data says, and what a click brings into an order's turn.
+
+The data is `order|action|what|version`, at most 64 bytes; the version tells a button of an old keyboard.
+"""
+
+import msgspec
+
+from turnkeeper import Button, Kind, Message
+from turnkeeper.channels.telegram import CLICK, Update
+from turnkeeper.ports.webhook import Arrival
+
+SEPARATOR = "|"
+
+
+class Click(msgspec.Struct, frozen=True, kw_only=True):
+    """Who pressed what. `query` is the id by which it is answered; `what` may be a vendor, a time or a name."""
+
+    query: str
+    by: str
+    what: str = ""
+    time: str = ""
+    version: int = 0
+
+    @property
+    def answer_to(self) -> str:
+        """Return the address of the answer: a short text over the chat."""
+        return f"{CLICK}{self.query}"
+
+
+def button(text: str, order_id: str, action: str, what: str = "", *, time: str = "", version: int = 0) -> Button:
+    """Return a button of an order."""
+    return Button(text=text, data=SEPARATOR.join((order_id, action, what, time, str(version))))
+
+
+def route(update: Update) -> Arrival | None:
+    """Return a click as a message to its order; anything else that is said in the chats is nobody's."""
+    click = update.callback_query
+    if click is None:
+        return None
+    parts = click.data.split(SEPARATOR)
+    if len(parts) != 5 or not parts[4].isdecimal():  # noqa: PLR2004 - the five of the module's docstring
+        return None
+    order_id, action, what, time, version = parts
+    pressed = Click(query=click.id, by=click.sender.name, what=what, time=time, version=int(version))
+    return Arrival(
+        person=order_id,
+        message=Message(
+            id=f"telegram:{update.update_id}",
+            kind=Kind.ACTION,
+            text=action,
+            data=msgspec.Raw(msgspec.json.encode(pressed)),
+        ),
+    )

@@ -1,0 +1,170 @@
+"""An order from the shop's webhook to the customer's door, every click a turn."""
+
+import msgspec
+
+from apps.dispatch.tests.orders import Team, later, marketplace, storefront
+from turnkeeper import days
+
+
+def ready(team: Team) -> str:
+    """Return an order that every vendor has confirmed."""
+    order = team.webhook("dishbee", storefront())
+    for vendor, chat in (("JS", "-2001"), ("LR", "-2002")):
+        team.press(order, f"{vendor}: 18:30?")
+        team.press(order, "✅ 18:30", by=f"Kitchen {vendor}", chat=chat)
+    return order
+
+
+def test_an_order_appears_in_the_group(team: Team) -> None:
+    """With its name, the customer, what each vendor prepares, and a button for each thing to do."""
+    order = team.webhook("dishbee", storefront())
+
+    text, buttons = team.card(order)
+    assert order == "dishbee_26"
+    for part in ("dishbee #26", "18:30", "Zoë Müller", "94032", "2x Käsespätzle", "LR: not asked yet", "34.00"):
+        assert part in text
+    assert buttons == ["JS: asap?", "JS: 18:30?", "JS: later", "LR: asap?", "LR: 18:30?", "LR: later"]
+
+
+def test_vendors_confirm_each_for_itself(team: Team) -> None:
+    """Each hears only of its own part; only when all have confirmed can the order be taken."""
+    order = team.webhook("dishbee", storefront())
+    answer = team.press(order, "JS: 18:30?")
+    question = next(sent.reply for sent in team.telegram.sent if sent.reply.to == "-2001")
+    times = [button.text for button in question.buttons]
+    thanks = team.press(order, "✅ 18:40", by="Kitchen JS", chat="-2001")
+    waiting = team.card(order)[1]
+    team.press(order, "LR: asap?")
+    team.press(order, "✅ 17:10", by="Kitchen LR", chat="-2002")
+
+    assert (answer, thanks) == ("JS was asked.", "Thank you: 18:40.")
+    assert "Käsespätzle" in question.text
+    assert "Falafel" not in question.text
+    assert times == ["✅ 18:30", "✅ 18:40", "✅ 18:50", "✅ 19:00"]
+    assert waiting == ["LR: asap?", "LR: 18:30?", "LR: later"]
+    assert team.card(order)[1] == ["🚴 I take it", "👤 Ana", "👤 Ben"]
+    assert team.sim.state(order).confirmed_times == {"JS": "18:40", "LR": "17:10"}
+
+
+def test_a_vendor_can_be_asked_for_a_later_time(team: Team) -> None:
+    """Half an hour from now and more, in the team's time zone."""
+    order = team.webhook("smoothr", marketplace())
+    team.press(order, "HB: later")
+    question = next(sent.reply for sent in team.telegram.sent if sent.reply.to == "-2003")
+
+    assert order == "smoothr_123"
+    assert [button.text for button in question.buttons] == ["✅ 17:30", "✅ 17:40", "✅ 17:50", "✅ 18:00"]
+
+
+def test_an_order_is_taken_delivered_and_brought_back(team: Team) -> None:
+    """New → assigned → delivered → assigned → new, and the history tells it."""
+    order = ready(team)
+    statuses = [team.sim.status(order)]
+    for text in ("🚴 I take it", "✅ Delivered", "↩️ Not delivered", "↩️ Give back"):
+        team.press(order, text)
+        statuses.append(team.sim.status(order))
+
+    state = team.sim.state(order)
+    assert statuses == ["new", "assigned", "delivered", "assigned", "new"]
+    assert [entry["type"] for entry in state.status_history] == [
+        "received",
+        "time_sent",
+        "time_confirmed",
+        "time_sent",
+        "time_confirmed",
+        "assigned",
+        "delivered",
+        "undelivered",
+        "released",
+    ]
+    assert state.status_history[5]["assigned_to"] == "Ana"
+    assert (state.status, state.assigned_to) == ("new", "")
+
+
+def test_an_order_can_be_given_to_somebody(team: Team) -> None:
+    """By name; the card says who has it."""
+    order = ready(team)
+    answer = team.press(order, "👤 Ben", by="Ana")
+
+    assert answer == "Ben has it."
+    assert "With Ben" in team.card(order)[0]
+
+
+def test_of_two_who_take_it_one_wins_and_the_other_is_told(team: Team) -> None:
+    """Both pressed the same button; the second click comes to the order when it is taken."""
+    order = ready(team)
+    shown = [sent.reply for sent in team.telegram.sent if sent.reply.key == f"{order}|card"][-1]
+    take = next(button.data for button in shown.buttons if button.text == "🚴 I take it")
+    answers = [team.press_data(take, by=name) for name in ("Ana", "Ben", "Ana")]
+
+    assert answers == ["It is yours.", "Ana already has it.", "Ana already has it."]
+    assert team.sim.state(order).assigned_to == "Ana"
+    assert sum(entry["type"] == "assigned" for entry in team.sim.state(order).status_history) == 1
+
+
+def test_a_click_on_an_old_keyboard_changes_nothing(team: Team) -> None:
+    """Each answers what holds now: after a give-back, after a second asking, after a confirmation."""
+    order = ready(team)
+    keyboards = [button.data for sent in team.telegram.sent for button in sent.reply.buttons]
+    team.press(order, "🚴 I take it")
+    assigned = [button.data for button in team.telegram.sent[-1].reply.buttons]
+    team.press(order, "↩️ Give back")
+    before = msgspec.json.encode(team.sim.state(order))
+    answers = [team.press_data(data) for data in keyboards if "|take|" not in data and "|assign|" not in data]
+    answers += [team.press_data(data) for data in assigned]
+
+    assert msgspec.json.encode(team.sim.state(order)) == before
+    assert set(answers) == {
+        "JS has confirmed already.",
+        "LR has confirmed already.",
+        "Already confirmed for 18:30.",
+        "Nobody has it now.",
+    }
+
+
+def test_a_double_click_counts_once(team: Team) -> None:
+    """The same click delivered twice by Telegram, and two clicks by a quick finger."""
+    team.webhook("dishbee", storefront())
+    data = next(button.data for button in team.telegram.sent[-1].reply.buttons if button.text == "JS: 18:30?")
+    answers = [team.press_data(data) for _ in range(2)]
+
+    assert answers == ["JS was asked.", "JS was asked already, for 18:30."]
+    assert sum(sent.reply.to == "-2001" for sent in team.telegram.sent) == 1
+
+
+def test_a_webhook_that_comes_twice_or_too_late_changes_nothing(team: Team) -> None:
+    """Twice under one delivery id, twice under two, and an older version after a newer one."""
+    order = team.webhook("dishbee", storefront(), delivery="d1")
+    team.webhook("dishbee", storefront(), delivery="d1")
+    team.webhook("dishbee", storefront(updated_at=later(5), note="newer"), delivery="d2")
+    team.webhook("dishbee", storefront(updated_at=later(5), note="newer"), delivery="d3")
+    team.webhook("dishbee", storefront(updated_at=later(2), note="older"), delivery="d4")
+
+    state = team.sim.state(order)
+    assert state.note == "newer"
+    assert [entry["type"] for entry in state.status_history] == ["received", "changed"]
+
+
+def test_a_changed_order_asks_only_the_vendors_whose_part_changed(team: Team) -> None:
+    """What the other one confirmed stands."""
+    order = ready(team)
+    lines = [*storefront()["line_items"], {"title": "Hummus", "vendor": "LR", "quantity": 1}]
+    team.webhook("dishbee", storefront(updated_at=later(5), line_items=lines))
+
+    state = team.sim.state(order)
+    assert state.confirmed_times == {"JS": "18:30"}
+    assert team.card(order)[1] == ["LR: asap?", "LR: 18:30?", "LR: later"]
+
+
+def test_an_order_is_forgotten_after_seven_days(team: Team) -> None:
+    """Counted from what happened to it last."""
+    order = ready(team)
+    team.sim.advance(days(6))
+    team.press(order, "🚴 I take it")
+    team.sim.advance(days(6))
+    kept = team.sim.state(order).assigned_to
+    team.sim.advance(days(1))
+
+    left = team.sim.view(order)
+    assert kept == "Ana"
+    assert left is None or left.exported.state is None

@@ -1,0 +1,125 @@
+"""The shops' webhooks: signed over the raw body, read into one order, refused or set aside with a reason."""
+
+import base64
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from apps.dispatch.tests.orders import arrival, marketplace, request, storefront
+from dispatch.shops import DEMO_SECRET, OrderWebhook, Received
+from turnkeeper.ports.webhook import WebhookRefusedError, WebhookUnreadableError
+
+webhook = OrderWebhook({})
+
+
+def read(shop: str, body: object) -> Received:
+    """Return the order that a webhook becomes."""
+    return msgspec.json.decode(arrival(shop, body).message.data, type=Received)
+
+
+def test_both_kinds_of_shop_become_the_same_order() -> None:
+    """The names that the users' own code has."""
+    first, second = read("dishbee", storefront()), read("smoothr", marketplace(wantedAt="19.15"))
+
+    assert (first.order_id, first.name, first.order_type) == ("dishbee_26", "dishbee #26", "dishbee")
+    assert first.vendor_items == {"JS": ["2x Käsespätzle"], "LR": ["1x Falafel"]}
+    assert (first.customer.name, first.customer.address) == ("Zoë Müller", "Innstraße 5, Passau")
+    assert (first.requested_time, first.total) == ("18:30", "34.00")
+    assert (second.order_id, second.vendors, second.requested_time) == ("smoothr_123", ["HB"], "19:15")
+
+
+def test_a_name_without_a_number_keeps_the_shops_id() -> None:
+    """`order:5866` is an order too."""
+    assert read("dishbee", storefront(name="Draft", id=5866)).order_id == "5866"
+
+
+def test_the_signature_is_what_the_shop_documents() -> None:
+    """HMAC-SHA256 over the raw body, in base64: computed here without our code."""
+    body = json.dumps(storefront(), indent=3).encode()
+    digest = base64.b64encode(hmac.new(DEMO_SECRET.encode(), body, hashlib.sha256).digest()).decode()
+    asked = request("dishbee", body)
+
+    assert asked.headers["x-shopify-hmac-sha256"] == digest
+    assert webhook.read(asked)
+
+
+@pytest.mark.parametrize("signature", ["", "AAAA", "ä"])
+@pytest.mark.parametrize(("shop", "header"), [("dishbee", "x-shopify-hmac-sha256"), ("smoothr", "x-signature")])
+def test_an_unsigned_order_is_refused(shop: str, header: str, signature: str) -> None:
+    """With 401, before anything is read."""
+    with pytest.raises(WebhookRefusedError, match=header) as refused:
+        webhook.read(request(shop, b"{}", **{header: signature}))
+
+    assert refused.value.status == 401
+
+
+def test_a_changed_body_is_refused() -> None:
+    """One byte is enough."""
+    asked = request("dishbee", storefront())
+    changed = msgspec.structs.replace(asked, body=asked.body.replace(b"34.00", b"04.00"))
+
+    with pytest.raises(WebhookRefusedError):
+        webhook.read(changed)
+
+
+def test_each_shop_has_its_own_secret() -> None:
+    """From the environment."""
+    configured = OrderWebhook({"DISPATCH_SECRET_SMOOTHR": "another"})
+
+    assert configured.read(request("dishbee", storefront()))
+    with pytest.raises(WebhookRefusedError):
+        configured.read(request("smoothr", marketplace()))
+
+
+def test_an_unknown_shop_is_told_which_there_are() -> None:
+    """With 404."""
+    asked = msgspec.structs.replace(request("dishbee", storefront()), params={"shop": "nope"})
+
+    with pytest.raises(WebhookRefusedError, match="dishbee, smoothr") as refused:
+        webhook.read(asked)
+    assert refused.value.status == 404
+
+
+@pytest.mark.parametrize(
+    ("shop", "body"),
+    [
+        ("dishbee", b"not json"),
+        ("dishbee", b"\xff\xfe"),
+        ("dishbee", b"[" * 9000),
+        ("dishbee", {}),
+        ("dishbee", storefront(line_items=[])),
+        ("dishbee", storefront(created_at="yesterday")),
+        ("dishbee", storefront(created_at="2026-03-02T17:00:00")),
+        ("dishbee", storefront(line_items=[{"title": "x", "vendor": "JS"}] * 201)),
+        ("smoothr", marketplace(orderNumber="1|2")),
+        ("smoothr", marketplace(orderNumber="")),
+        ("smoothr", marketplace(orderNumber="12 3")),
+        ("smoothr", marketplace(orderNumber="ä")),
+        ("smoothr", marketplace(orderNumber="1" * 30)),
+        ("smoothr", marketplace(restaurants=[])),
+        ("smoothr", marketplace(total=[])),
+    ],
+)
+def test_a_signed_order_that_makes_no_sense_is_set_aside(shop: str, body: Any) -> None:
+    """The shop is answered with 200: sending it again would not mend it."""
+    with pytest.raises(WebhookUnreadableError):
+        webhook.read(request(shop, body))
+
+
+def test_a_repeated_webhook_has_the_same_id() -> None:
+    """The shop's own id of the delivery where it sends one, else the body's digest."""
+    ids = [
+        arrival("dishbee", storefront(), delivery="d1").message.id,
+        arrival("dishbee", storefront(note="x"), delivery="d1").message.id,
+        arrival("dishbee", storefront()).message.id,
+        arrival("dishbee", storefront()).message.id,
+        arrival("dishbee", storefront(note="x")).message.id,
+    ]
+
+    assert ids[0] == ids[1]
+    assert ids[2] == ids[3]
+    assert len(set(ids)) == 3

@@ -10,10 +10,10 @@ PREPARE = $(PYTHON) tools/prepare_venv.py --venv $(VENV)
 CODE    = $(wildcard src apps tests benchmarks tools conftest.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage check format bench docs changes clean
+.PHONY: help demo demo-dispatch test coverage check format bench docs changes clean
 
 help: ## List the targets (this)
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  PORT=8000  ARGS=\"tests/unit -k lease\"  PYTHON=python3.12  TURNKEEPER_STORE=sqlite:///my.db"
 
@@ -21,6 +21,10 @@ help: ## List the targets (this)
 demo: ## Run the meal planner on this machine, port PORT
 	@$(PREPARE) demo
 	@MEALPLAN_PACE_SECONDS=$${MEALPLAN_PACE_SECONDS:-2} $(BIN)/turnkeeper demo mealplan.app:app --port $(PORT)
+
+demo-dispatch: ## Run the order dispatch bot with a stand-in for Telegram, port PORT
+	@$(PREPARE) demo
+	@$(BIN)/python -m dispatch.demo --port $(PORT)
 
 test: ## Run the tests (some of them: ARGS=...)
 	@$(PREPARE) dev

@@ -23,7 +23,7 @@ DEMO_SECRET = "demo-secret"  # noqa: S105 - on this machine only
 MAX_LINES = 200
 """Lines of one order."""
 
-_ORDER_ID = re.compile(r"[A-Za-z0-9_\-]{1,24}")
+_ORDER_ID = re.compile(r"[A-Za-z0-9_\-]{0,23}[A-Za-z0-9]")
 """What fits into a button's 64 bytes with everything else."""
 
 

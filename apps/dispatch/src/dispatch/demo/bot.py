@@ -1,0 +1,64 @@
+"""The bot's process: started, watched, killed on demand and started again, as a supervisor on a server does."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+
+RESTART_SECONDS = 3.0
+"""How long it stays away after a kill: long enough to press a button meanwhile."""
+
+_END_SECONDS = 15.0
+"""How long it may take to stop by itself."""
+
+
+class Bot:
+    """One process of `turnkeeper serve dispatch.app:app`."""
+
+    def __init__(self, *, port: int, api: str, store: str) -> None:
+        """Take where it serves, where its Bot API is, and its store."""
+        self._command = (
+            sys.executable,
+            "-m",
+            "turnkeeper.cli",
+            "serve",
+            "dispatch.app:app",
+            "--port",
+            str(port),
+            "--store",
+            store,
+        )
+        self._environ = {**os.environ, "TELEGRAM_API": api}
+        self._process: asyncio.subprocess.Process | None = None
+        self.starts = 0
+
+    @property
+    def status(self) -> str:
+        """`running` or `away`."""
+        return "running" if self._process is not None and self._process.returncode is None else "away"
+
+    async def keep_running(self) -> None:
+        """Start it, and again whenever it ends."""
+        while True:
+            self._process = await asyncio.create_subprocess_exec(*self._command, env=self._environ)
+            self.starts += 1
+            await self._process.wait()
+            await asyncio.sleep(RESTART_SECONDS)
+
+    def kill(self) -> None:
+        """Kill it, if it runs: nothing that it still wanted to write is written."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(signal.SIGKILL)
+
+    async def stop(self) -> None:
+        """Let it finish what it is at, and end."""
+        if self._process is None or self._process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            await asyncio.wait_for(self._process.wait(), _END_SECONDS)
+        except TimeoutError:
+            self.kill()
+            await self._process.wait()

@@ -22,8 +22,8 @@ OLDEST_PYTHON = (3, 11)
 
 # What `python -m pip install` gets, by purpose. `dev` contains `demo`: an environment for tests also runs the demo.
 INSTALLED = {
-    "demo": ["--editable", ".[sms,web]", "--editable", "apps/mealplan"],
-    "dev": ["--editable", ".[dev]", "--editable", "apps/mealplan"],
+    "demo": ["--editable", ".[sms,telegram,web]", "--editable", "apps/mealplan", "--editable", "apps/dispatch"],
+    "dev": ["--editable", ".[dev]", "--editable", "apps/mealplan", "--editable", "apps/dispatch"],
 }
 SERVED_BY = {"demo": ("demo", "dev"), "dev": ("dev",)}
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -130,6 +130,8 @@ class TelegramStandIn:
             return _refused(404, "Not Found")
         try:
             result = calls[method](await request.json())
+        except ClientDisconnect:
+            return _refused(400, "Bad Request: the caller is gone")
         except (json.JSONDecodeError, KeyError, ValueError) as exc:
             return _refused(400, f"Bad Request: {exc.args[0] if exc.args else exc}")
         return JSONResponse({"ok": True, "result": result})

@@ -1,0 +1,118 @@
+"""Runs the dispatch bot as a process of its own, against Telegram's stand-in on loopback, and kills it."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+
+from dispatch.app import DEMO_SECRET
+from dispatch.shops import signed
+from turnkeeper.testing.telegram import TelegramStandIn
+
+ROOT = Path(__file__).resolve().parents[3]
+
+PATIENCE_SECONDS = 60.0
+"""How long anything may take on a machine that is busy with other tests."""
+
+
+def free_port() -> int:
+    """Return a port that nobody has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Running:
+    """A bot's process, the chats, and the shops."""
+
+    def __init__(self, store: str) -> None:
+        """Take the bot's store."""
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.telegram = TelegramStandIn(webhook=f"{self.url}/webhooks/telegram", secret=DEMO_SECRET)
+        self._store = store
+        self._api = ""
+        self._process: asyncio.subprocess.Process | None = None
+        self.client = httpx.AsyncClient(timeout=10)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator["Running"]:
+        """Serve the Bot API and bring updates; start the bot."""
+        config = uvicorn.Config(Starlette(routes=self.telegram.routes), port=0, log_level="error", lifespan="off")
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve())
+        while not server.started:  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.01)
+        self._api = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        async with self.telegram.running(), self.client:
+            await self.start()
+            try:
+                yield self
+            finally:
+                await self.kill()
+                server.should_exit = True
+                await serving
+
+    async def start(self, **environ: str) -> None:
+        """Start the bot and wait until it answers."""
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *(
+                "-m",
+                "turnkeeper.cli",
+                "serve",
+                "apps.dispatch.tests.quick_bot:app",
+                "--port",
+                str(self.port),
+                "--store",
+                self._store,
+            ),
+            env={**os.environ, "TELEGRAM_API": self._api, "PYTHONPATH": str(ROOT), **environ},
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                with contextlib.suppress(httpx.HTTPError):
+                    await self.client.get(f"{self.url}/health")
+                    return
+                await asyncio.sleep(0.05)
+
+    async def kill(self) -> None:
+        """Kill the bot with SIGKILL."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(signal.SIGKILL)
+            await self._process.wait()
+
+    async def order(self, body: dict[str, Any], *, delivery: str) -> None:
+        """Send an order as its shop does: again and again until there is a 2xx."""
+        raw = msgspec.json.encode(body)
+        headers = signed("dishbee", raw, delivery=delivery)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                with contextlib.suppress(httpx.HTTPError):
+                    answer = await self.client.post(f"{self.url}/webhooks/orders/dishbee", content=raw, headers=headers)
+                    if answer.is_success:
+                        return
+                await asyncio.sleep(0.05)
+
+    def press(self, chat: str, message_id: int, data: str, *, user: str) -> str:
+        """Press a button; the stand-in brings the click until the bot has it."""
+        return self.telegram.click(chat, message_id, data, user=user)
+
+    async def until(self, told: Any) -> None:
+        """Wait until it is so."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not told():  # noqa: ASYNC110 - what is waited for has no event
+                await asyncio.sleep(0.02)

@@ -7,7 +7,7 @@ ARGS   ?=
 
 BIN     = $(VENV)/bin
 PREPARE = $(PYTHON) tools/prepare_venv.py --venv $(VENV)
-CODE    = $(wildcard src apps tests benchmarks tools conftest.py)
+CODE    = $(wildcard src apps tests benchmarks tools examples conftest.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-dispatch test coverage check format bench docs changes clean

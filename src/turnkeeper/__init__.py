@@ -28,7 +28,7 @@ from turnkeeper.model.struct import Struct
 from turnkeeper.policy.durations import days, hours, minutes, seconds
 from turnkeeper.ports.channel import Channel, OnUnknown, Outgoing, SendOutcome, Sent
 from turnkeeper.ports.program import Busyness
-from turnkeeper.stores.urls import choose_store
+from turnkeeper.stores.urls import choose_store, open_store
 
 __all__ = [
     "Accepted",
@@ -73,6 +73,7 @@ __all__ = [
     "hours",
     "minutes",
     "opaque",
+    "open_store",
     "phone_number",
     "seconds",
 ]

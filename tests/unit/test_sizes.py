@@ -14,7 +14,7 @@ import pytest
 pytestmark = pytest.mark.filterwarnings("default::UserWarning")
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("src", "apps", "tests", "benchmarks", "tools")
+FOLDERS = ("src", "apps", "tests", "benchmarks", "tools", "examples")
 
 MODULE_LINES = (250, 500)
 FUNCTION_LINES = (40, 70)

@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 PORT   ?= 8000
 ARGS   ?=
+SEEDS  ?= 2000
 
 BIN     = $(VENV)/bin
 PREPARE = $(PYTHON) tools/prepare_venv.py --venv $(VENV)
@@ -30,6 +31,10 @@ test: ## Run the tests (some of them: ARGS=...)
 	@$(PREPARE) dev
 	@$(PYTHON) tools/provide_chromium.py
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+simulate: ## Attack the engine with seeded faults in virtual time (SEEDS=2000), or once more with one: SEED=7
+	@$(PREPARE) dev
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 coverage: ## Run the tests and show which lines and branches they miss
 	@$(PREPARE) dev

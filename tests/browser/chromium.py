@@ -211,6 +211,10 @@ class Tab:
         features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.ask("Emulation.setEmulatedMedia", features=features)
 
+    def show(self) -> None:
+        """Come to the front; the tabs behind are hidden, and a page may know it."""
+        self.ask("Page.bringToFront")
+
     def screenshot(self, path: Path, *, whole: bool = False) -> None:
         """Write what is seen, or the whole page, as PNG."""
         shot = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=whole)

@@ -33,6 +33,10 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
         yield server
 
 
+CHIPS = "[...document.querySelectorAll('#says button')].map(node => node.textContent)"
+"""What the page offers to say."""
+
+
 def open_phone(browser: Chromium, server: ServerProcess, number: str = "") -> Tab:
     """Open a phone and wait until it is connected."""
     tab = browser.tab(f"{server.url}/phone{f'/{number}' if number else ''}")
@@ -190,6 +194,8 @@ def test_two_tabs_of_one_number_show_the_same(browser: Chromium, server: ServerP
     say(one, "from one")
     wait_for_bubble(other, "noted from one")
     say(other, "from other")
+    wait_for_bubble(other, "noted from other")
+    one.show()  # a page that nobody sees does not listen
     wait_for_bubble(one, "noted from other")
 
     assert bubbles(one, "in") == bubbles(other, "in") == ["from one", "from other"]
@@ -220,8 +226,72 @@ def test_what_is_no_number_is_told_on_the_page(browser: Chromium, server: Server
     tab = browser.tab(f"{server.url}/phone/abc")
 
     assert "+15551234567" in tab.get("document.querySelector('#thread').textContent")
+    assert "+15551234567" in tab.get("document.querySelector('#mistake').textContent")
     assert tab.get("document.querySelector('#text').disabled") is True
     assert tab.get("document.activeElement.id") == "other"
+    assert tab.get("document.querySelector('#other').value") == "abc"
+
+
+def test_why_a_number_is_refused_is_in_sight_on_a_narrow_screen(browser: Chromium, server: ServerProcess) -> None:
+    """The field for another number is far below the thread there, and the reason stands beside it."""
+    tab = browser.tab("about:blank")
+    tab.show_as(width=390, height=700)
+    tab.open(f"{server.url}/phone/abc")
+    tab.wait_for("document.activeElement.id === 'other'")
+
+    box = tab.get("(({top, bottom}) => [top, bottom])(document.querySelector('#mistake').getBoundingClientRect())")
+    assert 0 <= box[0] < box[1] <= 700
+
+
+def test_nothing_is_said_to_be_empty_before_it_was_read(browser: Chromium, server: ServerProcess) -> None:
+    """A page that reaches nobody does not claim that there are no messages."""
+    tab = open_phone(browser, server)
+    tab.wait_for("document.querySelector('#thread .none')?.textContent.startsWith('No messages yet')")
+    tab.get("lines = []; hasRead = false; draw(); 1")
+
+    assert tab.get("document.querySelector('#thread').textContent") == ""
+
+
+def test_an_example_that_was_said_is_not_offered_again(browser: Chromium, tmp_path: Path) -> None:
+    """Who swapped the salmon has none left to swap; yes and no stand first while the plan waits for them."""
+    with ServerProcess(tmp_path, command="demo") as server:
+        tab = open_phone(browser, server)
+        say(tab, "plan")
+        wait_for_bubble(tab, "Shall we cook this?")
+        tab.wait_for(f"{CHIPS}.includes('swap salmon for chicken')")
+        assert tab.get(CHIPS)[:2] == ["yes", "no"]
+        tab.get(
+            "[...document.querySelectorAll('#says button')].find(one => one.textContent.startsWith('swap')).click()"
+        )
+        wait_for_bubble(tab, "Here is what changed")
+        tab.wait_for(f"!{CHIPS}.includes('swap salmon for chicken')")
+
+        assert "remove eggplant" in tab.get(CHIPS)
+
+
+def test_the_last_message_stays_in_sight_while_a_long_text_is_typed(browser: Chromium, server: ServerProcess) -> None:
+    """The field grows upwards, and the thread gives way."""
+    tab = open_phone(browser, server)
+    tab.show_as(width=1280, height=700)
+    for number in range(12):
+        say(tab, f"note {number}")
+        wait_for_bubble(tab, f"noted note {number}")
+    tab.type("\n".join("a long text" for _ in range(20)))
+
+    last = tab.get("document.querySelector('#thread li:last-child').getBoundingClientRect().bottom")
+    assert last <= tab.get("document.querySelector('#compose').getBoundingClientRect().top")
+
+
+def test_right_to_left_texts_begin_at_the_right(browser: Chromium, server: ServerProcess) -> None:
+    """In what is typed, said and answered."""
+    tab = open_phone(browser, server)
+    tab.type("مرحبا 123!")
+    typed = tab.get("getComputedStyle(document.querySelector('#text')).direction")
+    tab.press("Enter")
+    wait_for_bubble(tab, "مرحبا", kind="in")
+    said = tab.get("getComputedStyle(document.querySelector('#thread .in')).direction")
+
+    assert (typed, said) == ("rtl", "rtl")
 
 
 def test_a_refused_text_is_told_and_can_be_discarded(browser: Chromium, server: ServerProcess) -> None:

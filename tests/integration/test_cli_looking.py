@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import time
 import xml.etree.ElementTree as ET
@@ -65,7 +66,11 @@ def test_show_prints_a_page_for_people(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     head = lines[lines.index("log") + 1]
     column = head.index("message")
+    facts = dict(line.split("  ", 1) for line in lines[: lines.index("")])
     assert lines[0].split() == ["conversation", f"notebook:{NUMBER}"]
+    assert facts["opted out"].strip() == "no"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d \((now|.* ago)\)", facts["last change"].strip())
+    assert facts["forgotten"].strip() == "-"
     assert '    "[/bold] milk",' in lines
     assert [line[column:].split("  ")[0] for line in lines[-3:]] == ["[/bold] milk", "eggs and bread", "👍"]
 
@@ -119,15 +124,85 @@ def test_list_filters_by_flow_and_status(tmp_path: Path) -> None:
     ]
 
     assert [len(page) for page in found] == [1, 1, 0, 0]
-    assert run_cli(tmp_path, "conversations", "list", "--flow", "other", *STORE).stdout == "no conversations\n"
+
+
+@pytest.mark.parametrize("command", ["conversations", "dead-letters"])
+def test_an_unknown_flow_is_told_with_those_that_there_are(tmp_path: Path, command: str) -> None:
+    """A typing mistake does not look like an empty store: neither by the store alone nor by the application."""
+    say(tmp_path, "milk")
+
+    by_store = run_cli(tmp_path, command, "list", "--flow", "other", *STORE)
+    by_app = run_cli(tmp_path, command, "list", "--flow", "other", "--app", BOT, *STORE)
+
+    assert (by_store.returncode, by_app.returncode) == (0, 1)
+    assert "of a flow 'other'; in this store there are: notebook\n" in by_store.stdout
+    assert by_app.stderr == f"turnkeeper: no flow 'other' in {BOT}; there are: notebook\n"
+
+
+def test_an_unknown_status_is_told_with_those_that_there_are(tmp_path: Path) -> None:
+    """With how many conversations stand in each."""
+    say(tmp_path, "milk")
+
+    listed = run_cli(tmp_path, "conversations", "list", "--status", "closed", *STORE)
+
+    assert listed.stdout == "no conversations in status 'closed'; there are: open (1)\n"
+
+
+def test_the_store_of_an_application_is_looked_into(tmp_path: Path) -> None:
+    """Its own, not the embedded default: what is looked into and why stands on standard error, never in the JSON."""
+    run_cli(tmp_path, "chat", BOT, "--as", NUMBER, stdin=b"milk\nfail\n")
+    reading = "turnkeeper: looking into sqlite:///notebook.db (declared by the application)\n"
+
+    listed = run_cli(tmp_path, "conversations", "list", "--app", BOT)
+    shown = run_cli(tmp_path, "conversations", "show", "1 (555) 123-0001", "--app", BOT)
+    (letter,) = json.loads(run_cli(tmp_path, "dead-letters", "list", "--app", BOT, "--json").stdout)["dead_letters"]
+    redriven = run_cli(tmp_path, "dead-letters", "redrive", letter["id"], "--app", BOT)
+
+    assert (listed.returncode, listed.stderr) == (0, reading)
+    assert f"notebook:{NUMBER}" in listed.stdout
+    assert (shown.returncode, shown.stderr) == (0, reading)
+    assert (redriven.returncode, redriven.stderr) == (0, reading)
+    assert show(tmp_path, NUMBER, "--app", BOT)["person"] == NUMBER
+
+
+def test_the_environment_beats_the_application_and_is_named(tmp_path: Path) -> None:
+    """As it does when the application is served."""
+    say(tmp_path, "milk")
+
+    listed = run_cli(tmp_path, "conversations", "list", "--app", BOT, env={"TURNKEEPER_STORE": "sqlite:///a.db"})
+
+    assert listed.stderr == "turnkeeper: looking into sqlite:///a.db (TURNKEEPER_STORE)\n"
+    assert f"notebook:{NUMBER}" in listed.stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("show", "+15551239999"), "no conversation of +15551239999"),
+        ((), "name the application to look into its store (--app"),
+        (("--app", BOT), "started in another folder"),
+        (("--store", "sqlite:///none.db"), "check --store"),
+    ],
+)
+def test_a_store_without_a_file_says_where_it_was_looked_for(
+    tmp_path: Path, arguments: tuple[str, ...], reason: str
+) -> None:
+    """The whole path, why this one, and what to do."""
+    failed = run_cli(tmp_path, "conversations", "list", *arguments)
+
+    (line,) = failed.stderr.splitlines()
+    assert failed.returncode == 1
+    assert f"there is no file {tmp_path}/" in line
+    assert reason in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("show", "+15551239999"), "no conversation of +15551239999 in sqlite:///a.db (--store)"),
+        (("show", "555 123 0001"), "with + and its country code"),
         (("show", NUMBER, "--member", "ana"), "no member 'ana'"),
-        (("show", NUMBER, "--flow", "other"), "no conversation"),
+        (("show", NUMBER, "--flow", "other"), "there are: notebook"),
         (("list", "--cursor", "abc"), "cursor"),
     ],
 )
@@ -137,9 +212,10 @@ def test_what_is_not_there_is_one_clear_line(tmp_path: Path, arguments: tuple[st
 
     failed = run_cli(tmp_path, "conversations", *arguments, *STORE)
 
-    (line,) = failed.stderr.splitlines()
+    *_, line = failed.stderr.splitlines()
     assert failed.returncode == 1
     assert reason in line
+    assert "Traceback" not in failed.stderr
 
 
 TWO_FLOWS = """
@@ -173,15 +249,15 @@ def test_a_person_with_several_conversations_is_asked_which(tmp_path: Path) -> N
     assert (one["conversation"], one["status"]) == (f"other:{NUMBER}", "begun")
 
 
-@pytest.mark.parametrize("store", ["sqlite:///nothing.db", "memory://", "redis://user:hunter2@host"])
+@pytest.mark.parametrize("store", ["sqlite:///nothing.db", "memory://", "redis://user:hunter2@127.0.0.1:1"])
 def test_looking_never_makes_a_store(tmp_path: Path, store: str) -> None:
     """A typing mistake must not look like an empty store."""
     failed = run_cli(tmp_path, "conversations", "list", "--store", store)
 
-    (line,) = failed.stderr.splitlines()
+    *_, line = failed.stderr.splitlines()
     assert failed.returncode == 1
     assert line.startswith("turnkeeper: ")
-    assert "hunter2" not in line
+    assert "hunter2" not in failed.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -216,9 +292,9 @@ def test_no_dead_letters_is_good_news(tmp_path: Path) -> None:
 
 
 def test_the_graph_is_drawn_as_text_and_as_a_picture(tmp_path: Path) -> None:
-    """Mermaid on standard output, SVG into a file; no store is made."""
+    """Mermaid on standard output, into a file what its name says; no store is made."""
     text = run_cli(tmp_path, "graph", "mealplan.app:app")
-    picture = run_cli(tmp_path, "graph", "mealplan.app:app", "--format", "svg", "--output", "flow.svg")
+    picture = run_cli(tmp_path, "graph", "mealplan.app:app", "--output", "flow.svg")
 
     assert text.stdout.startswith("stateDiagram-v2\n")
     assert "idle --> analyzing" in text.stdout
@@ -232,7 +308,8 @@ def test_the_graph_is_drawn_as_text_and_as_a_picture(tmp_path: Path) -> None:
     [
         (("--format", "png"), "mermaid or svg"),
         (("--flow", "other"), "there are: mealplan"),
-        (("--output", "no/such/folder.svg"), "cannot write"),
+        (("--output", "no/such/folder.svg"), "there is no folder no/such; make it first"),
+        (("--output", "."), "it is a folder"),
     ],
 )
 def test_a_graph_that_cannot_be_drawn_is_one_clear_line(
@@ -244,6 +321,7 @@ def test_a_graph_that_cannot_be_drawn_is_one_clear_line(
     (line,) = failed.stderr.splitlines()
     assert failed.returncode == 1
     assert reason in line
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_reader_who_had_enough_is_no_error(tmp_path: Path) -> None:
@@ -259,3 +337,36 @@ def test_a_reader_who_had_enough_is_no_error(tmp_path: Path) -> None:
         complaint = process.stderr.read()
 
     assert complaint == b""
+
+
+def test_the_version_is_printed(tmp_path: Path) -> None:
+    """The first thing that a report of a fault needs."""
+    done = run_cli(tmp_path, "--version")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(r"turnkeeper \d+\.\d+\.\d+\S*\n", done.stdout)
+
+
+@pytest.mark.parametrize(("store", "is_told"), [("sqlite:///new/a.db", True), ("sqlite:///a.db", False)])
+def test_a_folder_that_a_store_makes_is_told(tmp_path: Path, store: str, *, is_told: bool) -> None:
+    """It may be a typing mistake; the second time it is there and nothing is said."""
+    first = run_cli(tmp_path, "chat", BOT, "--as", NUMBER, "--store", store, stdin=b"milk\n")
+    again = run_cli(tmp_path, "chat", BOT, "--as", NUMBER, "--store", store, stdin=b"milk\n")
+
+    assert (f"there is no folder {tmp_path}/new; it is made" in first.stderr) is is_told
+    assert (first.returncode, again.returncode, again.stderr) == (0, 0, "")
+
+
+def test_the_folder_of_the_embedded_default_is_no_news(tmp_path: Path) -> None:
+    """Everybody has it."""
+    done = run_cli(tmp_path, "chat", "mealplan.app:app", "--as", NUMBER, stdin=b"help\n")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_terminal_is_the_browser_phone_unless_told_otherwise(tmp_path: Path) -> None:
+    """Nobody needs a number to try a bot, and both show one conversation."""
+    done = run_cli(tmp_path, "chat", BOT, *STORE, stdin=b"milk\n")
+
+    assert (done.returncode, done.stdout) == (0, "noted milk\n")
+    assert show(tmp_path, NUMBER, *STORE)["state"]["noted"] == ["milk"]

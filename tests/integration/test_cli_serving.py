@@ -81,20 +81,20 @@ def test_the_start_up_line_says_why_this_store(tmp_path: Path, env: dict[str, st
 @pytest.mark.parametrize(
     "env",
     [
-        {"REDIS_URL": "redis://user:hunter2@cache:6379"},
-        {"TURNKEEPER_STORE": "rediss://user:hunter2@cache:6379"},
-        {"UPSTASH_REDIS_REST_URL": "https://eu1.upstash.io", "UPSTASH_REDIS_REST_TOKEN": "hunter2"},
+        {"REDIS_URL": "redis://user:hunter2@127.0.0.1:1"},
+        {"TURNKEEPER_STORE": "rediss://user:hunter2@127.0.0.1:1"},
     ],
 )
-def test_redis_is_refused_with_the_way_out(tmp_path: Path, env: dict[str, str]) -> None:
-    """A host that sets REDIS_URL by itself must not make conversations disappear into nowhere; no password is shown."""
+def test_a_redis_that_cannot_be_reached_is_told(tmp_path: Path, env: dict[str, str]) -> None:
+    """Nothing falls back to another store in silence, where conversations would disappear; no password is shown."""
     failed = run_cli(tmp_path, "serve", "mealplan.app:app", "--port", "0", env=env)
 
     assert failed.returncode == 1
     assert failed.stderr.startswith("turnkeeper: ")
-    assert "REDIS_ENABLED=false" in failed.stderr
+    assert "127.0.0.1:1 cannot be reached" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert "hunter2" not in failed.stdout + failed.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -102,9 +102,12 @@ def test_redis_is_refused_with_the_way_out(tmp_path: Path, env: dict[str, str]) 
     [
         ("nothing_here:app", "no module 'nothing_here'"),
         ("mealplan.nothing:app", "no module 'mealplan.nothing'"),
-        ("mealplan", "write module:attribute"),
+        ("mealplan", "write module:attribute, such as mealplan:app"),
+        ("notapp.py", "such as notapp:app"),
+        ("./some/bot.py", "such as some.bot:app"),
         (":app", "write module:attribute"),
-        ("mealplan.flow:flow", "is a Flow and no App"),
+        ("mealplan.flow:flow", "is a Flow and no App; make one"),
+        ("mealplan.app:App", "is a type and no App; there is mealplan.app:app"),
         ("mealplan.app:other", "there is mealplan.app:app"),
         ("notapp:app", "is a int and no App"),
         ("empty:app", "make one: app = App"),

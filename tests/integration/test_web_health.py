@@ -1,19 +1,32 @@
-"""`GET /health` is 200 when a message would be taken now, and else 503 with the reason."""
+"""`GET /health` is 200 when a message would be taken now, and else 503 with the reason; so is `GET /health/redis`."""
 
 import sqlite3
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from redis import Redis
 
+from tests.conformance.redis_servers import RedisServer
 from tests.integration.notebook import flow
 from turnkeeper.app import App
+from turnkeeper.stores.memory import MemoryStore
 from turnkeeper.stores.sqlite import schema
 from turnkeeper.stores.sqlite.file import disk
 from turnkeeper.web import health
 from turnkeeper.web.asgi import build
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Return a server of its own."""
+    running = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield running
+    running.stop()
 
 
 async def ask(app: App, path: str = "/health") -> httpx.Response:
@@ -112,17 +125,89 @@ async def test_a_newer_store_is_unhealthy(tmp_path: Path) -> None:
     assert "upgrade turnkeeper" in answer.json()["reason"]
 
 
-async def test_an_unknown_store_is_unhealthy_and_its_password_stays_secret() -> None:
+async def test_a_store_that_cannot_be_reached_is_unhealthy_and_its_password_stays_secret() -> None:
     """The reason is for everybody who can reach the route."""
-    answer = await ask(App(flow, store="redis://user:hunter2@cache:6379"))
+    app = App(flow, store="redis://user:hunter2@127.0.0.1:1")
+    answer, of_redis = await ask(app), await ask(app, "/health/redis")
+    await app.stop()
 
-    assert answer.status_code == 503
-    assert "REDIS_ENABLED=false" in answer.json()["reason"]
+    assert (answer.status_code, of_redis.status_code) == (503, 503)
+    assert "cannot be reached" in answer.json()["reason"]
+    assert (of_redis.json()["configured"], of_redis.json()["status"]) == (True, "down")
+    assert "cannot be reached" in of_redis.json()["reason"]
+    assert "hunter2" not in answer.text + of_redis.text
+
+
+async def test_messages_that_are_taken_elsewhere_are_degraded_and_no_outage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A load balancer must not take a process away that accepts into its journal; the reason says what is wrong."""
+    monkeypatch.chdir(tmp_path)
+    app = App(flow, store="redis://user:hunter2@127.0.0.1:1", outage="queue")
+    async with app.running():
+        answer, of_redis = await ask(app), await ask(app, "/health/redis")
+
+    assert (answer.status_code, of_redis.status_code) == (200, 503)
+    told = answer.json()
+    assert (told["status"], told["policy"], told["journal"]) == ("degraded", "queue", 0)
+    assert "127.0.0.1:1" in told["reason"]
     assert "hunter2" not in answer.text
 
 
+async def test_a_store_that_can_never_be_used_is_down_under_every_policy(tmp_path: Path) -> None:
+    """Waiting does not help: somebody must act."""
+    answer = await ask(App(flow, store=f"sqlite:///{tmp_path}", outage="queue"))
+
+    assert (answer.status_code, answer.json()["status"]) == (503, "down")
+    assert "is a folder" in answer.json()["reason"]
+
+
 async def test_redis_is_not_configured(tmp_path: Path) -> None:
-    """Monitors that look for Redis learn that there is none to look at."""
+    """Monitors that look for Redis learn that there is none to look at, without asking the store there is."""
     answer = await ask(App(flow, store=f"sqlite:///{tmp_path}/a.db"), "/health/redis")
 
     assert (answer.status_code, answer.json()) == (200, {"configured": False})
+    assert not (tmp_path / "a.db").exists()
+
+
+async def test_redis_is_not_configured_where_another_open_store_was_brought() -> None:
+    """An application need not name its store by URL."""
+    answer = await ask(App(flow, store=MemoryStore()), "/health/redis")
+
+    assert (answer.status_code, answer.json()) == (200, {"configured": False})
+
+
+async def test_a_working_redis_tells_its_facts(server: RedisServer) -> None:
+    """Version, policy and what may be lost, for whoever is woken at night."""
+    app = App(flow, store=server.url(server.fresh()))
+    async with app.running():
+        health, answer = await ask(app), await ask(app, "/health/redis")
+
+    assert (health.status_code, health.json()["store"]["kind"]) == (200, "redis")
+    assert answer.status_code == 200
+    facts = answer.json()
+    assert (facts["configured"], facts["status"], facts["policy"]) == (True, "ok", "noeviction")
+    assert facts["took_ms"] > 0
+    assert facts["version"]
+
+
+async def test_a_redis_that_hangs_does_not_hang_the_answer(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A paused server is told within the patience of the route; afterwards it is healthy again."""
+    monkeypatch.setattr(health, "HEALTH_SECONDS", 0.2)
+    app = App(flow, store=server.url(server.fresh()))
+    before = await ask(app)
+    with Redis(unix_socket_path=str(server.socket)) as operator:
+        operator.client_pause(60_000, all=False)
+        began = time.monotonic()
+        paused, of_redis = await ask(app), await ask(app, "/health/redis")
+        took = time.monotonic() - began
+        operator.client_unpause()
+        monkeypatch.undo()
+        after = await ask(app)
+    await app.stop()
+
+    assert (before.status_code, paused.status_code, of_redis.status_code, after.status_code) == (200, 503, 503, 200)
+    assert "the server is paused" in paused.json()["reason"]
+    assert took < 3

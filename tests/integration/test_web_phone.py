@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from mealplan.flow import flow as meals
 from tests.integration.notebook import SETTINGS, flow, open_gate
 from turnkeeper.app import App
 from turnkeeper.ports.limits import MAX_INBOX
@@ -72,6 +73,15 @@ async def test_a_repeated_id_is_a_duplicate_and_acknowledged(app: App, client: h
     assert await replies(app, client) == ["noted milk"]
 
 
+async def test_the_id_alone_decides_what_is_a_duplicate(app: App, client: httpx.AsyncClient) -> None:
+    """Another text under the same id is not taken: the first one stands."""
+    await client.post(MESSAGES, json={"text": "milk", "id": "m1"})
+    again = await client.post(MESSAGES, json={"text": "eggs", "id": "m1"})
+
+    assert (again.status_code, again.json()["outcome"]) == (202, "duplicate")
+    assert await replies(app, client) == ["noted milk"]
+
+
 async def test_a_message_is_listed_while_its_turn_has_not_ended(
     app: App, client: httpx.AsyncClient, tmp_path: Path
 ) -> None:
@@ -108,7 +118,10 @@ async def test_every_spelling_of_a_number_is_one_conversation(
         (b"[]", 400, "not a JSON object"),
         (b"", 400, "not a JSON object"),
         (b"\xff\xfe", 400, "not a JSON object"),
-        (b'{"text": "\\ud800"}', 400, "not a JSON object"),
+        (b'{"text": "\xed\xa0\x80"}', 400, "not UTF-8"),
+        (b'{"text": "\\ud800"}', 400, "half of a character"),
+        (b'{"text": "milk \\uD83D", "id": "m1"}', 400, "half of a character"),
+        (b'{"text": "milk \\uD83D"', 400, "not a JSON object"),
         (b"[" * 100_000, 400, "not a JSON object"),
         (b"{}", 400, '"text" must be a text'),
         (b'{"text": null}', 400, '"text" must be a text'),
@@ -215,6 +228,22 @@ async def test_the_state_route_tells_where_it_stands_and_what_can_be_said(app: A
         {"conversation": f"notebook:{NUMBER}", "status": "open", "version": 1, "waiting": 0, "unsent": 0}
     ]
     assert full["conversations"][0]["state"]["noted"] == ["milk"]
+
+
+async def test_a_pending_question_can_be_answered_with_a_tap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Yes and no are offered while the stored conversation waits for them, and no longer."""
+    monkeypatch.chdir(tmp_path)
+    app = App(meals, store=MemoryStore(), settings=SETTINGS)
+    async with app.running(), browser(app) as client:
+        offered = []
+        for text in ("plan", "yes"):
+            await client.post(MESSAGES, json={"text": text})
+            await replies(app, client)
+            answer = await client.get(f"/phone/{NUMBER}/state")
+            offered.append([each["say"] for each in answer.json()["suggestions"]])
+
+    assert offered[0][:2] == ["yes", "no"]
+    assert "yes" not in offered[1]
 
 
 async def test_the_thread_shows_the_last_hundred_turns(app: App, client: httpx.AsyncClient) -> None:

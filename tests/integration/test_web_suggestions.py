@@ -5,6 +5,7 @@ import pytest
 from mealplan.flow import flow as meals
 from turnkeeper import Flow, Intent, Struct, Turn
 from turnkeeper.dialogue.matching import Matcher
+from turnkeeper.dialogue.thread import Question
 from turnkeeper.web.suggestions import MAX_SUGGESTIONS, Suggestions
 
 
@@ -31,6 +32,26 @@ def test_the_meal_planner_understands_what_it_suggests(status: str) -> None:
     understood = {each.say: matcher.match(each.say, status=status).is_clear or each.say == "yes" for each in suggested}
     assert understood
     assert all(understood.values())
+
+
+def test_a_pending_question_is_answered_with_a_tap() -> None:
+    """Yes and no come first while one waits for them; a choice has buttons, and words are typed."""
+    suggestions = Suggestions(meals.check())
+    questions = [Question(name="confirm_plan", text="Shall we?", kind=kind) for kind in ("yes_no", "choice", "text")]
+
+    first = [[each.say for each in suggestions.here("analysis_sent", question=question)][:2] for question in questions]
+
+    assert first[0] == ["yes", "no"]
+    assert "yes" not in first[1] + first[2]
+
+
+def test_what_names_a_thing_is_an_example() -> None:
+    """The page stops offering it once it was said; a command can be said again and again."""
+    examples = {each.say: each.example for each in Suggestions(meals.check()).here("analysis_sent")}
+
+    assert examples["swap salmon for chicken"] is True
+    assert examples["confirm"] is False
+    assert examples["plan"] is False
 
 
 def test_a_command_in_capitals_is_said_alone_if_that_is_enough() -> None:

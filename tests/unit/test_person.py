@@ -1,5 +1,7 @@
 """A person is found under one name, however the address was written."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,6 +45,32 @@ def test_a_national_number_needs_its_region() -> None:
         phone_number("0170 1234567")
 
 
+@pytest.mark.parametrize("text", ["5551230002", "555 123 0002", "(212) 555-1234", "801-234-5678", "6562345678"])
+def test_ten_digits_are_not_guessed_at(text: str) -> None:
+    """As dialled in the US, they would otherwise be somebody's number in Brazil, Egypt or Singapore."""
+    with pytest.raises(InvalidMessageError, match=r"\+1 in front"):
+        phone_number(text)
+
+
+def test_ten_digits_are_a_number_of_the_flows_region() -> None:
+    """A flow that says where it is at home understands what people there write, and what providers send."""
+    at_home = partial(phone_number, region="US")
+
+    assert {at_home(text) for text in ("5551230002", "(555) 123-0002", "15551230002", "+15551230002")} == {
+        "+15551230002"
+    }
+
+
+def test_ten_digits_of_one_country_only_are_taken() -> None:
+    """A provider sends a Danish mobile like this; nobody in the US can have that number."""
+    assert phone_number("4523456789") == "+4523456789"
+
+
+def test_two_zeros_are_a_plus() -> None:
+    """This is how Europe dials abroad."""
+    assert phone_number("0049 170 1234567") == "+491701234567"
+
+
 def test_a_plus_beats_the_region() -> None:
     """A flow with a region still hears from abroad."""
     assert phone_number("+15551234567", "DE") == "+15551234567"
@@ -57,6 +85,8 @@ def test_a_plus_beats_the_region() -> None:
         ("+15551234567890123", "short code or is incomplete"),
         ("+12530000", "short code or is incomplete"),
         ("+16502530000#5", "extension"),
+        ("+999 123 456 789", "no country has the code"),
+        ("0170 1234567", "no country has the code"),
         ("", "no phone number"),
         ("+", "no phone number"),
         ("👍", "no phone number"),
@@ -68,6 +98,15 @@ def test_what_cannot_be_answered_is_refused(text: str, reason: str) -> None:
         phone_number(text)
 
     assert "+15551234567" in str(caught.value)
+
+
+def test_an_error_says_its_reason_once() -> None:
+    """What the library underneath says of it would only say the same again."""
+    with pytest.raises(InvalidMessageError) as caught:
+        phone_number("👍")
+
+    assert str(caught.value).count("phone number") == 2, "what is wrong, and what to send instead"
+    assert "(" not in str(caught.value)
 
 
 def test_an_error_does_not_repeat_the_number() -> None:

@@ -140,3 +140,39 @@ def test_a_stuck_request_is_restarted_after_half_a_minute(sim: Simulator) -> Non
     sim.advance(timedelta(seconds=2))
 
     assert sim.say("plan")[-1] == ASK
+
+
+def test_two_things_in_one_breath_are_both_left_out(sim: Simulator) -> None:
+    """Each is read for itself: the second diet is not the first one's too."""
+    planned(sim)
+    sim.say("yes")
+
+    answers = sim.say("no pork, no fish")
+
+    assert [answer.partition(".")[0] for answer in answers[:2]] == ["Pork-free", "Fish-free"]
+    assert [change.details.restriction for change in sim.state().context.modifications] == ["pork-free", "fish-free"]
+
+
+@pytest.mark.parametrize("greeting", ["hi", "Hello!", "good morning", "who is this?"])
+def test_a_greeting_is_told_what_this_is(sim: Simulator, greeting: str) -> None:
+    """Most people begin with one."""
+    (answer,) = sim.say(greeting)
+
+    assert answer.startswith("I plan your dinners")
+    assert "PLAN" in answer
+
+
+def test_a_greeting_in_front_of_a_wish_is_only_a_greeting(sim: Simulator) -> None:
+    """The wish is followed, and nothing is explained."""
+    answers = sim.say("hi, plan please")
+
+    assert answers[0].startswith("Analyzing your cart")
+
+
+def test_two_refusals_after_a_question_are_two_wishes(sim: Simulator) -> None:
+    """ "no fish, no pork" while a plan waits for yes or no: neither is lost, and neither is the answer."""
+    planned(sim)
+    sim.say("no fish, no pork")
+
+    said = [change.details.restriction for change in sim.state().context.modifications]
+    assert said == ["fish-free", "pork-free"]

@@ -12,7 +12,7 @@ import time
 from datetime import timedelta
 
 from turnkeeper.app import App, Line
-from turnkeeper.cli.loading import load_app
+from turnkeeper.cli.loading import load_app, tell_of_new_folder
 from turnkeeper.cli.reading import Input
 from turnkeeper.engine.results import Taken
 from turnkeeper.errors import InvalidMessageError, OutcomeUnknownError, RetryableError, StoreUnavailableError
@@ -40,7 +40,8 @@ def run_chat(reference: str, *, speaker: str, store: str | None, wait_seconds: f
         InvalidMessageError: The speaker's address cannot be one.
         RetryableError: The store did not take a line for as long as the wait allows; the lines before it are safe.
     """
-    app, _ = load_app(reference, store=store)
+    app, chosen = load_app(reference, store=store)
+    tell_of_new_folder(chosen.url)
     asyncio.run(_chat(app, speaker, timedelta(seconds=wait_seconds)))
 
 

@@ -6,13 +6,14 @@ import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from turnkeeper.app import App
 from turnkeeper.errors import ConfigurationError, TurnkeeperError
 from turnkeeper.observe.masking import mask_url
 from turnkeeper.ports.store import Store
-from turnkeeper.stores.urls import ChosenStore, choose_store, open_store, sqlite_path
+from turnkeeper.stores.urls import DEFAULT_URL, ChosenStore, choose_store, open_store, sqlite_path
 
 
 def load_app(reference: str, *, store: str | None) -> tuple[App, ChosenStore]:
@@ -27,7 +28,8 @@ def load_app(reference: str, *, store: str | None) -> tuple[App, ChosenStore]:
     """
     module_name, colon, attribute = reference.partition(":")
     if not colon or not module_name or not attribute or module_name.startswith("."):
-        raise ConfigurationError(f"{reference!r} is no application; write module:attribute, such as mealplan.app:app")
+        module = module_name.removesuffix(".py").strip("./").replace("/", ".") or "mealplan.app"
+        raise ConfigurationError(f"{reference!r} is no application; write module:attribute, such as {module}:app")
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     app = _app_in(_imported(module_name), attribute)
@@ -65,27 +67,60 @@ def _app_in(module: ModuleType, attribute: str) -> App:
     found = getattr(module, attribute, None)
     if isinstance(found, App):
         return found
-    name = f"{module.__name__}:{attribute}"
-    if found is None:
-        others = [key for key, value in vars(module).items() if isinstance(value, App)]
-        there = f"; there is {module.__name__}:{others[0]}" if others else "; make one: app = App(flow, store=…)"
-        raise ConfigurationError(f"{name} does not exist{there}")
-    raise ConfigurationError(f"{name} is a {type(found).__name__} and no App; make one: app = App(flow, store=…)")
+    others = [key for key, value in vars(module).items() if isinstance(value, App)]
+    there = f"there is {module.__name__}:{others[0]}" if others else "make one: app = App(flow, store=…)"
+    wrong = "does not exist" if found is None else f"is a {type(found).__name__} and no App"
+    raise ConfigurationError(f"{module.__name__}:{attribute} {wrong}; {there}")
 
 
-def existing_store(store: str | None) -> Store:
-    """Return a store to look into; looking never makes one.
+def tell_of_new_folder(url: str) -> None:
+    """Say on standard error that a store makes its folder, which may be a typing mistake; the default's is expected."""
+    if urlsplit(url).scheme != "sqlite" or url == DEFAULT_URL:
+        return
+    folder = sqlite_path(url).absolute().parent
+    if not folder.exists():
+        sys.stderr.write(f"turnkeeper: there is no folder {folder}; it is made for the store {mask_url(url)}\n")
+        sys.stderr.flush()
+
+
+class Found(NamedTuple):
+    """A store to look into: which one it is and why, without its password, and the application if one was named."""
+
+    store: Store
+    place: str
+    app: App | None
+
+
+def existing_store(store: str | None, *, app: str | None = None) -> Found:
+    """Return a store to look into: the one asked for, the environment's, the application's, or the default.
+
+    Looking never makes one.
 
     Raises:
-        ConfigurationError: It is an embedded store whose file does not exist.
+        ConfigurationError: It is an embedded store whose file does not exist, or one in memory.
     """
-    chosen = choose_store(os.environ, given=store)
-    opened = open_store(chosen.url)
+    loaded: App | None = None
+    if app is None:
+        chosen = choose_store(os.environ, given=store)
+    else:
+        loaded, chosen = load_app(app, store=store)
+    place = f"{mask_url(chosen.url) or 'the store that the application opens itself'} ({chosen.reason})"
+    opened = open_store(chosen.url) if loaded is None else loaded.store
     scheme = urlsplit(chosen.url).scheme
     if scheme == "memory":
-        raise ConfigurationError("memory:// lives and dies with its process; there is nothing to look into")
-    if scheme == "sqlite" and not sqlite_path(chosen.url).exists():
         raise ConfigurationError(
-            f"there is no store at {mask_url(chosen.url)} ({chosen.reason}); name another one with --store"
+            f"{place} lives and dies with its process; there is nothing to look into. Look while it runs, in its "
+            "browser phone, or keep conversations: --store sqlite:///name.db"
         )
-    return opened
+    if scheme == "sqlite" and not sqlite_path(chosen.url).exists():
+        path = sqlite_path(chosen.url).absolute()
+        raise ConfigurationError(f"no store at {place}: there is no file {path}; {_advice(store, app)}")
+    return Found(opened, place, loaded)
+
+
+def _advice(store: str | None, app: str | None) -> str:
+    if store is not None:
+        return "check --store; sqlite:///name.db means a file in this folder, sqlite:////path/name.db one from the root"
+    if app is not None:
+        return "was it started in another folder, or with another store? Go there, or name the store with --store"
+    return "name the application to look into its store (--app module:attribute), or the store (--store)"

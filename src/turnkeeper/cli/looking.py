@@ -3,16 +3,17 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
 
-from turnkeeper.cli.loading import existing_store
-from turnkeeper.cli.tables import print_facts, print_table
+from turnkeeper.cli.loading import Found, existing_store
+from turnkeeper.cli.showing import print_json, print_view, show_time
+from turnkeeper.cli.tables import print_table
 from turnkeeper.codecs.state import Envelope
-from turnkeeper.dialogue.thread import Thread
+from turnkeeper.dialogue.thread import Thread, thread_of
 from turnkeeper.errors import ConfigurationError, InvalidMessageError
 from turnkeeper.model.event import decode_entry
 from turnkeeper.model.person import phone_number
@@ -26,81 +27,137 @@ LOG_ENTRIES = 100
 """Entries of the log that are shown: the users' own number."""
 
 
-def _with_store(store: str | None, work: Callable[[Store], Awaitable[T]]) -> T:
+FLOWS_FROM = 256
+"""Conversations, newest first, from which a store's flows are gathered for an error's text: one page."""
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """What is looked into: `--store` and `--app` as they were given."""
+
+    store: str | None
+    app: str | None
+
+
+def _with_store(source: Source, work: Callable[[Found], Awaitable[T]], *, flow: str | None, is_quiet: bool) -> T:
+    """Do it with the open store, and say on standard error which one it is unless a program reads the output."""
+
     async def run() -> T:
-        opened = existing_store(store)
-        await opened.open()
+        found = existing_store(source.store, app=source.app)
+        if flow is not None and found.app is not None and flow not in found.app.flows:
+            raise ConfigurationError(f"no flow {flow!r} in {source.app}; there are: {', '.join(found.app.flows)}")
+        if not is_quiet:
+            sys.stderr.write(f"turnkeeper: looking into {found.place}\n")
+            sys.stderr.flush()
+        await found.store.open()
         try:
-            return await work(opened)
+            return await work(found)
         finally:
-            await opened.close()
+            await found.store.close()
 
     return asyncio.run(run())
 
 
-def _page(store: str | None, cursor: str | None, work: Callable[[Store], Awaitable[T]]) -> T:
-    """Do it, and say so if the cursor is none: only the store can read one."""
+def _page(
+    source: Source,
+    work: Callable[[Store], Awaitable[T]],
+    *,
+    flow: str | None,
+    status: str | None = None,
+    cursor: str | None,
+    is_quiet: bool,
+) -> tuple[T, str]:
+    """Do it and return what to say if nothing came; also say so if the cursor is none: only the store can read one."""
+
+    async def read(found: Found) -> tuple[T, str]:
+        return await work(found.store), await _others(found.store, flow=flow, status=status)
+
     try:
-        return _with_store(store, work)
+        return _with_store(source, read, flow=flow, is_quiet=is_quiet)
     except ValueError as exc:
         if cursor is None:
             raise
         raise ConfigurationError(f"--cursor {cursor!r} is none of this store; take it from the page before") from exc
 
 
+async def _others(opened: Store, *, flow: str | None, status: str | None) -> str:
+    """Return what the store has instead of an unknown flow or status; empty if what was asked for is known."""
+    if flow is not None:
+        flows = await _flows(opened)
+        if flow not in flows:
+            return f" of a flow {flow!r}; in this store there are: {', '.join(flows) or 'none at all'}"
+    if status is not None:
+        statuses = (await opened.catalog.counts(flow=flow)).statuses
+        if not statuses.get(status):
+            there = ", ".join(f"{name} ({count})" for name, count in sorted(statuses.items()) if count)
+            return f" in status {status!r}; there are: {there or 'none at all'}"
+    return ""
+
+
+async def _flows(opened: Store) -> Sequence[str]:
+    page = await opened.catalog.find(limit=FLOWS_FROM)
+    return sorted({item.conversation.flow for item in page.items})
+
+
 def list_all(
-    *, store: str | None, flow: str | None, status: str | None, limit: int, cursor: str | None, as_json: bool
+    source: Source, *, flow: str | None, status: str | None, limit: int, cursor: str | None, as_json: bool
 ) -> None:
-    """Print a page of conversations."""
-    page = _page(
-        store, cursor, lambda opened: opened.catalog.find(flow=flow, status=status, limit=limit, cursor=cursor)
+    """Print a page of conversations.
+
+    Raises:
+        ConfigurationError: There is no such store, flow or cursor.
+    """
+    page, others = _page(
+        source,
+        lambda opened: opened.catalog.find(flow=flow, status=status, limit=limit, cursor=cursor),
+        flow=flow,
+        status=status,
+        cursor=cursor,
+        is_quiet=as_json,
     )
     if as_json:
-        _print_json({"conversations": [_summary(item) for item in page.items], "cursor": page.cursor})
+        print_json({"conversations": [_summary(item) for item in page.items], "cursor": page.cursor})
         return
     rows = [
         (
             item.conversation.key,
             item.status or "-",
             str(item.version),
-            _when(item.changed_ms),
+            show_time(_time(item.changed_ms)),
             str(item.waiting),
             str(item.unsent),
         )
         for item in page.items
     ]
-    head = ("conversation", "status", "version", "changed (UTC)", "waiting", "unsent")
-    print_table(head, rows, nothing="no conversations")
+    head = ("conversation", "status", "version", "changed", "waiting", "unsent")
+    print_table(head, rows, nothing=f"no conversations{others}")
     _print_cursor(page.cursor)
 
 
-def show(person: str, *, store: str | None, flow: str | None, member: str, as_json: bool) -> None:
+def show(person: str, source: Source, *, flow: str | None, member: str, as_json: bool) -> None:
     """Print one conversation.
 
     Raises:
         ConfigurationError: There is none, or there are several and `--flow` must say which.
     """
 
-    async def read(opened: Store) -> dict[str, object]:
-        found = await _find(opened, person, flow=flow, member=member)
-        exported = await opened.catalog.export(found.conversation)
+    async def read(found: Found) -> dict[str, object]:
+        item = await _find(found, person, flow=flow, member=member)
+        exported = await found.store.catalog.export(item.conversation)
         if exported is None:
-            raise ConfigurationError(f"{found.conversation.key} was just forgotten")
-        records = await opened.turns.history(found.conversation, limit=LOG_ENTRIES)
-        return _view(found, exported, [_entry(record) for record in reversed(records)])
+            raise ConfigurationError(f"{item.conversation.key} was just forgotten")
+        records = await found.store.turns.history(item.conversation, limit=LOG_ENTRIES)
+        return _view(item, exported, [_entry(record) for record in reversed(records)])
 
-    view = _with_store(store, read)
+    view = _with_store(source, read, flow=flow, is_quiet=as_json)
     if as_json:
-        _print_json(view)
+        print_json(view)
     else:
-        _print_view(view)
+        print_view(view)
 
 
-async def _find(opened: Store, person: str, *, flow: str | None, member: str) -> Summary:
-    names = [person]
-    with contextlib.suppress(InvalidMessageError):
-        names.insert(0, phone_number(person))
-    for name in names:
+async def _find(found: Found, person: str, *, flow: str | None, member: str) -> Summary:
+    opened = found.store
+    for name in _names(found, person, flow):
         page = await opened.catalog.find(flow=flow, person=name)
         items = [item for item in page.items if item.conversation.member == member]
         if len(items) > 1:
@@ -111,7 +168,23 @@ async def _find(opened: Store, person: str, *, flow: str | None, member: str) ->
         if page.items:
             members = ", ".join(item.conversation.member or "(none)" for item in page.items)
             raise ConfigurationError(f"{person} has no member {member!r}; there are: {members}")
-    raise ConfigurationError(f"no conversation of {person} in this store")
+    raise ConfigurationError(await _why_none(found, person, flow=flow))
+
+
+def _names(found: Found, person: str, flow: str | None) -> Sequence[str]:
+    """Return the names under which a person may be kept: as the application's flow writes them, and as given."""
+    with contextlib.suppress(InvalidMessageError):
+        written = phone_number(person) if found.app is None else found.app.conversation(person, flow=flow).person
+        return tuple(dict.fromkeys((written, person)))
+    return (person,)
+
+
+async def _why_none(found: Found, person: str, *, flow: str | None) -> str:
+    if others := await _others(found.store, flow=flow, status=None):
+        return f"no conversation of {person}: there are none{others}"
+    where = f"in flow {flow!r} of {found.place}" if flow else f"in {found.place}"
+    how = "" if person.startswith("+") else "; a phone number is written with + and its country code there"
+    return f"no conversation of {person} {where}{how}; `turnkeeper conversations list` shows whose there are"
 
 
 def _summary(item: Summary) -> dict[str, object]:
@@ -155,10 +228,7 @@ class _Stored(msgspec.Struct):
 
 
 def _thread(state: bytes | None) -> Thread | None:
-    envelope = msgspec.json.decode(state, type=_Stored).envelope if state else None
-    if envelope is None or bytes(envelope.engine) == b"null":
-        return None
-    return msgspec.json.decode(envelope.engine, type=Thread)
+    return thread_of(msgspec.json.decode(state, type=_Stored).envelope) if state else None
 
 
 def _entry(record: LogRecord) -> dict[str, object]:
@@ -168,33 +238,19 @@ def _entry(record: LogRecord) -> dict[str, object]:
     return {"version": record.version, **entry}
 
 
-def _print_view(view: dict[str, object]) -> None:
-    parts = {name: view.pop(name) for name in ("state", "counters", "log")}
-    print_facts([(name, "-" if value in (None, "") else str(value)) for name, value in view.items()])
-    for name in ("state", "counters"):
-        sys.stdout.write(f"\n{name}\n")
-        _print_json(parts[name])
-    sys.stdout.write("\nlog\n")
-    log = parts["log"]
-    columns = {
-        "version": "version",
-        "at (UTC)": "timestamp",
-        "status": "state",
-        "intent": "intent",
-        "message": "message",
-        "response": "response_preview",
-    }
-    rows = [[_cell(entry[field]) for field in columns.values()] for entry in (log if isinstance(log, list) else ())]
-    print_table(tuple(columns), rows, nothing="nothing yet", texts=("message", "response"))
+def list_dead(source: Source, *, flow: str | None, limit: int, cursor: str | None, as_json: bool) -> None:
+    """Print a page of dead letters.
 
-
-def _cell(value: object) -> str:
-    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else str(value)
-
-
-def list_dead(*, store: str | None, flow: str | None, limit: int, cursor: str | None, as_json: bool) -> None:
-    """Print a page of dead letters."""
-    page = _page(store, cursor, lambda opened: opened.deliveries.dead(flow=flow, limit=limit, cursor=cursor))
+    Raises:
+        ConfigurationError: There is no such store, flow or cursor.
+    """
+    page, others = _page(
+        source,
+        lambda opened: opened.deliveries.dead(flow=flow, limit=limit, cursor=cursor),
+        flow=flow,
+        cursor=cursor,
+        is_quiet=as_json,
+    )
     rows: list[dict[str, object]] = [
         {
             "id": item.id,
@@ -209,28 +265,24 @@ def list_dead(*, store: str | None, flow: str | None, limit: int, cursor: str | 
         for item in page.items
     ]
     if as_json:
-        _print_json({"dead_letters": rows, "cursor": page.cursor})
+        print_json({"dead_letters": rows, "cursor": page.cursor})
         return
     head = ("id", "conversation", "kind", "at", "attempts", "error")
-    cells = [[_cell(row[name]) for name in head] for row in rows]
-    print_table(head, cells, nothing="no dead letters", texts=("error",))
+    cells = [[show_time(row[name]) for name in head] for row in rows]
+    print_table(head, cells, nothing=f"no dead letters{others}", texts=("error",))
     _print_cursor(page.cursor)
 
 
-def redrive(ids: list[str], *, store: str | None) -> None:
+def redrive(ids: list[str], source: Source) -> None:
     """Put dead letters back and say how many were.
 
     Raises:
         ConfigurationError: None of the ids is a dead letter.
     """
-    count = _with_store(store, lambda opened: opened.deliveries.redrive(ids))
+    count = _with_store(source, lambda found: found.store.deliveries.redrive(ids), flow=None, is_quiet=False)
     if not count:
         raise ConfigurationError("none of these is a dead letter (any more); see `turnkeeper dead-letters list`")
     sys.stdout.write(f"redriven: {count} of {len(ids)}; a running server takes them up\n")
-
-
-def _print_json(content: object) -> None:
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(content).decode(), indent=2) + "\n")
 
 
 def _print_cursor(cursor: str | None) -> None:
@@ -240,7 +292,3 @@ def _print_cursor(cursor: str | None) -> None:
 
 def _time(at_ms: int | None) -> datetime | None:
     return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, tz=UTC)
-
-
-def _when(at_ms: int) -> str:
-    return f"{datetime.fromtimestamp(at_ms / 1000, tz=UTC):%Y-%m-%d %H:%M:%S}"

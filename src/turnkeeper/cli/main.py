@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-from turnkeeper.cli.options import App, AsJson, Flow, Member, Store
+from turnkeeper.cli.doctoring import doctor
+from turnkeeper.cli.migrating import migrate
+from turnkeeper.cli.options import App, AsJson, Flow, Member, OfApp, Store
 from turnkeeper.errors import ConfigurationError, TurnkeeperError
 
 INTERRUPTED = 130
@@ -16,7 +18,6 @@ INTERRUPTED = 130
 
 cli = typer.Typer(
     name="turnkeeper",
-    help="Conversations that survive deploys, crashes, provider retries and double texts.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -25,6 +26,28 @@ conversations = typer.Typer(help="Look at conversations in a store.", no_args_is
 dead_letters = typer.Typer(help="Messages and deliveries that failed for good.", no_args_is_help=True)
 cli.add_typer(conversations, name="conversations")
 cli.add_typer(dead_letters, name="dead-letters")
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - the signature of an option's callback
+    if not wanted:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        sys.stdout.write(f"turnkeeper {version('turnkeeper')}\n")
+    except PackageNotFoundError as exc:
+        raise ConfigurationError("this is a source tree that is not installed; it has no version") from exc
+    raise typer.Exit
+
+
+@cli.callback()
+def turnkeeper(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Keep conversations over deploys, crashes, provider retries and double texts."""
 
 
 @cli.command()
@@ -61,7 +84,9 @@ def demo(
 @cli.command()
 def chat(
     app: App,
-    speaker: Annotated[str, typer.Option("--as", help="Whom to speak for: a phone number or another address.")],
+    speaker: Annotated[
+        str, typer.Option("--as", help="Whom to speak for: a phone number or another address.")
+    ] = "+15551230001",  # as the browser phone does
     store: Store = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the work that a message started.")] = 120,
 ) -> None:
@@ -75,7 +100,9 @@ def chat(
 def graph(
     app: App,
     flow: Flow = None,
-    output_format: Annotated[str, typer.Option("--format", help="mermaid or svg.")] = "mermaid",
+    output_format: Annotated[
+        str | None, typer.Option("--format", help="mermaid or svg. Default: as the file's name says, else mermaid.")
+    ] = None,
     output: Annotated[str | None, typer.Option("--output", "-o", help="File to write; default: the terminal.")] = None,
 ) -> None:
     """Draw a flow: its statuses and what leads from one to another."""
@@ -86,6 +113,7 @@ def graph(
 
 @conversations.command("list")
 def list_conversations(
+    app: OfApp = None,
     store: Store = None,
     flow: Flow = None,
     status: Annotated[str | None, typer.Option(help="Only conversations in this status.")] = None,
@@ -95,14 +123,15 @@ def list_conversations(
     as_json: AsJson = False,
 ) -> None:
     """List conversations, most recently changed first."""
-    from turnkeeper.cli.looking import list_all
+    from turnkeeper.cli.looking import Source, list_all
 
-    list_all(store=store, flow=flow, status=status, limit=limit, cursor=cursor, as_json=as_json)
+    list_all(Source(app=app, store=store), flow=flow, status=status, limit=limit, cursor=cursor, as_json=as_json)
 
 
 @conversations.command("show")
 def show_conversation(
     person: Annotated[str, typer.Argument(help="A phone number or another address.")],
+    app: OfApp = None,
     store: Store = None,
     flow: Flow = None,
     member: Member = "",
@@ -110,13 +139,14 @@ def show_conversation(
     as_json: AsJson = False,
 ) -> None:
     """Show one conversation: status, version, state, counters and log."""
-    from turnkeeper.cli.looking import show
+    from turnkeeper.cli.looking import Source, show
 
-    show(person, store=store, flow=flow, member=member, as_json=as_json)
+    show(person, Source(app=app, store=store), flow=flow, member=member, as_json=as_json)
 
 
 @dead_letters.command("list")
 def list_dead_letters(
+    app: OfApp = None,
     store: Store = None,
     flow: Flow = None,
     limit: Annotated[int, typer.Option(min=1, max=256, help="Dead letters a page.")] = 50,
@@ -125,20 +155,25 @@ def list_dead_letters(
     as_json: AsJson = False,
 ) -> None:
     """List dead letters, newest first."""
-    from turnkeeper.cli.looking import list_dead
+    from turnkeeper.cli.looking import Source, list_dead
 
-    list_dead(store=store, flow=flow, limit=limit, cursor=cursor, as_json=as_json)
+    list_dead(Source(app=app, store=store), flow=flow, limit=limit, cursor=cursor, as_json=as_json)
 
 
 @dead_letters.command("redrive")
 def redrive_dead_letters(
     ids: Annotated[list[str], typer.Argument(help="Ids as `dead-letters list` shows them.")],
+    app: OfApp = None,
     store: Store = None,
 ) -> None:
     """Put dead letters back: messages to the end of their inbox, deliveries into their lane."""
-    from turnkeeper.cli.looking import redrive
+    from turnkeeper.cli.looking import Source, redrive
 
-    redrive(ids, store=store)
+    redrive(ids, Source(app=app, store=store))
+
+
+cli.command("doctor")(doctor)
+cli.command("migrate")(migrate)
 
 
 def _require_web() -> None:

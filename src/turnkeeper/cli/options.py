@@ -13,6 +13,13 @@ Store = Annotated[
     ),
 ]
 
+OfApp = Annotated[
+    str | None,
+    typer.Option(
+        "--app", help="Look into the store of this application, such as mealplan.app:app, unless --store names another."
+    ),
+]
+
 Flow = Annotated[str | None, typer.Option(help="The flow's name, where there are several.")]
 
 Member = Annotated[str, typer.Option(help="Who of several people on one number, such as ana.")]

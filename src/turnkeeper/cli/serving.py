@@ -21,7 +21,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from turnkeeper.app import App
-from turnkeeper.cli.loading import load_app
+from turnkeeper.cli.loading import load_app, tell_of_new_folder
 from turnkeeper.cli.logs import configure
 from turnkeeper.engine.settings import Settings
 from turnkeeper.errors import ConfigurationError
@@ -108,6 +108,7 @@ def run_server(
     has_phone = _is_loopback(host) if phone is None else phone
     is_open = bool(phone) and not is_demo
     listener = _listen(host, port)
+    tell_of_new_folder(chosen.url)
     served = build(app, phone=has_phone, anywhere=is_open)
     config = uvicorn.Config(
         served,

@@ -109,6 +109,9 @@ class Matcher:
         first, _, rest = text.strip().partition(" ")
         if question.kind != "yes_no" or first.casefold() != "no":
             return None
+        whole = self.match(text, status=status, only=only)
+        if whole.is_clear and whole.remainder and whole.matched_text.casefold().startswith("no "):
+            return None  # "no fish, no pork" are two wishes, and the first begins with this very word
         found = self.match(rest, status=status, only=only)
         return Answer(kind="negative", remainder=rest.strip()) if found.is_clear else None
 

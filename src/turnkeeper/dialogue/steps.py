@@ -12,6 +12,7 @@ from turnkeeper.codecs.json import decode_value, encode_value, type_name
 from turnkeeper.codecs.walk import Naive
 from turnkeeper.dialogue.ledger import Ledger
 from turnkeeper.errors import HandlerError, InvalidStateError
+from turnkeeper.ports.faults import reach
 from turnkeeper.ports.limits import MAX_MEMOS
 
 T = TypeVar("T")
@@ -45,7 +46,9 @@ async def run_step(ledger: Ledger[Any], name: str, call: Callable[[], Awaitable[
             f"turn.step({name!r}) returned {type(value).__name__} and would come back as {type(stored).__name__}; "
             f"annotate what the call returns, or pass of={type(value).__name__}"
         )
+    reach("before_step_kept")
     await ledger.tools.remember(name, data)
+    reach("after_step_kept")
     return stored
 
 

@@ -3,7 +3,9 @@
 503 is said wherever repeating helps: providers repeat it, and do not all repeat 429.
 """
 
+import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -31,6 +33,10 @@ MAX_BODY_BYTES = 256 * 1024
 
 BAD_REQUEST, TOO_LARGE, WRONG_TYPE = 400, 413, 415
 UNAVAILABLE, BROKEN = 503, 500
+
+_HALF = r"the body holds half of a character (one of \ud800 to \udfff alone), such as a cut emoji; send whole ones"
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -69,8 +75,21 @@ async def read_json(request: Request) -> dict[str, object]:
         raise HTTPException(BAD_REQUEST, "the body ended too early; send it again") from exc
     try:
         return msgspec.json.decode(body, type=dict[str, object])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except UnicodeDecodeError as exc:
+        raise HTTPException(BAD_REQUEST, "the body is not UTF-8; send JSON in UTF-8") from exc
+    except (msgspec.DecodeError, RecursionError) as exc:
+        if _has_half_character(body):
+            raise HTTPException(BAD_REQUEST, _HALF) from exc
         raise HTTPException(BAD_REQUEST, f"the body is not a JSON object: {exc}") from exc
+
+
+def _has_half_character(body: bytearray) -> bool:
+    """Tell whether half of a surrogate pair is all that is wrong: what msgspec says of it does not help."""
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return _SURROGATE.search(body) is not None
 
 
 def status_of(error: TurnkeeperError) -> int:

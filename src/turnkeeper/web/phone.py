@@ -16,11 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from turnkeeper.dialogue.thread import Question
 from turnkeeper.engine.results import Taken
 from turnkeeper.errors import InvalidMessageError, TurnkeeperError
 from turnkeeper.model.message import Kind
 from turnkeeper.web.answers import BAD_REQUEST, UNAVAILABLE, error_answer, json_answer, read_json
-from turnkeeper.web.suggestions import Suggestions
+from turnkeeper.web.suggestions import Suggestions, pending_question
 
 if TYPE_CHECKING:
     from turnkeeper.app import App
@@ -171,6 +172,7 @@ class _Phone:
         summaries = await self._app.summaries(await self._enter(request))
         is_full = request.query_params.get("full") == "1"
         conversations: list[dict[str, object]] = []
+        question: Question | None = None
         for summary in summaries:
             shown: dict[str, object] = {
                 "conversation": summary.conversation.key,
@@ -179,12 +181,15 @@ class _Phone:
                 "waiting": summary.waiting,
                 "unsent": summary.unsent,
             }
-            if is_full:
+            if is_full or summary is summaries[0]:
                 exported = await self._app.store.catalog.export(summary.conversation)
-                shown["state"] = msgspec.Raw(exported.state) if exported and exported.state else None
+                state = exported.state if exported else None
+                question = question if conversations else pending_question(state)
+                if is_full:
+                    shown["state"] = msgspec.Raw(state) if state else None
             conversations.append(shown)
         status = summaries[0].status if summaries else ""
-        suggestions = self._suggestions.here(status or self._app.flow.check().start)
+        suggestions = self._suggestions.here(status or self._app.flow.check().start, question=question)
         return json_answer({"conversations": conversations, "suggestions": suggestions})
 
     async def events(self, request: Request) -> Response:

@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
+from turnkeeper.codecs.state import Envelope
 from turnkeeper.dialogue.declared import ANYWHERE, Handler
 from turnkeeper.dialogue.intents import AFFIRMATIVE, NEGATIVE
 from turnkeeper.dialogue.matching import Matcher
 from turnkeeper.dialogue.plan import FlowPlan
-from turnkeeper.dialogue.thread import Question
+from turnkeeper.dialogue.thread import Question, thread_of
 
 MAX_SUGGESTIONS = 10
 """More are not read."""
@@ -22,10 +23,26 @@ _YES_OR_NO = Question(name="anything", text="")
 
 
 class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
-    """A phrase to say, and the help text that it comes from."""
+    """A phrase to say, and the help text that it comes from.
+
+    An `example` names a thing ("remove eggplant"): whoever said it once needs it no more.
+    """
 
     say: str
     help: str
+    example: bool = False
+
+
+class _Stored(msgspec.Struct):
+    """What stands in front of the users' own fields in a stored state."""
+
+    envelope: Envelope | None = msgspec.field(name="_", default=None)
+
+
+def pending_question(state: bytes | None) -> Question | None:
+    """Return the question that a stored state waits to be answered, None if there is none."""
+    thread = thread_of(msgspec.json.decode(state, type=_Stored).envelope) if state else None
+    return thread.question if thread else None
 
 
 class Suggestions:
@@ -36,12 +53,20 @@ class Suggestions:
         self._plan = plan
         self._matcher = Matcher(plan.intents)
 
-    def here(self, status: str) -> tuple[Suggestion, ...]:
-        """Return what can be said in a status, what is special to it first, the flow's own policies last."""
+    def here(self, status: str, *, question: Question | None = None) -> tuple[Suggestion, ...]:
+        """Return what can be said in a status, what is special to it first, the flow's own policies last.
+
+        While a question waits for a yes or a no, these come before all; the options of a choice are buttons already.
+        """
         found: dict[str, Suggestion] = {}
+        if question is not None and question.kind == "yes_no":
+            for say, intent in (("yes", AFFIRMATIVE), ("no", NEGATIVE)):
+                if self._means(say, intent, status):
+                    found[say] = Suggestion(say=say, help=question.text)
         for handler in self._handlers(status):
             if say := self._phrase(handler, status):
-                found.setdefault(say, Suggestion(say=say, help=handler.help))
+                is_example = say != _command(handler.help.partition(":")[0]).lower()
+                found.setdefault(say, Suggestion(say=say, help=handler.help, example=is_example))
         own = {name.replace("_", " "): text for name, text in self._policies() if self._means(name, name, status)}
         kept = list(found.values())[: MAX_SUGGESTIONS - len(own)]
         return (*kept, *(Suggestion(say=say, help=text) for say, text in own.items() if say not in found))

@@ -88,7 +88,8 @@ async def _remove(turn: Turn[MealPlan], item: str) -> None:
     cart, _, analysis = material
     is_note = turn.text.casefold().startswith(("no ", "without ", "i ", "we ", "allergic"))
     result = (
-        read_note(cart, text=turn.text, timestamp=turn.now, plan=analysis)
+        # Of this wish alone: the text may hold another one ("no pork, no fish"), whose diet is not this one's.
+        read_note(cart, text=f"no {item}", timestamp=turn.now, plan=analysis)
         if is_note
         else read_removal(cart, item=item, timestamp=turn.now, plan=analysis)
     )

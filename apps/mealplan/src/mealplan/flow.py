@@ -1,5 +1,7 @@
 """The meal planner's flow: its statuses, and the policies that hold in all of them."""
 
+from functools import partial
+
 from mealplan.background import analyze_cart, jobs
 from mealplan.changes import changes
 from mealplan.confirming import confirming
@@ -14,7 +16,7 @@ flow = Flow(
     MealPlan,
     start="idle",
     intents=INTENTS,
-    person=phone_number,
+    person=partial(phone_number, region="US"),
     state_key="conversation:{phone}",
     quiet_after=hours(2),
     forget_after=days(30),

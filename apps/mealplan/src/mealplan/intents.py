@@ -101,6 +101,9 @@ INTENTS = (
             "(im|i am) (lost|confused|stuck)",
             "what do i (do|say) [now|next]",
             "commands",
+            "(hi|hello|hey|hola|howdy) [there]",
+            "good (morning|afternoon|evening|day)",
+            "who (are you|is this)",
         ),
     ),
     Intent(

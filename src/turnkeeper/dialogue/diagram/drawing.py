@@ -5,7 +5,7 @@ widths estimated generously, because no font is known here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from xml.sax.saxutils import escape
+from html import escape
 
 from turnkeeper.dialogue.diagram.layout import Layout, Point, Run, Size, Way, lay_out
 from turnkeeper.dialogue.diagram.shape import ANYWHERE_ID, END_ID, Edge, Node

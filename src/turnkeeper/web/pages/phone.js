@@ -5,7 +5,7 @@
 const { root, number, problem } = document.body.dataset;
 const base = `${root}/phone/${encodeURIComponent(number)}`;
 const shelf = `turnkeeper.unsent.${location.host}${root}.${number}.`;
-const FIRST_WAIT_MS = 250, LONGEST_WAIT_MS = 4000, PATIENCE_MS = 1500, NEAR_END_PX = 80;
+const FIRST_WAIT_MS = 250, LONGEST_WAIT_MS = 4000, PATIENCE_MS = 1500, NEAR_END_PX = 80, RECENT_LINES = 40;
 
 const find = (id) => document.getElementById(id);
 const thread = find("thread"), text = find("text"), newer = find("newer");
@@ -86,7 +86,8 @@ async function send({ id, text: words, kind }) {
   }
 }
 
-function say(words, kind = "text") {
+function say(said, kind = "text") {
+  const words = said.toWellFormed?.() ?? said; // half an emoji cannot be sent
   remember({ id: newId(), text: words, kind, at: Date.now() });
   draw();
   thread.scrollTop = thread.scrollHeight;
@@ -95,7 +96,7 @@ function say(words, kind = "text") {
 
 // --- From the server ---
 
-let reading = null, isStale = false;
+let reading = null, isStale = false, hasRead = false;
 
 function read() {
   isStale = true;
@@ -117,6 +118,7 @@ async function readOnce() {
   const [thread_, state] = await Promise.all([fetch(`${base}/messages`), fetch(`${base}/state${full}`)]);
   if (!thread_.ok || !state.ok) throw new Error("the server could not answer");
   lines = await thread_.json();
+  hasRead = true;
   const { conversations, suggestions } = await state.json();
   for (const line of lines) if (line.direction === "in" && unsent.has(line.id)) forget(line.id);
   const sum = (name) => conversations.reduce((total, one) => total + one[name], 0);
@@ -165,8 +167,12 @@ function link(state, reason = "Reconnecting…") {
 
 // --- The page ---
 
+function isAtEnd() {
+  return thread.scrollHeight - thread.scrollTop - thread.clientHeight < NEAR_END_PX;
+}
+
 function draw() {
-  const isAtEnd = thread.scrollHeight - thread.scrollTop - thread.clientHeight < NEAR_END_PX;
+  const wasAtEnd = isAtEnd();
   const wanted = items();
   const old = new Map([...thread.children].map((node) => [node.dataset.key, node]));
   let hasNews = false;
@@ -188,7 +194,7 @@ function draw() {
     if (thread.children[index] !== node) thread.insertBefore(node, thread.children[index] || null);
   });
   old.forEach((node) => node.remove());
-  if (isAtEnd) thread.scrollTop = thread.scrollHeight;
+  if (wasAtEnd) thread.scrollTop = thread.scrollHeight;
   else if (hasNews) newer.hidden = false;
 }
 
@@ -211,7 +217,7 @@ function items() {
     all.push(item);
   }
   all.push(...open);
-  if (!all.length) all.push({ key: "none", kind: "none", text: `No messages yet. Say ${example}.` });
+  if (!all.length && hasRead) all.push({ key: "none", kind: "none", text: `No messages yet. Say ${example}.` });
   if (inFlight && !open.length) all.push({ key: "working", kind: "working" });
   return all;
 }
@@ -234,6 +240,7 @@ function bubble({ key, kind, text: words, at, state, note, buttons, isLast }) {
     return node;
   }
   node.textContent = words;
+  node.dir = "auto"; // Arabic and Hebrew begin at the right
   if (state) node.dataset.state = state;
   if (isLast || note) node.append(small(note || time(at), at));
   for (const each of buttons || []) node.append(button(each.text, () => say(each.data, "action")));
@@ -245,6 +252,7 @@ function small(words, at) {
   const node = document.createElement(at ? "time" : "span");
   const wrap = document.createElement("small");
   node.textContent = words;
+  node.dir = "ltr"; // "3:59 AM" also below an Arabic text
   if (at) node.dateTime = at;
   wrap.append(node);
   return wrap;
@@ -264,7 +272,10 @@ function button(words, click) {
 
 let suggested = "", example = "something";
 
-function suggest(suggestions) {
+function suggest(all) {
+  // An example that was said needs no saying again; often it cannot even be done again.
+  const said = new Set(lines.slice(-RECENT_LINES).filter((line) => line.direction === "in").map((line) => line.text.trim().toLowerCase()));
+  const suggestions = all.filter((one) => !one.example || !said.has(one.say));
   if (suggested === JSON.stringify(suggestions)) return;
   suggested = JSON.stringify(suggestions);
   if (suggestions.length) example = `“${suggestions[0].say}”`;
@@ -283,8 +294,10 @@ function drawGraph() {
 }
 
 function fit() {
+  const wasAtEnd = isAtEnd();
   text.style.height = "auto";
   text.style.height = `${text.scrollHeight + 2}px`;
+  if (wasAtEnd) thread.scrollTop = thread.scrollHeight; // the last message stays above the text that grows
 }
 
 find("compose").addEventListener("submit", (event) => {
@@ -311,7 +324,7 @@ find("switch").addEventListener("submit", (event) => {
 
 newer.addEventListener("click", () => { thread.scrollTop = thread.scrollHeight; newer.hidden = true; });
 thread.addEventListener("scroll", () => {
-  if (thread.scrollHeight - thread.scrollTop - thread.clientHeight < NEAR_END_PX) newer.hidden = true;
+  if (isAtEnd()) newer.hidden = true;
 });
 find("kept").addEventListener("toggle", () => { read().catch(() => {}); });
 find("drawn").addEventListener("toggle", drawGraph);
@@ -328,7 +341,13 @@ if (problem) {
   link("down", "Not connected");
   thread.append(Object.assign(document.createElement("li"), { className: "none bad", textContent: problem }));
   for (const field of find("compose").elements) field.disabled = true;
+  find("mistake").textContent = problem; // on a narrow screen the thread is out of sight from here
+  find("mistake").hidden = false;
+  for (const id of ["says", "kept"]) find(id).closest("section").hidden = true; // nothing to say, nothing held
+  find("other").value = number;
   find("other").focus();
+  find("other").select();
+  find("mistake").scrollIntoView({ block: "nearest" });
 } else {
   recall();
   draw();

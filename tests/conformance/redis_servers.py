@@ -1,11 +1,16 @@
-"""Starts real Redis servers for the tests: each on a socket in a folder of its own, stopped by its process id."""
+"""Starts real Redis servers for the tests: each in a folder of its own, stopped by its process id."""
 
 import importlib.util
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
+
+from redis import Redis
 
 START_SECONDS = 10.0
 """A server that has not made its socket by then will not."""
@@ -22,32 +27,62 @@ def carried_server() -> str:
     return str(Path(spec.origin).parent / "bin" / "redis-server")
 
 
-class RedisServer:
-    """One running server."""
+def server_program() -> str:
+    """Return the program that TURNKEEPER_REDIS_SERVER names, or the machine's, or the carried one."""
+    return os.environ.get("TURNKEEPER_REDIS_SERVER") or shutil.which("redis-server") or carried_server()
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        """Start the program that TURNKEEPER_REDIS_SERVER names, or the machine's, with these options."""
+
+def free_port() -> int:
+    """Return a port that nobody listens at, nor at the one of a cluster's bus, which is 10,000 higher."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            if port > 55_000:
+                continue
+            try:
+                second.bind(("127.0.0.1", port + 10_000))
+            except OSError:
+                continue
+            return port
+
+
+class RedisServer:
+    """One running server. It listens on a unix socket, and where a test asks for it on a port of loopback too."""
+
+    def __init__(
+        self, folder: Path, *options: str, port: int = 0, program: str | None = None, sentinel: Path | None = None
+    ) -> None:
+        """Start it with these options, which come last and so win over the defaults.
+
+        Args:
+            folder: Its own, where it writes what it saves.
+            options: As in the server's command line.
+            port: Where it listens besides its socket; 0 for nowhere.
+            program: Another server than `server_program()`.
+            sentinel: Settings of a sentinel, which it then is; it writes into them.
+        """
         self.socket = folder / "redis.sock"
+        self.port = port
+        self.folder = folder
         self._used = 0
-        program = os.environ.get("TURNKEEPER_REDIS_SERVER") or shutil.which("redis-server") or carried_server()
-        self._process = subprocess.Popen(
-            [
-                program, "--port", "0", "--unixsocket", str(self.socket), "--dir", str(folder), "--save", "",
-                "--appendonly", "no", "--databases", str(DATABASES), *options,
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        deadline = time.monotonic() + START_SECONDS
-        while not self.socket.exists():
-            assert self._process.poll() is None, f"{program} ended with {self._process.returncode}"
-            assert time.monotonic() < deadline, f"{program} made no socket"
-            time.sleep(0.01)
+        self._program = program or server_program()
+        self._options = options
+        self._sentinel = sentinel
+        self._process = self._started()
 
     def url(self, database: int = 0, **parameters: str) -> str:
         """Return where it is."""
         more = "".join(f"&{name}={value}" for name, value in parameters.items())
         return f"unix://{self.socket}?db={database}{more}"
+
+    def tcp_url(self, database: int = 0) -> str:
+        """Return where its port is."""
+        return f"redis://127.0.0.1:{self.port}/{database}"
+
+    def client(self, database: int = 0) -> Any:
+        """Return a look from outside; close it."""
+        return Redis(unix_socket_path=str(self.socket), db=database)
 
     def fresh(self) -> int:
         """Return the number of a database that nobody used."""
@@ -55,7 +90,40 @@ class RedisServer:
         assert self._used < DATABASES
         return self._used
 
+    def pause(self) -> None:
+        """Stop it where it is: its sockets stay open and nobody answers."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def restart(self) -> None:
+        """Start it again after `stop`, with what it saved."""
+        self._process = self._started()
+
     def stop(self) -> None:
-        """End it, and wait until it has."""
+        """Kill it, and wait until it is gone. Safe to call twice."""
         self._process.kill()
         self._process.wait()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        self.socket.unlink(missing_ok=True)
+        begin = [self._program]
+        settings = ["--save", "", "--appendonly", "no", "--databases", str(DATABASES)]
+        if self._sentinel is not None:
+            begin, settings = [self._program, str(self._sentinel), "--sentinel"], []
+        process = subprocess.Popen(
+            [
+                *begin, "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket),
+                "--dir", str(self.folder), *settings, *self._options,
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        deadline = time.monotonic() + START_SECONDS
+        while not self.socket.exists():
+            assert process.poll() is None, f"{self._program} ended with {process.returncode}"
+            assert time.monotonic() < deadline, f"{self._program} made no socket"
+            time.sleep(0.01)
+        return process

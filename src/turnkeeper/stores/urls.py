@@ -3,30 +3,47 @@
 `.env` files are not read here: a process manager or a shell does that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, get_args
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 import msgspec
 
 from turnkeeper.errors import ConfigurationError, UnknownStoreError
 from turnkeeper.observe.masking import mask_url
 from turnkeeper.ports.clock import Clock, SystemClock
+from turnkeeper.ports.findings import Finding
+from turnkeeper.ports.remains import OptOut, Remains
 from turnkeeper.ports.store import Store
 
-KNOWN = ("sqlite:///relative.db", "sqlite:////absolute.db", "memory://")
+KNOWN = (
+    "sqlite:///relative.db",
+    "sqlite:////absolute.db",
+    "redis://host:6379/0",
+    "redis+sentinel://host1,host2/service/0",
+    "redis+cluster://host1,host2",
+    "memory://",
+)
 """URLs that this version understands, as examples for error texts."""
 
 DEFAULT_URL = "sqlite:///.turnkeeper/turnkeeper.db"
 """The embedded store, below the folder in which the process was started."""
 
-REDIS_ADVICE = (
-    "this version has no Redis store; if REDIS_URL or the UPSTASH_ variables chose it, unset them or set "
-    f"REDIS_ENABLED=false, and conversations are kept in {DEFAULT_URL}"
-)
+REDIS_EXTRA = 'Redis needs the extra "redis": pip install "turnkeeper[redis]"'
 
-_REDIS_SCHEMES = frozenset({"redis", "rediss", "valkey", "valkeys"})
+REDIS_SCHEMES = frozenset(
+    {
+        "unix",
+        *(
+            f"{server}{kind}"
+            for server in ("redis", "rediss", "valkey", "valkeys")
+            for kind in ("", "+sentinel", "+cluster")
+        ),
+    }
+)
+"""What `turnkeeper.stores.redis` opens; named here too, so that this module needs no extra."""
 
 _FALSE = frozenset({"false", "0", "no", "off"})
 
@@ -48,13 +65,15 @@ def choose_store(environ: Mapping[str, str], *, given: str | None = None, defaul
 
     Args:
         environ: Usually `os.environ`. `REDIS_ENABLED=false` passes over REDIS_URL and the Upstash pair.
-        given: What the person asked for, such as `--store`.
+        given: What the person asked for, such as `--store`; None: nothing.
         default: What the application declares; without it the embedded store.
 
     Raises:
-        ConfigurationError: Half of the Upstash pair is set.
+        ConfigurationError: Half of the Upstash pair is set, or what was asked for is empty.
     """
-    if given:
+    if given is not None:
+        if not given.strip():
+            raise ConfigurationError(f"--store is empty; give a URL like {KNOWN[0]}, or leave the option out")
         return ChosenStore(url=given, reason="--store")
     if url := environ.get("TURNKEEPER_STORE", "").strip():
         return ChosenStore(url=url, reason="TURNKEEPER_STORE")
@@ -70,7 +89,7 @@ def choose_store(environ: Mapping[str, str], *, given: str | None = None, defaul
         raise ConfigurationError(f"{missing} is not set; Upstash needs both, or unset the other one")
     if rest_url:
         host = _split(rest_url).hostname or rest_url
-        return ChosenStore(url=f"rediss://default:{token}@{host}:6379", reason="UPSTASH_REDIS_REST_URL")
+        return ChosenStore(url=f"rediss://default:{quote(token, safe='')}@{host}:6379", reason="UPSTASH_REDIS_REST_URL")
     return ChosenStore(url=default, reason=fallback)
 
 
@@ -81,20 +100,91 @@ def open_store(url: str, *, clock: Clock | None = None) -> Store:
         UnknownStoreError: No store has that scheme.
         ConfigurationError: The URL is incomplete or has a parameter that the store does not know.
     """
-    scheme = _split(url).scheme
+    parts = _split(url)
     used_clock = clock or SystemClock()
-    if scheme == "memory":
+    if parts.scheme == "memory":
         from turnkeeper.stores.memory import MemoryStore
 
+        if parts.netloc or parts.path or parts.query or parts.fragment:
+            raise ConfigurationError(f"{mask_url(url)!r} names something, and memory has no names; write memory://")
         return MemoryStore(clock=used_clock)
-    if scheme == "sqlite":
+    if parts.scheme == "sqlite":
         from turnkeeper.stores.sqlite import SqliteStore
 
         return SqliteStore(sqlite_path(url), clock=used_clock, durability=_durability(url))
-    error = UnknownStoreError(url=mask_url(url), known=KNOWN)
-    if scheme in _REDIS_SCHEMES:
-        error.args = (f"{error}; {REDIS_ADVICE}",)
-    raise error
+    if parts.scheme in REDIS_SCHEMES:
+        return _open_redis(url, used_clock)
+    advice = "the URL is empty" if not url.strip() else ""
+    raise UnknownStoreError(url=mask_url(url), known=KNOWN, advice=advice)
+
+
+def _require_redis(url: str) -> None:
+    if find_spec("redis") is None:
+        raise ConfigurationError(f"{mask_url(url)!r}: {REDIS_EXTRA}")
+
+
+def _open_redis(url: str, clock: Clock) -> Store:
+    _require_redis(url)
+    from turnkeeper.stores.redis.address import read_address
+    from turnkeeper.stores.redis.store import RedisStore
+
+    return RedisStore(url, clock=clock, replicas=read_address(url).replicas or 1)
+
+
+async def examine_store(url: str, *, clock: Clock | None = None) -> Sequence[Finding]:
+    """Return what there is to say of a store and its settings; nothing is written but a probe that is removed again.
+
+    Raises:
+        ConfigurationError: The URL cannot be meant, there is no such file, or the server cannot be ours.
+        RetryableError: The store does not answer.
+    """
+    scheme = _split(url).scheme
+    used_clock = clock or SystemClock()
+    if scheme == "sqlite":
+        from turnkeeper.stores.sqlite.examine import examine as examine_file
+
+        return await examine_file(sqlite_path(url), clock=used_clock, durability=_durability(url))
+    if scheme in REDIS_SCHEMES:
+        _require_redis(url)
+        from turnkeeper.stores.redis.examining.examine import examine as examine_server
+
+        return await examine_server(url, clock=used_clock)
+    info = await open_store(url, clock=used_clock).catalog.info()
+    advice = "for tests only: choose sqlite:///name.db or a Redis for conversations that matter"
+    return [Finding(check="durability", level="danger", found=f"{info.kind}: may lose {info.loses}", advice=advice)]
+
+
+async def read_remains(url: str) -> Remains:
+    """Return what a store keeps that hangs on no conversation it lists. A SQLite file must be there.
+
+    Raises:
+        ConfigurationError: The URL cannot be meant, or the store does not let itself be read.
+        RetryableError: It does not answer.
+    """
+    scheme = _split(url).scheme
+    if scheme == "sqlite":
+        from turnkeeper.stores.sqlite.remains import read_remains as read_file
+
+        return await read_file(sqlite_path(url), clock=SystemClock())
+    if scheme in REDIS_SCHEMES:
+        _require_redis(url)
+        from turnkeeper.stores.redis.remains import read_remains as read_server
+
+        return await read_server(url)
+    return Remains(collections=(), opt_outs=())
+
+
+async def write_opt_outs(url: str, opt_outs: Sequence[OptOut]) -> None:
+    """Note in an existing store who opted out; a wish that it knows already stays. Safe to repeat."""
+    scheme = _split(url).scheme
+    if scheme == "sqlite":
+        from turnkeeper.stores.sqlite.remains import write_opt_outs as write_file
+
+        await write_file(sqlite_path(url), opt_outs, clock=SystemClock())
+    elif scheme in REDIS_SCHEMES:
+        from turnkeeper.stores.redis.remains import write_opt_outs as write_server
+
+        await write_server(url, opt_outs)
 
 
 def sqlite_path(url: str) -> Path:

@@ -1,12 +1,13 @@
 """Takes one conversation out whole, and brings one in: `Catalog.export` and `Catalog.restore`."""
 
 from turnkeeper.model.conversation import ConversationId
-from turnkeeper.ports.catalog import Exported, ExportedDelivery, ExportedReceipt
+from turnkeeper.ports.catalog import Exported, ExportedDead, ExportedDelivery, ExportedReceipt, first_commit_of
+from turnkeeper.ports.deliveries import DeadLetter
 from turnkeeper.ports.documents import Document, part_key
 from turnkeeper.ports.turns import Effect
 from turnkeeper.stores.memory.lanes import put_entry
 from turnkeeper.stores.memory.lifetime import plan_sweep, put_document
-from turnkeeper.stores.memory.tables import DEDUP_WINDOW_MS, Entry, Head, Log, Receipt, Tables, key_of
+from turnkeeper.stores.memory.tables import DEDUP_WINDOW_MS, Buried, Entry, Head, Key, Log, Receipt, Tables, key_of
 
 
 def export(tables: Tables, now: int, conversation: ConversationId) -> Exported | None:
@@ -42,6 +43,29 @@ def export(tables: Tables, now: int, conversation: ConversationId) -> Exported |
         memos=dict(head.memos),
         log=() if log is None else tuple(log.kept(now)),
         opted_out=tables.wish(head.conversation).is_out,
+        first_commit_ms=head.first_commit_ms,
+        log_keep_ms=None if log is None else log.keep_ms or None,
+        dead=_exported_dead(tables, key_of(conversation)),
+    )
+
+
+def _exported_dead(tables: Tables, key: Key) -> tuple[ExportedDead, ...]:
+    """Return a conversation's dead letters, oldest first."""
+    found = [buried for buried in tables.dead.values() if key_of(buried.letter.conversation) == key]
+    return tuple(
+        ExportedDead(
+            source_id=buried.letter.source_id,
+            kind=buried.letter.kind,
+            payload=buried.letter.payload,
+            error=buried.letter.error,
+            attempts=buried.letter.attempts,
+            version=buried.letter.version,
+            at_ms=buried.letter.at_ms,
+            name="" if buried.entry is None else buried.entry.effect.name,
+            maybe_sent=buried.entry is not None and buried.entry.maybe_sent,
+            committed_ms=0 if buried.entry is None else buried.entry.committed_ms,
+        )
+        for buried in sorted(found, key=lambda one: int(one.letter.id))
     )
 
 
@@ -81,7 +105,7 @@ def restore(tables: Tables, exported: Exported) -> bool:
         created_ms=exported.created_ms,
         changed_ms=exported.changed_ms,
         active_ms=exported.active_ms,
-        first_commit_ms=exported.created_ms if exported.last_commit_id else None,
+        first_commit_ms=first_commit_of(exported),
         expires_ms=exported.expires_ms,
         ready_ms=exported.ready_ms,
         attempts=exported.attempts,
@@ -103,10 +127,41 @@ def restore(tables: Tables, exported: Exported) -> bool:
         part = Document(data=data, etag=str(tables.serial()), expires_ms=None)
         put_document(tables, part_key(exported.conversation, part_id), part)
     records = sorted(exported.log, key=lambda record: record.seq)
-    tables.logs[key] = Log(entries=records, next_seq=records[-1].seq + 1 if records else 1)
+    next_seq = records[-1].seq + 1 if records else 1
+    tables.logs[key] = Log(entries=records, next_seq=next_seq, keep_ms=exported.log_keep_ms)
+    for letter in exported.dead:
+        _restore_dead(tables, exported.conversation, letter)
     plan_sweep(tables, head)
     tables.publish(exported.conversation)
     return True
+
+
+def _restore_dead(tables: Tables, conversation: ConversationId, dead: ExportedDead) -> None:
+    """Bury a dead letter again, under an id of this store."""
+    letter = DeadLetter(
+        id=str(tables.serial()),
+        conversation=conversation,
+        source_id=dead.source_id,
+        kind=dead.kind,
+        payload=dead.payload,
+        error=dead.error,
+        attempts=dead.attempts,
+        version=dead.version,
+        at_ms=dead.at_ms,
+    )
+    entry = None
+    if dead.kind is not None:
+        effect = Effect(id=dead.source_id, kind=dead.kind, payload=dead.payload, name=dead.name)
+        entry = Entry(
+            effect=effect,
+            order=0,
+            committed_ms=dead.committed_ms,
+            due_ms=dead.at_ms,
+            opt_outs=0,
+            attempts=dead.attempts,
+            maybe_sent=dead.maybe_sent,
+        )
+    tables.dead[letter.id] = Buried(letter=letter, entry=entry)
 
 
 def _restored_entry(tables: Tables, delivery: ExportedDelivery) -> Entry:

@@ -229,3 +229,8 @@ class Keys:
             own = f"{quoted(key.collection)}:{quoted(key.id)}:{quoted(key.person)}"
             return f"{tag}d:{own}", f"{tag}e:{own}"
         return (f"{tag}{name}" if self._in_cluster else name), f"{tag}e:{quoted(key.collection)}:{quoted(key.id)}"
+
+
+def proof_key(tag: str) -> str:
+    """Return what is written in front of a WAIT, so that it proves something; the tag is a partition's own."""
+    return f"{tag}proof"

@@ -1,13 +1,17 @@
 """Looks at a server before it is used, and writes down how it is divided. What cannot be ours is not touched."""
 
-from typing import Literal
+from collections.abc import Mapping
 
 import msgspec
 
-from turnkeeper.errors import ConfigurationError, StoreNewerError, StoreUnavailableError, StoreUnreadableError
+from turnkeeper.errors import ConfigurationError, StoreNewerError, StoreUnreadableError
+from turnkeeper.stores.redis.connections.proving import Durability
+from turnkeeper.stores.redis.connections.server import parse_info
 from turnkeeper.stores.redis.keys import CLUSTER_PARTITIONS, META, PARTITIONS
 from turnkeeper.stores.redis.scripts import raise_error
-from turnkeeper.stores.redis.wire import Command, ErrorReply, Wire
+from turnkeeper.stores.redis.wire import Command, Wire
+
+__all__ = ["MAX_PARTITIONS", "SCHEMA", "Durability", "ServerFacts", "check"]
 
 SCHEMA = 1
 """Of the keys and their contents. Only ever grows."""
@@ -17,8 +21,6 @@ OLDEST = (6, 2)
 
 MAX_PARTITIONS = 256
 """More tags than that have fewer than 64 slots each, and a look at all of them costs more than it brings."""
-
-Durability = Literal["cache", "memory"]
 
 
 class ServerFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,10 +48,7 @@ async def check(wire: Wire, *, durability: Durability, partitions: int | None) -
         ConfigurationError: It is divided into another number of partitions.
         StoreUnavailableError: It does not answer.
     """
-    reply = (await wire.send([("INFO",)], key=META))[0]
-    if isinstance(reply, ErrorReply):
-        raise_error(reply)
-    said = _said(reply)
+    said = parse_info((await wire.send([("INFO",)], key=META))[0], wire.url)
     _check_server(wire, said, durability)
     count = await _divide(wire, partitions)
     return ServerFacts(
@@ -62,14 +61,7 @@ async def check(wire: Wire, *, durability: Durability, partitions: int | None) -
     )
 
 
-def _said(reply: object) -> dict[str, str]:
-    if not isinstance(reply, bytes):
-        raise StoreUnavailableError("the server says nothing of itself; it needs the right for INFO")
-    lines = (line.partition(":") for line in reply.decode(errors="replace").splitlines() if ":" in line)
-    return {name: value for name, _, value in lines}
-
-
-def _check_server(wire: Wire, said: dict[str, str], durability: Durability) -> None:
+def _check_server(wire: Wire, said: Mapping[str, str], durability: Durability) -> None:
     version = tuple(int(part) for part in said["redis_version"].split(".")[:2])
     if version < OLDEST:
         raise StoreUnreadableError(f"{wire.url} runs Redis {said['redis_version']}; 6.2 or newer, or Valkey, is needed")

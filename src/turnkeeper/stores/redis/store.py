@@ -1,47 +1,56 @@
 """The store on Redis or Valkey: one URL, and every promise of the ports in two round trips a turn."""
 
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
-
-from turnkeeper.errors import ConfigurationError
-from turnkeeper.observe.masking import mask_url
 from turnkeeper.ports.clock import Clock, SystemClock
+from turnkeeper.stores.redis.address import read_address
 from turnkeeper.stores.redis.catalog import RedisCatalog
+from turnkeeper.stores.redis.choosing import open_wire
 from turnkeeper.stores.redis.deliveries import RedisDeliveries
 from turnkeeper.stores.redis.documents import RedisDocuments
 from turnkeeper.stores.redis.medium import Medium
-from turnkeeper.stores.redis.opening import MAX_PARTITIONS, Durability
-from turnkeeper.stores.redis.single import SingleConnectionWire
+from turnkeeper.stores.redis.opening import Durability
+from turnkeeper.stores.redis.single import ANSWER_SECONDS
 from turnkeeper.stores.redis.turns import RedisTurns
 from turnkeeper.stores.redis.wire import Wire
-
-_SCHEMES = {"redis": "redis", "rediss": "rediss", "valkey": "redis", "valkeys": "rediss", "unix": "unix"}
 
 
 class RedisStore:
     """See `turnkeeper.ports.store.Store`. May be called from several threads' event loops."""
 
-    def __init__(self, url: str, *, clock: Clock | None = None, wire: Wire | None = None) -> None:
-        """Take where the server is. Nothing is connected yet.
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock | None = None,
+        wire: Wire | None = None,
+        durability: Durability | None = None,
+        replicas: int = 1,
+    ) -> None:
+        """Take where the server or servers are. Nothing is connected yet.
 
         Args:
-            url: `redis://`, `rediss://`, `valkey://`, `valkeys://` or `unix://`, with the parameters of redis-py and
-                ours: `durability` (`memory`, or `cache` if conversations may be lost) and `partitions` (of a new
-                database).
+            url: `redis://`, `rediss://`, `valkey://`, `valkeys://`, `unix://`, `redis+sentinel://host,host/service` or
+                `redis+cluster://host,host`, with parameters; see `turnkeeper.stores.redis.address`.
             clock: For tests. Leases, retention and timers follow the *server's* clock; one that is not the machine's
                 is told to the server with every call.
-            wire: Another way to the server than one plain connection.
+            wire: Another way to the server than the one that the URL asks for.
+            durability: What must have a write before it counts; wins over the URL's. Without both: `memory`.
+            replicas: How many of them, at the levels `replica` and `disk+replica`.
 
         Raises:
             ConfigurationError: The URL cannot be read.
         """
-        plain, durability, partitions = _read_url(url)
+        address = read_address(url)
+        level: Durability = durability or address.durability or "memory"
         used = clock or SystemClock()
+        if wire is None:
+            answer_seconds = address.answer_seconds or ANSWER_SECONDS
+            wire = open_wire(address.url, durability=level, replicas=replicas, answer_seconds=answer_seconds)
         self._medium = Medium(
-            wire or SingleConnectionWire(plain),
+            wire,
             clock=used,
             movable=not isinstance(used, SystemClock),
-            durability=durability,
-            partitions=partitions,
+            durability=level,
+            partitions=address.partitions,
         )
         self._turns = RedisTurns(self._medium)
         self._deliveries = RedisDeliveries(self._medium)
@@ -81,25 +90,3 @@ class RedisStore:
     async def close(self) -> None:
         """See `Store.close`. Later operations raise `StoreUnavailableError`; `open` makes it usable again."""
         await self._medium.close()
-
-
-def _read_url(url: str) -> tuple[str, Durability, int | None]:
-    """Return the URL as redis-py reads it, and what of it is ours."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise ConfigurationError(f"{mask_url(url)!r} is no URL") from None
-    if parts.scheme not in _SCHEMES:
-        raise ConfigurationError(f"{mask_url(url)!r}: write one of {', '.join(f'{one}://' for one in _SCHEMES)}")
-    parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
-    durability = parameters.pop("durability", "memory")
-    partitions = parameters.pop("partitions", None)
-    if durability not in {"cache", "memory"}:
-        raise ConfigurationError(f"{mask_url(url)!r}: durability is cache or memory, not {durability!r}")
-    if partitions is not None and not (partitions.isdecimal() and 1 <= int(partitions) <= MAX_PARTITIONS):
-        raise ConfigurationError(f"{mask_url(url)!r}: partitions is a number from 1 to {MAX_PARTITIONS}")
-    scheme = _SCHEMES[parts.scheme]
-    # Without a scheme, because `urlunsplit` takes the slashes off a scheme that it does not know, such as unix.
-    rest = urlunsplit(parts._replace(scheme="", query=urlencode(parameters)))
-    plain = f"{scheme}:{rest if rest.startswith('//') else '//' + rest}"
-    return plain, "cache" if durability == "cache" else "memory", None if partitions is None else int(partitions)

@@ -1,6 +1,7 @@
 """How commands get to a server: the Protocol that the store is written against, and what a reply may be.
 
-A wire knows nothing of keys or scripts. It never repeats a command by itself: only the caller knows what is safe.
+A wire knows nothing of keys or scripts. It repeats only what a node of a cluster refused because the key is elsewhere:
+anything else only the caller knows to be safe.
 """
 
 from collections.abc import Sequence
@@ -32,15 +33,21 @@ class Wire(Protocol):
         """Whether keys live on several nodes by their hash tag. Known once it is open."""
         ...
 
-    async def send(self, commands: Sequence[Command], *, key: str) -> list[object]:
+    @property
+    def primary_changes(self) -> int:
+        """How often another server, or the same after a restart, answered in the place of a primary."""
+        ...
+
+    async def send(self, commands: Sequence[Command], *, key: str, durable: bool = False) -> list[object]:
         """Write all commands at once to the node that owns a key, and return the raw replies in their order.
 
         Replies are bytes, int, None, lists of them, or `ErrorReply` for a command that the server refused. May be
-        called from several threads' event loops.
+        called from several threads' event loops. With `durable` the answers come only when the store's durability
+        level has what was written: on replicas, on disk. At `cache` and `memory` that is at once.
 
         Raises:
             StoreUnavailableError: Nothing was sent.
-            OutcomeUnknownError: They were sent, the answers were lost.
+            OutcomeUnknownError: They were sent, the answers were lost, or were not proven in time.
         """
         ...
 

@@ -1,13 +1,14 @@
 """`Catalog.export`: one conversation whole, read from one snapshot."""
 
 from turnkeeper.model.conversation import ConversationId
-from turnkeeper.ports.catalog import Exported, ExportedDelivery, ExportedReceipt
+from turnkeeper.ports.catalog import Exported, ExportedDead, ExportedDelivery, ExportedReceipt
 from turnkeeper.ports.documents import part_key
 from turnkeeper.ports.limits import RECEIPTS_KEPT
 from turnkeeper.ports.turns import EffectKind, LogRecord, Waiting
 from turnkeeper.stores.sqlite.file.readers import View
 from turnkeeper.stores.sqlite.steps.heads import BY_NAME, DEDUP_WINDOW_MS, Head
 from turnkeeper.stores.sqlite.steps.inbox import text_of
+from turnkeeper.stores.sqlite.steps.restore import UNTIL_NEXT_COMMIT_MS
 
 _STATE = "SELECT bytes FROM state WHERE conversation = ?"
 _MESSAGES = (
@@ -21,6 +22,11 @@ _DELIVERIES = (
 _PARTS = "SELECT id, bytes FROM document WHERE conversation = ? AND expires_ms IS NULL ORDER BY id"
 _MEMOS = "SELECT name, bytes FROM memo WHERE conversation = ?"
 _LOG = "SELECT seq, version, generation, at_ms, bytes FROM log WHERE conversation = ? AND at_ms > ? ORDER BY seq"
+
+_DEAD = (
+    "SELECT source_id, kind, payload, error, attempts, version, at_ms, name, is_uncertain, committed_ms FROM dead "
+    "WHERE conversation = ? ORDER BY number"
+)
 
 
 def export(view: View, conversation: ConversationId) -> Exported | None:
@@ -59,6 +65,30 @@ def _export(view: View, head: Head) -> Exported:
         memos=dict(view.execute(_MEMOS, (head.id,))),
         log=_log(view, head),
         opted_out=bool(head.opted_out),
+        first_commit_ms=head.first_commit_ms,
+        log_keep_ms=head.log_keep_ms if 0 < head.log_keep_ms < UNTIL_NEXT_COMMIT_MS else None,
+        dead=_dead(view, head),
+    )
+
+
+def _dead(view: View, head: Head) -> tuple[ExportedDead, ...]:
+    """Return the dead letters, oldest first."""
+    return tuple(
+        ExportedDead(
+            source_id=source_id,
+            kind=None if kind is None else EffectKind(kind),
+            payload=payload,
+            error=error,
+            attempts=attempts,
+            version=version,
+            at_ms=at_ms,
+            name=name,
+            maybe_sent=bool(maybe_sent),
+            committed_ms=committed_ms,
+        )
+        for source_id, kind, payload, error, attempts, version, at_ms, name, maybe_sent, committed_ms in view.execute(
+            _DEAD, (head.id,)
+        )
     )
 
 

@@ -10,7 +10,7 @@ from turnkeeper.stores.sqlite.steps.heads import BY_ID, Head, save
 from turnkeeper.stores.sqlite.steps.lanes import REPLIES, Entry, put_entry
 from turnkeeper.stores.sqlite.steps.lifetime import begin_if_over, forget_if_over, outlive_if_over
 
-_INSERT = (
+PUT_DEAD = (
     "INSERT INTO dead (number, conversation, flow, source_id, kind, payload, error, attempts, version, at_ms, name, "
     "is_uncertain, committed_ms, commit_number) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
@@ -39,7 +39,7 @@ def _bury(
     origin: tuple[str, int, int, int],
 ) -> None:
     number = transaction.next_number()
-    transaction.execute(_INSERT, (number, head.id, head.flow, *what, head.version, transaction.now_ms, *origin))
+    transaction.execute(PUT_DEAD, (number, head.id, head.flow, *what, head.version, transaction.now_ms, *origin))
 
 
 def redrive(transaction: Transaction, ids: Sequence[str]) -> int:

@@ -1,17 +1,18 @@
 """`Catalog.restore`: brings in a conversation that was exported from this or another store."""
 
-from turnkeeper.ports.catalog import Exported, ExportedDelivery
+from turnkeeper.ports.catalog import Exported, ExportedDelivery, first_commit_of
 from turnkeeper.ports.documents import part_key
 from turnkeeper.ports.turns import EffectKind
 from turnkeeper.stores.sqlite.file.writer import Transaction
 from turnkeeper.stores.sqlite.steps import inbox
 from turnkeeper.stores.sqlite.steps.commit import PUT_LOG, PUT_PART, PUT_STATE, PUT_WISH
+from turnkeeper.stores.sqlite.steps.dead import PUT_DEAD
 from turnkeeper.stores.sqlite.steps.heads import Head, load, new_head, save
 from turnkeeper.stores.sqlite.steps.lanes import REPLIES, Entry, put_entry
 from turnkeeper.stores.sqlite.steps.lifetime import outlive_if_over
 
 UNTIL_NEXT_COMMIT_MS = 1 << 60
-"""How long the restored log is kept: the next commit says how long; until then nothing of it may be lost."""
+"""How long a log is kept of which nobody told: the next commit says; until then nothing of it may be lost."""
 
 _PUT_MESSAGE = (
     "INSERT OR REPLACE INTO message (conversation, seq, digest, accepted_ms, is_done, id, payload, reply) "
@@ -64,10 +65,10 @@ def _restore_head(transaction: Transaction, head: Head, exported: Exported) -> N
     head.created_ms = exported.created_ms
     head.changed_ms = exported.changed_ms
     head.active_ms = exported.active_ms
-    head.first_commit_ms = exported.created_ms if exported.last_commit_id else None
+    head.first_commit_ms = first_commit_of(exported)
     head.expires_ms = exported.expires_ms
     head.log_seq = max((record.seq for record in exported.log), default=0)
-    head.log_keep_ms = UNTIL_NEXT_COMMIT_MS
+    head.log_keep_ms = exported.log_keep_ms or UNTIL_NEXT_COMMIT_MS
     head.last_commit_id = exported.last_commit_id
 
 
@@ -91,6 +92,11 @@ def _restore_rows(transaction: Transaction, head: Head, exported: Exported) -> N
         transaction.execute(PUT_WISH, (head.person, head.flow, 1, transaction.next_number()))
     for delivery in exported.deliveries:
         put_entry(transaction, head, _restored_entry(head, delivery))
+    for dead in exported.dead:
+        kind = None if dead.kind is None else dead.kind.value
+        what = (dead.source_id, kind, dead.payload, dead.error, dead.attempts, dead.version, dead.at_ms)
+        origin = (dead.name, int(dead.maybe_sent), dead.committed_ms, 0)
+        transaction.execute(PUT_DEAD, (transaction.next_number(), head.id, head.flow, *what, *origin))
 
 
 def _restored_entry(head: Head, delivery: ExportedDelivery) -> Entry:

@@ -1,0 +1,148 @@
+"""Opens connections: redis-py connects, speaks TLS, authenticates and selects; then the stream is ours.
+
+What cannot work is told apart from what may work later, with what to do about it.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
+
+from turnkeeper.errors import ConfigurationError, StoreUnavailableError, StoreUnreadableError, TurnkeeperError
+from turnkeeper.observe.masking import mask_url
+from turnkeeper.stores.redis.connections.addresses import Address
+from turnkeeper.stores.redis.connections.multiplexer import Multiplexer
+
+CONNECT_SECONDS = 5.0
+"""A server of the same data centre that does not answer for so long is not there."""
+
+_POOL_OPTIONS = ("max_connections", "timeout")
+"""Of redis-py's pools, which people leave in their URLs; one shared connection has no use for them."""
+
+
+class Dialler:
+    """Opens connections to servers that share user, password, TLS and database number."""
+
+    def __init__(self, url: str, *, answer_seconds: float, connect_seconds: float) -> None:
+        """Take a URL as redis-py reads it, with its parameters.
+
+        Raises:
+            ConfigurationError: It is no URL of a Redis server.
+        """
+        self.url = mask_url(url)
+        self._answer_seconds = answer_seconds
+        self._connect_seconds = connect_seconds
+        try:
+            found: dict[str, Any] = dict(parse_url(url))
+            self._kind: type[AbstractConnection] = found.pop("connection_class", Connection)
+            for name in _POOL_OPTIONS:
+                found.pop(name, None)
+            self._options = {
+                **found,
+                "protocol": 2,  # what the parser's `False` relies on
+                "decode_responses": False,
+                "socket_connect_timeout": connect_seconds,
+                "socket_timeout": connect_seconds,
+                # redis-py would send a command up to ten times; nothing here is repeated but by who knows what it is.
+                "retry": Retry(NoBackoff(), 0),
+            }
+            self._connection(None)
+        except (ValueError, TypeError, RedisError) as exc:
+            raise ConfigurationError(f"{self.url!r} is no URL of a Redis server: {exc}") from None
+
+    def encryption(self) -> Mapping[str, Any]:
+        """Return what the URL says of TLS, for a connection to somebody else of the same place."""
+        chosen = {name: value for name, value in self._options.items() if name.startswith("ssl_")}
+        return {"ssl": True, **chosen} if issubclass(self._kind, SSLConnection) else {}
+
+    async def dial(self, address: Address | None = None) -> Multiplexer:
+        """Return a new open connection, to an address or to where the URL leads.
+
+        Raises:
+            StoreUnreadableError: The server refuses us, or TLS does not fit. Repeating changes nothing.
+            StoreUnavailableError: Nobody is there, or not yet.
+        """
+        url = self.url if address is None else f"{self.url} ({address})"
+        connection = self._connection(address)
+        try:
+            # redis-py bounds each of its steps; a server that answers each of them slowly is bounded here.
+            async with asyncio.timeout(2 * self._connect_seconds):
+                await connection.connect()  # type: ignore[no-untyped-call]  # redis-py
+        except (RedisError, OSError) as exc:
+            connection._close()  # type: ignore[no-untyped-call]  # noqa: SLF001 - no other way closes without waiting
+            raise _told(url, exc) from exc
+        except BaseException:
+            connection._close()  # type: ignore[no-untyped-call]  # noqa: SLF001
+            raise
+        return self._taken(connection, url)
+
+    def _connection(self, address: Address | None) -> AbstractConnection:
+        place = {} if address is None else {"host": address.host, "port": address.port}
+        return self._kind(**{**self._options, **place})
+
+    def _taken(self, connection: AbstractConnection, url: str) -> Multiplexer:
+        """Take the stream away from redis-py, which reads one reply for one caller at a time."""
+        writer: asyncio.StreamWriter = connection._writer  # type: ignore[assignment]  # noqa: SLF001
+        connection._reader = connection._writer = None  # noqa: SLF001 - else it closes the stream when it is collected
+        multiplexer = Multiplexer(url, answer_seconds=self._answer_seconds, keep=writer)
+        writer.transport.set_protocol(multiplexer)
+        multiplexer.connection_made(writer.transport)
+        return multiplexer
+
+
+def _told(url: str, exc: Exception) -> TurnkeeperError:
+    """Return what a failed connection means and what to do. redis-py puts most reasons into errors of its own."""
+    nothing, reasons = "nothing was written", _reasons(exc)
+    for reason in reasons:
+        text = str(reason)
+        if "DB index" in text or "SELECT is not allowed" in text:
+            return StoreUnreadableError(
+                f"{url} has no such database ({text}); {nothing}. Use a smaller number (a cluster has only 0), or "
+                "raise `databases` in the server's settings"
+            )
+        if "NOAUTH" in text or "Authentication required" in text:
+            return StoreUnreadableError(f"{url} asks for a password ({text}); {nothing}. Add one to the URL")
+        if isinstance(reason, AuthenticationError | NoPermissionError):
+            return StoreUnreadableError(
+                f"{url} refused the user or password ({text}); {nothing}. Write them as redis://user:password@host, "
+                "special characters as %XX"
+            )
+        if isinstance(reason, ResponseError):
+            return StoreUnreadableError(f"{url} refused the connection ({text}); {nothing}")
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            return StoreUnreadableError(
+                f"{url}: the server's certificate is not trusted ({reason.verify_message}); {nothing}. Name its "
+                "authority with ?ssl_ca_certs=FILE"
+            )
+        if isinstance(reason, ssl.SSLError):
+            return _tls(url, reason)
+    advice = ""
+    if any(isinstance(reason, ConnectionResetError) or "closed by server" in str(reason) for reason in reasons):
+        advice = "; if it speaks TLS, write rediss://"
+    elif any(isinstance(reason, socket.gaierror) for reason in reasons):
+        advice = "; check the name of the host"
+    said = str(exc) or "no answer in time"
+    return StoreUnavailableError(f"{url} cannot be reached: {said}; nothing was sent{advice}")
+
+
+def _tls(url: str, reason: ssl.SSLError) -> StoreUnreadableError:
+    if any(mark in str(reason) for mark in ("WRONG_VERSION_NUMBER", "RECORD_LAYER", "PACKET_LENGTH")):
+        return StoreUnreadableError(f"{url} does not speak TLS ({reason}); nothing was written. Write redis://")
+    return StoreUnreadableError(
+        f"{url}: TLS failed ({reason}); nothing was written. A server that wants a certificate of its clients gets it "
+        "with ?ssl_certfile=FILE&ssl_keyfile=FILE"
+    )
+
+
+def _reasons(exc: BaseException) -> list[BaseException]:
+    """Return an error and what it came from, the outermost first."""
+    found = [exc]
+    while (inner := found[-1].__cause__ or found[-1].__context__) is not None:
+        found.append(inner)
+    return found

@@ -1,0 +1,33 @@
+"""One of a thing for each event loop: the heartbeat's thread has a loop of its own, and so a connection of its own."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+T = TypeVar("T")
+
+
+class PerLoop(Generic[T]):
+    """See the module. May be used from several threads."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        """Take what makes one."""
+        self._make = make
+        self._lock = threading.Lock()
+        self._found: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
+
+    def get(self) -> T:
+        """Return the running loop's own."""
+        loop = asyncio.get_running_loop()
+        found = self._found.get(loop)
+        if found is None:
+            with self._lock:
+                found = self._found[loop] = self._make()
+        return found
+
+    def take(self) -> T | None:
+        """Return the running loop's own and forget it. Those of other loops end with their loop."""
+        with self._lock:
+            return self._found.pop(asyncio.get_running_loop(), None)

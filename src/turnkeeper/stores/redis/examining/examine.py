@@ -1,0 +1,28 @@
+"""Examines the server of a URL, also one that the store itself would refuse."""
+
+from collections.abc import Sequence
+
+from turnkeeper.ports.clock import Clock
+from turnkeeper.ports.findings import Finding
+from turnkeeper.stores.redis.address import read_address
+from turnkeeper.stores.redis.choosing import open_wire
+from turnkeeper.stores.redis.examining.facts import gather
+from turnkeeper.stores.redis.examining.judging import judge
+from turnkeeper.stores.redis.single import ANSWER_SECONDS
+
+
+async def examine(url: str, *, clock: Clock) -> Sequence[Finding]:
+    """Return what there is to say of a server.
+
+    Raises:
+        ConfigurationError: The URL cannot be meant, or the server does not even say what it is.
+        StoreUnavailableError: It does not answer.
+    """
+    address = read_address(url)
+    # Asked without any proof: what the durability level needs is a finding, and no reason not to answer.
+    wire = open_wire(address.url, answer_seconds=address.answer_seconds or ANSWER_SECONDS)
+    try:
+        facts = await gather(wire, clock=clock)
+    finally:
+        await wire.close()
+    return judge(facts, address.durability or "memory", replicas=address.replicas or 1)

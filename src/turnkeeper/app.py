@@ -5,32 +5,46 @@ It keeps nothing itself: two processes with the same application and the same st
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
 from turnkeeper.dialogue.flow import Flow
 from turnkeeper.dialogue.running.program import FlowProgram
+from turnkeeper.dialogue.view import View
 from turnkeeper.engine.engine import Engine
 from turnkeeper.engine.results import Accepted, Handled
 from turnkeeper.engine.settings import Settings
-from turnkeeper.errors import ConfigurationError, InvalidMessageError
+from turnkeeper.errors import ConfigurationError, InvalidMessageError, StoreUnavailableError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.event import LogEntry, decode_entry
 from turnkeeper.model.message import NOTHING, Button, Kind, Message
 from turnkeeper.model.text import clean_text
+from turnkeeper.observe.masking import mask_url
+from turnkeeper.outage.binding import bind, guard
+from turnkeeper.outage.guarded import GuardedStore
+from turnkeeper.outage.reception import Reception
+from turnkeeper.outage.standing import CONFLICTS, Conflict, Health, Standing, judge
+from turnkeeper.policy.outage import Outage, OutagePolicy, outage_of
 from turnkeeper.ports.catalog import Exported, StoreInfo, Summary
 from turnkeeper.ports.channel import Channel
 from turnkeeper.ports.clock import Clock, SystemClock
 from turnkeeper.ports.store import Store
+from turnkeeper.ports.webhook import Webhook
 from turnkeeper.stores.urls import open_store
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 SCREENS = frozenset({"phone", "terminal"})
 """Channels whose clients read the committed conversation by themselves, so that nothing has to be sent."""
@@ -78,6 +92,8 @@ class App:
         channels: Sequence[Channel] = (),
         settings: Settings | None = None,
         clock: Clock | None = None,
+        outage: OutagePolicy | Outage = "fail",
+        webhooks: Sequence[Webhook] = (),
     ) -> None:
         """Check the flows and bind them; nothing is opened before `start`.
 
@@ -87,10 +103,12 @@ class App:
             channels: Ways out to providers, each with a name of its own.
             settings: How the engine runs.
             clock: Time, for stores in this process and for `received_ms`.
+            outage: What to do while the store is away: `fail`, `queue` or `carry_on`, or an `Outage` with limits.
+            webhooks: Ways in from providers and shops, each with a path of its own.
 
         Raises:
             InvalidFlowError: A flow contradicts itself; the text names every line at fault.
-            ConfigurationError: No flow, or a name twice.
+            ConfigurationError: No flow, a name twice, or no such outage policy.
         """
         if not flows:
             raise ConfigurationError("App needs at least one flow: App(flow, store=…)")
@@ -103,10 +121,15 @@ class App:
             raise ConfigurationError(f"a channel cannot be called {sorted(clash)}: these are screens")
         self.clock = clock or SystemClock()
         self.settings = settings or Settings()
+        self.outage = outage_of(outage)
+        self.webhooks = tuple(webhooks)
+        self._views: list[View[Any]] = []
         self._given = store
-        self._store: Store | None = None if isinstance(store, str) else store
+        self._store: GuardedStore | None = None
         self._programs = {flow.name: FlowProgram(flow.check(), screens=SCREENS) for flow in flows}
         self._engine: Engine | None = None
+        self._reception: Reception | None = None
+        self._watch: asyncio.Task[None] | None = None
 
     def use_store(self, store: str | Store) -> None:
         """Take another store than the one declared (`--store`), before `start`.
@@ -117,7 +140,7 @@ class App:
         if self._engine is not None:
             raise ConfigurationError("the application is running; choose the store before it starts")
         self._given = store
-        self._store = None if isinstance(store, str) else store
+        self._store = None
 
     @property
     def store_url(self) -> str | None:
@@ -126,12 +149,28 @@ class App:
 
     @property
     def store(self) -> Store:
-        """The store, made from its URL at first use."""
+        """The store, made from its URL at first use, behind a circuit breaker."""
+        return self._guarded
+
+    @property
+    def _guarded(self) -> GuardedStore:
         if self._store is None:
-            if not isinstance(self._given, str):  # pragma: no cover - use_store and __init__ exclude it
-                raise ConfigurationError("no store was given")
-            self._store = open_store(self._given, clock=self.clock)
+            given = self._given
+            store = open_store(given, clock=self.clock) if isinstance(given, str) else given
+            self._store = guard(store, self.outage, clock=self.clock)
         return self._store
+
+    def view(self, flow: Flow[S]) -> View[S]:
+        """Return every state of a flow as a live, read-only mapping, restored when the application starts.
+
+        Raises:
+            ConfigurationError: The application does not have that flow.
+        """
+        if self.flows.get(flow.name) is not flow:
+            raise ConfigurationError(f"no flow {flow.name!r} here; there are: {', '.join(self.flows)}")
+        view = View(lambda: self.store.catalog, flow.check())
+        self._views.append(view)
+        return view
 
     @property
     def engine(self) -> Engine:
@@ -145,29 +184,63 @@ class App:
         return self._engine
 
     async def start(self) -> None:
-        """Open the store and begin to work. Safe to call twice."""
+        """Open the store and begin to work. Safe to call twice.
+
+        Under `queue` and `carry_on` a store that is away opens when it is back.
+        """
         if self._engine is not None:
             return
         # Set before it is awaited: of two first requests of a mounted application only one may start it.
-        engine = Engine(store=self.store, programs=self._programs, channels=self._channels, settings=self.settings)
-        self._engine = engine
+        store = self._guarded
+        engine, reception = bind(
+            store,
+            self.outage,
+            application="\n".join([mask_url(self.store_url or ""), *self.flows]),
+            flows=tuple(self.flows),
+            new_engine=self._new_engine,
+            clock=self.clock,
+        )
+        self._engine, self._reception = engine, reception
         try:
+            await reception.prepare()
+            await store.open()
+            for view in self._views:
+                await view.open()
             await engine.start()
+            self._watch = asyncio.create_task(store.breaker.watch(store.inner.open))
+            await reception.start()
         except BaseException:
-            self._engine = None
+            await self._end()
             raise
+        logger.info("outage_policy", extra={"policy": self.outage.policy, "may_lose": reception.may_lose})
+
+    def _new_engine(self, store: Store) -> Engine:
+        return Engine(store=store, programs=self._programs, channels=self._channels, settings=self.settings)
 
     async def stop(self) -> None:
         """Finish or give back what runs, then close channels and store. Safe to call twice."""
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            await engine.stop()
+        await self._end()
         for channel in self._channels.values():
             await channel.close()
         if self._store is not None:
             await self._store.close()
             if isinstance(self._given, str):
                 self._store = None
+
+    async def _end(self) -> None:
+        """Stop whatever runs, in the order in which nothing is needed any more."""
+        engine, self._engine = self._engine, None
+        reception, self._reception = self._reception, None
+        watch, self._watch = self._watch, None
+        if reception is not None:
+            await reception.stop()
+        if engine is not None:
+            await engine.stop()
+        for view in self._views:
+            await view.close()
+        if watch is not None:
+            watch.cancel()
+            await asyncio.wait([watch])
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["App"]:
@@ -246,13 +319,24 @@ class App:
             RetryableError: Nothing was written.
             OutcomeUnknownError: It may have been taken; send it again.
         """
-        return await self.engine.accept(self.conversation(person, flow=flow), message)
+        return await self._receiving.accept(self.conversation(person, flow=flow), message)
 
     async def handle(
         self, person: str, message: Message, *, flow: str | None = None, within: timedelta = timedelta(seconds=30)
     ) -> Handled:
         """Accept a message and wait for its replies; a duplicate gets the first one's. Raises as `accept`."""
-        return await self.engine.handle(self.conversation(person, flow=flow), message, within=within)
+        return await self._receiving.handle(self.conversation(person, flow=flow), message, within=within)
+
+    @property
+    def _receiving(self) -> Reception:
+        if self._reception is None:
+            raise ConfigurationError("the application is not running: `async with app.running(): …`")
+        return self._reception
+
+    def health(self) -> Health:
+        """Return how the application stands towards its store, at once: what it knows, nothing is asked."""
+        standing = Standing() if self._reception is None else self._reception.standing
+        return judge(self.outage.policy, self._guarded.breaker.circuit, standing)
 
     async def at_rest(self, person: str, *, within: timedelta, flow: str | None = None) -> bool:
         """Wait until nothing of a person waits, runs or is to be sent (timers apart); False if it took longer."""
@@ -268,8 +352,29 @@ class App:
     async def summaries(self, person: str, *, flow: str | None = None) -> Sequence[Summary]:
         """Return the conversations of a person: their own, and those of others on the same address."""
         name = self.conversation(person, flow=flow)
-        page = await self.store.catalog.find(flow=name.flow, person=name.person)
-        return page.items
+        # First those that live here: on their way back they are in the store before they are gone from here.
+        found: dict[str, Summary] = {}
+        for store in () if self._reception is None else self._reception.locals():
+            with contextlib.suppress(StoreUnavailableError):  # it was closed, since nobody lives there any more
+                page = await store.catalog.find(flow=name.flow, person=name.person)
+                found.update({summary.conversation.key: summary for summary in page.items})
+        try:
+            page = await self.store.catalog.find(flow=name.flow, person=name.person)
+        except StoreUnavailableError:
+            if not found:
+                raise
+        else:
+            found = {summary.conversation.key: summary for summary in page.items} | found
+        return sorted(found.values(), key=lambda summary: summary.changed_ms, reverse=True)
+
+    async def _read(self, conversation: ConversationId, read: Callable[[Store], Awaitable[T]]) -> T:
+        """Return what is read of a conversation where it is now."""
+        here = None if self._reception is None else self._reception.local(conversation)
+        if here is not None:
+            with contextlib.suppress(StoreUnavailableError):
+                if found := await read(here):
+                    return found
+        return await read(self.store)
 
     async def thread(self, person: str, *, flow: str | None = None) -> tuple[Line, ...]:
         """Return what a person said and was told, oldest first: the last 100 turns of each of their conversations.
@@ -286,7 +391,8 @@ class App:
     async def _lines(self, summary: Summary) -> list[Line]:
         lines: list[Line] = []
         last_ms = 0
-        records = await self.store.turns.history(summary.conversation, limit=THREAD_ENTRIES)
+        name = summary.conversation
+        records = await self._read(name, lambda store: store.turns.history(name, limit=THREAD_ENTRIES))
         for record in reversed(records):
             entry = decode_entry(record.data)
             for said in entry.inputs:
@@ -298,7 +404,7 @@ class App:
                 _line(reply.id, "out", reply.text, last_ms, reply.channel, reply.buttons) for reply in entry.replies
             )
         if summary.waiting:
-            exported = await self.store.catalog.export(summary.conversation)
+            exported = await self._read(name, lambda store: store.catalog.export(name))
             for waiting in exported.inbox if exported else ():
                 message = msgspec.json.decode(waiting.payload, type=Message)
                 if message.kind in _SHOWN:
@@ -306,17 +412,28 @@ class App:
                     lines.append(_line(message.id, "in", message.text, last_ms, message.channel))
         return lines
 
-    async def view(self, conversation: ConversationId) -> ConversationView | None:
+    async def inspect(self, conversation: ConversationId) -> ConversationView | None:
         """Return everything committed of a conversation, None if there is none."""
-        exported = await self.store.catalog.export(conversation)
+        exported = await self._read(conversation, lambda store: store.catalog.export(conversation))
         if exported is None:
             return None
-        records = await self.store.turns.history(conversation, limit=THREAD_ENTRIES)
+        records = await self._read(conversation, lambda store: store.turns.history(conversation, limit=THREAD_ENTRIES))
         return ConversationView(
             conversation=conversation,
             exported=exported,
             log=tuple(decode_entry(record.data) for record in reversed(records)),
         )
+
+    async def conflicts(self, *, cursor: str | None = None) -> tuple[Sequence[Conflict], str | None]:
+        """Return a page of the conversations that went on in two places, and the cursor of the next page, if any.
+
+        They stand in the store, as documents `conflict:<conversation>/<id>`, until somebody deletes them.
+
+        Raises:
+            StoreUnavailableError: The store does not answer.
+        """
+        page = await self.store.documents.scan(CONFLICTS, cursor=cursor)
+        return [msgspec.json.decode(document.data, type=Conflict) for _, document in page.items], page.cursor
 
     async def info(self) -> StoreInfo:
         """Return what the store is and guarantees.

@@ -63,11 +63,12 @@ class ConfigurationError(PermanentError):
 class UnknownStoreError(ConfigurationError):
     """No store answers to this URL scheme."""
 
-    def __init__(self, *, url: str, known: tuple[str, ...]) -> None:
-        """Take the URL with its password already masked."""
+    def __init__(self, *, url: str, known: tuple[str, ...], advice: str = "") -> None:
+        """Take the URL with its password already masked, and what else to say."""
         self.url = url
         self.known = known
-        super().__init__(f"no store for {url!r}; use one of: {', '.join(known)}")
+        self.advice = advice
+        super().__init__(f"no store for {url!r}; use one of: {', '.join(known)}{'; ' if advice else ''}{advice}")
 
 
 class StoreUnreadableError(ConfigurationError):

@@ -25,7 +25,7 @@ def test_a_message_that_ends_the_process_is_buried_and_the_others_are_applied(tm
     app = exiting_bot.build(tmp_path)
 
     async def read() -> tuple[list[str], list[str]]:
-        view = await app.view(app.conversation(exiting_bot.PERSON))
+        view = await app.inspect(app.conversation(exiting_bot.PERSON))
         dead = await app.store.deliveries.dead()
         await app.stop()
         assert view is not None

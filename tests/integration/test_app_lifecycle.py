@@ -137,12 +137,12 @@ async def test_the_view_shows_what_is_committed(app: App) -> None:
     """State, status and log of a conversation; nothing of one that does not exist."""
     await app.handle(NUMBER, app.message("milk"))
 
-    view = await app.view(app.conversation(NUMBER))
+    view = await app.inspect(app.conversation(NUMBER))
 
     assert view is not None
     assert (view.exported.status, view.exported.version) == ("open", 1)
     assert [(entry.message, entry.response_preview) for entry in view.log] == [("milk", "noted milk")]
-    assert await app.view(app.conversation("+15551230002")) is None
+    assert await app.inspect(app.conversation("+15551230002")) is None
 
 
 class Nothing(Struct):

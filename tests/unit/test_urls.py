@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from turnkeeper.errors import ConfigurationError, UnknownStoreError
+from turnkeeper.stores import urls
 from turnkeeper.stores.memory import MemoryStore
+from turnkeeper.stores.redis import RedisStore
 from turnkeeper.stores.sqlite import SqliteStore
 from turnkeeper.stores.urls import DEFAULT_URL, choose_store, open_store, sqlite_path
 
@@ -22,7 +24,7 @@ EVERYTHING = {"TURNKEEPER_STORE": "sqlite:///env.db", "REDIS_URL": "redis://cach
         ({"REDIS_URL": "redis://cache", **UPSTASH}, None, "redis://cache", "REDIS_URL"),
         (UPSTASH, None, "rediss://default:t0ken@eu1.upstash.io:6379", "UPSTASH_REDIS_REST_URL"),
         ({}, None, DEFAULT_URL, "embedded default"),
-        ({"TURNKEEPER_STORE": " ", "REDIS_URL": ""}, "", DEFAULT_URL, "embedded default"),
+        ({"TURNKEEPER_STORE": " ", "REDIS_URL": ""}, None, DEFAULT_URL, "embedded default"),
     ],
 )
 def test_the_first_one_found_wins(environ: dict[str, str], given: str | None, url: str, reason: str) -> None:
@@ -121,11 +123,55 @@ def test_an_unknown_store_names_the_known_ones(url: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("scheme", ["redis", "rediss", "valkey"])
-def test_redis_says_how_to_go_on_without_it(scheme: str) -> None:
-    """Hosts set REDIS_URL by themselves; the error says how to pass over it."""
-    with pytest.raises(UnknownStoreError, match="REDIS_ENABLED=false") as caught:
-        open_store(f"{scheme}://user:hunter2@host")
+@pytest.mark.parametrize("given", ["", " "])
+def test_an_empty_option_is_an_error(given: str) -> None:
+    """A shell variable that is not set must not put conversations somewhere else."""
+    with pytest.raises(ConfigurationError, match="--store is empty"):
+        choose_store({"TURNKEEPER_STORE": "sqlite:///env.db"}, given=given)
+
+
+def test_an_empty_url_says_so() -> None:
+    """Rather than naming a store of no name only."""
+    with pytest.raises(UnknownStoreError, match="the URL is empty") as caught:
+        open_store("")
+
+    assert caught.value.advice == "the URL is empty"
+
+
+@pytest.mark.parametrize("url", ["memory:///x", "memory://x", "memory://?durability=disk", "memory://#x"])
+def test_memory_has_no_names(url: str) -> None:
+    """Two stores of memory never meet, whatever stands behind the slashes."""
+    with pytest.raises(ConfigurationError, match="write memory://"):
+        open_store(url)
+
+
+def test_an_upstash_token_may_hold_any_character() -> None:
+    """It is quoted, so that the URL means the same host and the same token."""
+    chosen = choose_store({**UPSTASH, "UPSTASH_REDIS_REST_TOKEN": "a/b@c#d=="})
+
+    assert chosen.url == "rediss://default:a%2Fb%40c%23d%3D%3D@eu1.upstash.io:6379"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://host",
+        "rediss://u:p%40w@host:6380/3",
+        "valkey://host/0",
+        "valkeys://host",
+        "unix:///run/redis.sock?db=2",
+    ],
+)
+def test_one_server_of_redis_or_valkey_is_a_store(url: str) -> None:
+    """Nothing is connected by that."""
+    assert isinstance(open_store(url), RedisStore)
+
+
+def test_redis_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The core is light; whoever needs more is told how to get it."""
+    monkeypatch.setattr(urls, "find_spec", lambda _: None)
+
+    with pytest.raises(ConfigurationError, match=r'pip install "turnkeeper\[redis\]"') as caught:
+        open_store("redis://user:hunter2@host")
 
     assert "hunter2" not in str(caught.value)
-    assert caught.value.url == f"{scheme}://user:***@host"

@@ -238,14 +238,20 @@ class Inbox:
         return answer
 
     async def _ask(self, request: Begin) -> Begun:
+        unknown: OutcomeUnknownError | None = None
         for left in range(_REPEATS, -1, -1):
             reach("before_begin")
             try:
                 answer = await self._store.turns.begin(request)
-            except OutcomeUnknownError:
+            except OutcomeUnknownError as exc:
                 if not left:
                     raise
+                unknown = exc
                 continue
+            except RetryableError:
+                if unknown is not None:  # this try wrote nothing; an earlier one may have
+                    raise unknown from None
+                raise
             reach("after_begin")
             return answer
         raise AssertionError("unreachable")

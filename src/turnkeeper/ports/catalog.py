@@ -87,8 +87,28 @@ class ExportedReceipt(msgspec.Struct, frozen=True, kw_only=True):
     reply: bytes | None
 
 
+class ExportedDead(msgspec.Struct, frozen=True, kw_only=True):
+    """A dead letter as it leaves a store, with the delivery that it was (`kind` None: a message)."""
+
+    source_id: str
+    kind: EffectKind | None
+    payload: bytes
+    error: str
+    attempts: int
+    version: int
+    at_ms: int
+    name: str = ""
+    maybe_sent: bool = False
+    committed_ms: int = 0
+
+
 class Exported(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole conversation, enough to go on with it in another store."""
+    """A whole conversation, enough to go on with it in another store.
+
+    The last three are told by stores that can: when the first commit of this generation was (for a fixed retention),
+    how long the log is kept, and the dead letters, oldest first. A store that is not told them begins with what is
+    safe: nothing ends earlier.
+    """
 
     conversation: ConversationId
     generation: int
@@ -112,6 +132,16 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True):
     memos: Mapping[str, bytes]
     log: tuple[LogRecord, ...]
     opted_out: bool
+    first_commit_ms: int | None = None
+    log_keep_ms: int | None = None
+    dead: tuple[ExportedDead, ...] = ()
+
+
+def first_commit_of(exported: Exported) -> int | None:
+    """Return when the first commit of an exported generation was; where nobody told, when the generation began."""
+    if exported.first_commit_ms is not None:
+        return exported.first_commit_ms
+    return exported.created_ms if exported.created_ms and exported.last_commit_id else None
 
 
 class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,8 @@ POINTS = frozenset(
         "before_begin",
         "after_begin",
         "in_handler",
+        "before_step_kept",
+        "after_step_kept",
         "before_commit",
         "after_commit",
         "before_send",

@@ -10,11 +10,26 @@ if TYPE_CHECKING:
     from turnkeeper.testing.channel import FakeChannel
     from turnkeeper.testing.clock import ManualClock
     from turnkeeper.testing.conformance import StoreConformance
+    from turnkeeper.testing.lab.lab import run_crash_lab
+    from turnkeeper.testing.lab.report import CrashLabError
+    from turnkeeper.testing.lab.script import Said
     from turnkeeper.testing.simulator import SimulatedCrash, Simulator
 
-__all__ = ["FakeChannel", "ManualClock", "SimulatedCrash", "Simulator", "StoreConformance"]
+__all__ = [
+    "CrashLabError",
+    "FakeChannel",
+    "ManualClock",
+    "Said",
+    "SimulatedCrash",
+    "Simulator",
+    "StoreConformance",
+    "run_crash_lab",
+]
 
 _HOMES = {
+    "CrashLabError": "turnkeeper.testing.lab.report",
+    "Said": "turnkeeper.testing.lab.script",
+    "run_crash_lab": "turnkeeper.testing.lab.lab",
     "FakeChannel": "turnkeeper.testing.channel",
     "SimulatedCrash": "turnkeeper.testing.simulator",
     "Simulator": "turnkeeper.testing.simulator",

@@ -287,6 +287,10 @@ class Actor:
             ready_ms=max(exported.ready_ms, self._clock.now_ms()),
             receipts=(),
             deliveries=tuple(sorted(exported.deliveries, key=lambda d: d.id)),
+            # A store may tell these or not.
+            first_commit_ms=None,
+            log_keep_ms=None,
+            dead=(),
         )
 
     async def do_put(self, step: Step) -> object:

@@ -6,7 +6,7 @@ What cannot work is told apart from what may work later, with what to do about i
 import asyncio
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, parse_url
@@ -76,7 +76,7 @@ class Dialler:
                 await connection.connect()  # type: ignore[no-untyped-call]  # redis-py
         except (RedisError, OSError) as exc:
             connection._close()  # type: ignore[no-untyped-call]  # noqa: SLF001 - no other way closes without waiting
-            raise _told(url, exc) from exc
+            raise _told(url, exc, is_tls=bool(self.encryption())) from exc
         except BaseException:
             connection._close()  # type: ignore[no-untyped-call]  # noqa: SLF001
             raise
@@ -96,7 +96,7 @@ class Dialler:
         return multiplexer
 
 
-def _told(url: str, exc: Exception) -> TurnkeeperError:
+def _told(url: str, exc: Exception, *, is_tls: bool) -> TurnkeeperError:
     """Return what a failed connection means and what to do. redis-py puts most reasons into errors of its own."""
     nothing, reasons = "nothing was written", _reasons(exc)
     for reason in reasons:
@@ -122,13 +122,23 @@ def _told(url: str, exc: Exception) -> TurnkeeperError:
             )
         if isinstance(reason, ssl.SSLError):
             return _tls(url, reason)
-    advice = ""
-    if any(isinstance(reason, ConnectionResetError) or "closed by server" in str(reason) for reason in reasons):
-        advice = "; if it speaks TLS, write rediss://"
-    elif any(isinstance(reason, socket.gaierror) for reason in reasons):
-        advice = "; check the name of the host"
     said = str(exc) or "no answer in time"
-    return StoreUnavailableError(f"{url} cannot be reached: {said}; nothing was sent{advice}")
+    return StoreUnavailableError(f"{url} cannot be reached: {said}; nothing was sent{_advice(reasons, is_tls=is_tls)}")
+
+
+def _advice(reasons: Sequence[BaseException], *, is_tls: bool) -> str:
+    """Return what may be the matter with somebody who is there and hangs up, or says nothing."""
+    if any(isinstance(reason, socket.gaierror) for reason in reasons):
+        return "; check the name of the host"
+    texts = " ".join(str(reason) for reason in reasons)
+    if any(isinstance(reason, ConnectionResetError | BrokenPipeError) for reason in reasons) or any(
+        mark in texts for mark in ("closed by server", "Connection lost")
+    ):
+        certificate = "if it wants a certificate of its clients, add ?ssl_certfile=FILE&ssl_keyfile=FILE"
+        return f"; {certificate}" if is_tls else "; if it speaks TLS, write rediss://"
+    if is_tls and any(isinstance(reason, TimeoutError) for reason in reasons):
+        return "; if it does not speak TLS, write redis://"
+    return ""
 
 
 def _tls(url: str, reason: ssl.SSLError) -> StoreUnreadableError:

@@ -1,0 +1,128 @@
+"""What a conversation brings back from here: a log entry for all its turns, its effects, or the account of a conflict.
+
+Pure: it reads an exported conversation.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from turnkeeper.model.event import LogEntry, LoggedInput, decode_entry
+from turnkeeper.model.message import NOTHING, PERSONAL, Message
+from turnkeeper.outage.seeding import Note
+from turnkeeper.outage.standing import Conflict
+from turnkeeper.ports.catalog import Exported
+from turnkeeper.ports.turns import Effect, EffectKind, Incoming, LogRecord
+
+CARRIED = "carried_on"
+"""Note of the log entry that holds the turns of an outage."""
+
+IN_CONFLICT = "conflict"
+"""Note of the log entry of turns whose state could not be written back."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+def is_quiet(exported: Exported, *, now_ms: int) -> bool:
+    """Return whether nothing of a conversation is under way here: it may be moved.
+
+    A reply that may have been sent stays until somebody knows; a job or a timer that nobody has begun may move.
+    """
+    if exported.inbox:
+        return False
+    stays = (EffectKind.REPLY, EffectKind.FORWARD)
+    return not any(
+        delivery.maybe_sent or (delivery.kind in stays and delivery.due_ms <= now_ms)
+        for delivery in exported.deliveries
+    )
+
+
+def entries_of(exported: Exported, note: Note) -> list[LogEntry]:
+    """Return the log of the turns that the store does not have, oldest first."""
+    return [decode_entry(record.data) for record in _records(exported, note)]
+
+
+def _records(exported: Exported, note: Note) -> Sequence[LogRecord]:
+    records = sorted(exported.log, key=lambda record: record.seq)
+    # The first one is of the commit that was in limbo, if there was one.
+    return records[1:] if note.limbo_is_there else records
+
+
+def messages_of(entries: Sequence[LogEntry], note: Note) -> list[Incoming]:
+    """Return the messages whose ids the store is to know: what people said, and what waited there, in order.
+
+    What they hold is never run, unless this process dies in the middle and stays dead for longer than its lease.
+    """
+    said = {logged.id: logged for entry in entries for logged in entry.inputs}
+    wanted = [logged for logged in said.values() if logged.kind in PERSONAL and logged.id not in note.seeds]
+    seeded = [said[one] for one in note.seeds if one in said]
+    return [Incoming(id=logged.id, payload=_encode(_message(logged))) for logged in [*seeded, *wanted]]
+
+
+def _message(logged: LoggedInput) -> Message:
+    return Message(
+        id=logged.id,
+        kind=logged.kind,
+        text=logged.text,
+        channel=logged.channel,
+        received_ms=logged.at_ms,
+        late=True,
+    )
+
+
+def effects_of(exported: Exported, note: Note) -> tuple[Effect, ...]:
+    """Return what is still to be done and the store does not know of."""
+    return tuple(
+        Effect(id=delivery.id, kind=delivery.kind, payload=delivery.payload, due_ms=delivery.due_ms, name=delivery.name)
+        for delivery in exported.deliveries
+        if delivery.id not in note.effects_there
+    )
+
+
+def cancelled_of(exported: Exported, note: Note, done: Collection[str]) -> tuple[str, ...]:
+    """Return the effects that the store still wants to do and that were done here, `done` by its own senders."""
+    left = {delivery.id for delivery in exported.deliveries}
+    return tuple(dict.fromkeys([*(one for one in note.effects_there if one not in left), *done]))
+
+
+def log_of(
+    entries: Sequence[LogEntry], note: Note, *, now_ms: int, state: bytes | None, conflict: str = ""
+) -> bytes | None:
+    """Return one entry for all these turns, None if there were none. `state` is the one that stands after it."""
+    if not entries:
+        return None
+    last = entries[-1]
+    entry = msgspec.structs.replace(
+        last,
+        phone=note.conversation.person,
+        timestamp=datetime.fromtimestamp(now_ms / 1000, tz=UTC),
+        before=entries[0].before,
+        handler="",
+        inputs=tuple(logged for entry in entries for logged in entry.inputs),
+        replies=tuple(reply for entry in entries for reply in entry.replies),
+        effects=tuple(effect for entry in entries for effect in entry.effects),
+        undoable=False,
+        undoes=None,
+        note=IN_CONFLICT if conflict else CARRIED,
+        error=conflict,
+        full=NOTHING if state is None else msgspec.Raw(state),
+        delta=NOTHING,
+    )
+    return _encode(entry)
+
+
+def conflict_of(exported: Exported, note: Note, *, reason: str, found_version: int | None, now_ms: int) -> Conflict:
+    """Return the account of a conversation that could not be written back."""
+    return Conflict(
+        id=note.write_id,
+        conversation=note.conversation,
+        reason=reason,
+        at_ms=now_ms,
+        base_version=note.version,
+        found_version=found_version,
+        status=exported.status,
+        state=NOTHING if exported.state is None else msgspec.Raw(exported.state),
+        log=tuple(msgspec.Raw(record.data) for record in _records(exported, note)),
+        unsent=tuple(msgspec.Raw(effect.payload) for effect in effects_of(exported, note)),
+    )

@@ -1,0 +1,76 @@
+"""Puts an outage policy together. What a policy needs is imported when it is chosen: `fail` needs nothing."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from turnkeeper.engine.engine import Engine
+from turnkeeper.outage.breaker import Breaker
+from turnkeeper.outage.guarded import GuardedStore
+from turnkeeper.outage.reception import Failing, Reception
+from turnkeeper.policy.outage import Outage
+from turnkeeper.ports.clock import Clock
+from turnkeeper.ports.store import Store
+
+NewEngine = Callable[[Store], Engine]
+"""Makes an engine with the application's programs and channels over a store."""
+
+
+def guard(store: Store, outage: Outage, *, clock: Clock) -> GuardedStore:
+    """Return a store behind a circuit breaker, as the policy wants it."""
+    breaker = Breaker(
+        clock=clock, failures=outage.failures, first_wait=outage.first_wait, longest_wait=outage.longest_wait
+    )
+    return GuardedStore(store, breaker, clock=clock, may_open_later=outage.policy != "fail")
+
+
+def bind(
+    store: GuardedStore,
+    outage: Outage,
+    *,
+    application: str,
+    flows: Sequence[str],
+    new_engine: NewEngine,
+    clock: Clock,
+) -> tuple[Engine, Reception]:
+    """Return the engine over the store and the way in.
+
+    Args:
+        store: The application's.
+        outage: What to do while it is away.
+        application: Names the application and its store: the same in each of its processes, another for any other.
+            Files that another application left in the same folder are left alone.
+        flows: Names of what this process serves.
+        new_engine: Makes an engine.
+        clock: Time.
+    """
+    folder = Path(outage.folder).absolute()
+    owner = hashlib.blake2b(application.encode(), digest_size=4).hexdigest()
+    if outage.policy == "carry_on":
+        from turnkeeper.outage.carrying import Carrying
+        from turnkeeper.outage.fenced import FencedStore
+        from turnkeeper.outage.recent import Recent
+
+        recent = Recent(conversations=outage.remembered, size_bytes=outage.remembered_bytes)
+        carrying = Carrying(
+            store, store.breaker, recent, folder=folder, owner=owner, new_engine=new_engine, clock=clock
+        )
+        carrying.engine = new_engine(
+            FencedStore(store, carrying.is_fenced, clock=clock, recent=recent, on_done=carrying.note_done)
+        )
+        return carrying.engine, carrying
+    engine = new_engine(store)
+    if outage.policy == "fail":
+        return engine, Failing(engine)
+    from turnkeeper.outage.queueing import Queueing
+
+    queueing = Queueing(
+        engine,
+        store.breaker,
+        folder=folder,
+        owner=owner,
+        limit=outage.journal_messages,
+        flows=flows,
+        clock=clock,
+    )
+    return engine, queueing

@@ -1,0 +1,333 @@
+"""The policy `carry_on`: while the store is away, turns run here; when it is back, what changed is written back.
+
+A conversation is in one place at a time. From the moment at which it lives here the engine over the store is fenced
+off from it, until it was written back; a message that comes meanwhile goes where the conversation is.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from turnkeeper.engine.engine import Engine
+from turnkeeper.engine.results import Accepted, Handled, Taken
+from turnkeeper.errors import OutcomeUnknownError, RetryableError, StoreUnavailableError, TurnkeeperError
+from turnkeeper.model.conversation import ConversationId
+from turnkeeper.model.message import Message
+from turnkeeper.outage.breaker import Breaker
+from turnkeeper.outage.local import LocalSide, NewEngine, new_place, places_left_behind
+from turnkeeper.outage.recent import Recent
+from turnkeeper.outage.seeding import seed
+from turnkeeper.outage.standing import Standing
+from turnkeeper.outage.writing_back import WayBack, WriteBack
+from turnkeeper.ports.clock import Clock
+from turnkeeper.ports.store import Store
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE = 16
+"""Conversations written back side by side."""
+
+_LOOK_SECONDS = 0.1
+"""Between two attempts to write back what was still under way."""
+
+_ADOPT_SECONDS = 10.0
+"""Between two looks for what a dead process left behind."""
+
+_SLICE = timedelta(seconds=1)
+"""How long one wait for replies lasts before it is looked where the conversation is."""
+
+
+class _Carried:
+    """A conversation that lives here. Its lock is held while it moves in or out, and while it takes a message.
+
+    `done` are replies of the store that its engine had in hand and sent since.
+    """
+
+    __slots__ = ("conversation", "done", "is_yielding", "lock", "side")
+
+    def __init__(self, conversation: ConversationId) -> None:
+        self.conversation = conversation
+        self.lock = asyncio.Lock()
+        self.side: LocalSide | None = None
+        self.is_yielding = False
+        self.done: set[str] = set()
+
+
+class Carrying:
+    """See `turnkeeper.outage.reception.Reception`. `engine` is set once, before `start`: it needs `is_fenced`."""
+
+    def __init__(
+        self,
+        store: Store,
+        breaker: Breaker,
+        recent: Recent,
+        *,
+        folder: Path,
+        owner: str,
+        new_engine: NewEngine,
+        clock: Clock,
+    ) -> None:
+        """Take the store and what this process remembers.
+
+        Args:
+            store: The application's, behind the breaker.
+            breaker: Knows whether the store is there.
+            recent: What this process last knew.
+            folder: Where conversations live meanwhile, absolute.
+            owner: Names this application and its store: what others left behind is left alone.
+            new_engine: Makes an engine for the turns here.
+            clock: Time.
+        """
+        self._store = store
+        self._breaker = breaker
+        self._recent = recent
+        self._folder = folder
+        self._owner = owner
+        self._new_engine = new_engine
+        self._clock = clock
+        self._carried: dict[str, _Carried] = {}
+        self._sides: list[LocalSide] = []
+        self._opening = asyncio.Lock()
+        self._conflicts = 0
+        self._is_open = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self.engine: Engine
+
+    @property
+    def may_lose(self) -> str:
+        """See `Reception.may_lose`."""
+        return (
+            f"with {self._folder}/carry-{self._owner}-*: what was said and answered here while the store was away and "
+            "is not yet written back"
+        )
+
+    @property
+    def standing(self) -> Standing:
+        """See `Reception.standing`."""
+        return Standing(carried=len(self._carried), conflicts=self._conflicts)
+
+    def is_fenced(self, conversation: ConversationId) -> bool:
+        """Return whether the engine over the store must leave a conversation alone."""
+        carried = self._carried.get(conversation.key)
+        return carried is not None and not carried.is_yielding
+
+    def note_done(self, conversation: ConversationId, effect_id: str) -> None:
+        """Remember that the engine over the store sent a reply of a conversation that it is fenced off from."""
+        if (carried := self._carried.get(conversation.key)) is not None:
+            carried.done.add(effect_id)
+
+    async def prepare(self) -> None:
+        """See `Reception.prepare`."""
+        await self._adopt()
+
+    async def start(self) -> None:
+        """See `Reception.start`."""
+        self._is_open = True
+        self._tasks = [
+            asyncio.create_task(self._carry_what_is_under_way()),
+            asyncio.create_task(self._write_back_forever()),
+            asyncio.create_task(self._adopt_forever()),
+        ]
+
+    async def stop(self) -> None:
+        """See `Reception.stop`."""
+        self._is_open = False
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        sides, self._sides = self._sides, []
+        for side in sides:
+            lives_on = any(carried.side is side for carried in self._carried.values())
+            await side.close(is_empty=not lives_on)
+
+    async def accept(self, conversation: ConversationId, message: Message) -> Accepted:
+        """See `Reception.accept`."""
+        if not self._is_open:
+            raise StoreUnavailableError("this process is shutting down; send the message again")
+        if not self._lives_here(conversation):
+            try:
+                return await self.engine.accept(conversation, message)
+            except (StoreUnavailableError, OutcomeUnknownError):
+                if not self._is_open:
+                    raise
+        while True:
+            carried = self._carried.get(conversation.key) or self._begin_carrying(conversation)
+            async with carried.lock:
+                if self._carried.get(conversation.key) is not carried:
+                    if self._breaker.is_open:
+                        continue
+                    break  # it was written back while this waited
+                side = await self._settled(conversation, carried)
+                return await side.engine.accept(conversation, message)
+        return await self.engine.accept(conversation, message)
+
+    async def handle(self, conversation: ConversationId, message: Message, *, within: timedelta) -> Handled:
+        """See `Reception.handle`. Waits where the conversation is, also when it moves meanwhile."""
+        deadline = time.monotonic() + within.total_seconds()
+        outcome: Taken | None = None
+        while True:
+            left = timedelta(seconds=max(deadline - time.monotonic(), 0))
+            try:
+                if outcome is None and self._lives_here(conversation):
+                    outcome = (await self.accept(conversation, message)).outcome
+                handled = await self._engine_of(conversation).handle(conversation, message, within=min(left, _SLICE))
+            except (RetryableError, OutcomeUnknownError):
+                if outcome is None:
+                    outcome = (await self.accept(conversation, message)).outcome
+                handled = Handled(outcome=outcome, done=False)
+                await asyncio.sleep(min(left.total_seconds(), _LOOK_SECONDS))
+            outcome = outcome or handled.outcome
+            if handled.done or left <= _SLICE or outcome not in {Taken.ACCEPTED, Taken.DUPLICATE}:
+                return msgspec.structs.replace(handled, outcome=outcome)
+
+    def _lives_here(self, conversation: ConversationId) -> bool:
+        return conversation.key in self._carried or self._breaker.is_open
+
+    def _engine_of(self, conversation: ConversationId) -> Engine:
+        carried = self._carried.get(conversation.key)
+        return self.engine if carried is None or carried.side is None else carried.side.engine
+
+    def local(self, conversation: ConversationId) -> Store | None:
+        """See `Reception.local`."""
+        carried = self._carried.get(conversation.key)
+        return None if carried is None or carried.side is None else carried.side.store
+
+    def locals(self) -> Sequence[Store]:
+        """See `Reception.locals`."""
+        return [side.store for side in self._sides]
+
+    def _begin_carrying(self, conversation: ConversationId) -> _Carried:
+        """Fence the store's engine off; from now on the conversation is here."""
+        carried = self._carried[conversation.key] = _Carried(conversation)
+        return carried
+
+    async def _settled(self, conversation: ConversationId, carried: _Carried) -> LocalSide:
+        """Return the side where a conversation lives, after moving it in. Its lock is held."""
+        if carried.side is not None:
+            return carried.side
+        try:
+            side = await self._open_side()
+            write_id = secrets.token_hex(8)
+            note, exported = seed(conversation, self._recent, write_id=write_id, now_ms=self._clock.now_ms())
+            await side.settle(note, exported)
+        except BaseException:
+            if self._carried.get(conversation.key) is carried:
+                del self._carried[conversation.key]
+            raise
+        self._recent.forget(conversation)
+        carried.side = side
+        return side
+
+    async def _open_side(self) -> LocalSide:
+        async with self._opening:
+            if not self._sides:
+                place = await new_place(self._folder, owner=self._owner)
+                side = LocalSide(
+                    place, new_engine=self._new_engine, clock=self._clock, before_begin=self._carry_forwarded
+                )
+                await side.engine.start()
+                self._sides.append(side)
+                logger.info("carrying_on", extra={"place": str(side.path)})
+            return self._sides[0]
+
+    async def _carry_forwarded(self, conversation: ConversationId) -> None:
+        """Move a conversation in that another one of here forwards a message to."""
+        if conversation.key not in self._carried:
+            carried = self._begin_carrying(conversation)
+            async with carried.lock:
+                await self._settled(conversation, carried)
+
+    async def _carry_what_is_under_way(self) -> None:
+        """Whenever the store goes away, go on with every turn that somebody waits for."""
+        while True:
+            await self._breaker.until(is_open=True)
+            for known in self._recent.under_way():
+                conversation = known.conversation
+                if conversation.key in self._carried:
+                    continue
+                carried = self._begin_carrying(conversation)
+                async with carried.lock:
+                    try:
+                        await self._settled(conversation, carried)
+                    except TurnkeeperError as exc:
+                        logger.warning("not_carried", extra={"reason": str(exc)})
+            await self._breaker.until(is_open=False)
+
+    async def _adopt_forever(self) -> None:
+        while True:
+            await self._clock.sleep(_ADOPT_SECONDS)
+            try:
+                await self._adopt()
+            except TurnkeeperError as exc:
+                logger.warning("place_not_adopted", extra={"reason": str(exc)})
+
+    async def _adopt(self) -> None:
+        """Go on where a dead process stopped."""
+        for place in await places_left_behind(self._folder, owner=self._owner):
+            side = LocalSide(place, new_engine=self._new_engine, clock=self._clock, before_begin=self._carry_forwarded)
+            notes = [note for note in await side.load() if note.conversation.key not in self._carried]
+            for note in notes:
+                self._begin_carrying(note.conversation).side = side
+            await side.engine.start()
+            self._sides.append(side)
+            logger.info("carrying_adopted", extra={"place": place.path.name, "conversations": len(notes)})
+
+    async def _write_back_forever(self) -> None:
+        while True:
+            await self._breaker.until(is_open=False)
+            had = len(self._carried)
+            try:
+                await self._write_back_round()
+            except Exception:
+                logger.exception("write_back_broken")
+            if had and not self._carried:
+                logger.info("carried_back", extra={"conflicts": self._conflicts})
+                await self._close_sides()
+            await self._clock.sleep(_LOOK_SECONDS)
+
+    async def _write_back_round(self) -> None:
+        keys = list(self._carried)
+        for start in range(0, len(keys), _AT_ONCE):
+            async with asyncio.TaskGroup() as group:
+                for key in keys[start : start + _AT_ONCE]:
+                    group.create_task(self._write_back(key))
+
+    async def _write_back(self, key: str) -> None:
+        """Try to bring one conversation back; it stays here for now if that fails."""
+        carried = self._carried.get(key)
+        if carried is None:
+            return
+        async with carried.lock:
+            side, conversation = carried.side, carried.conversation
+            if side is None:
+                return  # it could not be moved in, and whoever brought it was told
+            carried.is_yielding = False
+            side.rest(conversation)
+            try:
+                way = await WriteBack(self._store, side, clock=self._clock).attempt(conversation, done=carried.done)
+                if way in {WayBack.WRITTEN, WayBack.CONFLICT}:
+                    self._conflicts += way is WayBack.CONFLICT
+                    await side.leave(side.note_of(conversation))
+                    del self._carried[key]
+                carried.is_yielding = way is WayBack.YIELD
+            except (RetryableError, OutcomeUnknownError):
+                return  # the store went away again, which was told; or it is busy
+            finally:
+                side.wake(conversation)
+
+    async def _close_sides(self) -> None:
+        """Remove the places in which nobody lives any more, and nobody is just moving in."""
+        async with self._opening:
+            for side in tuple(self._sides):
+                if self._carried:
+                    return
+                await side.close(is_empty=True)
+                self._sides.remove(side)  # last: who is cancelled before that closes it again

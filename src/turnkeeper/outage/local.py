@@ -1,0 +1,147 @@
+"""A place for conversations on this machine: a store in a file, an engine over it, and notes on where they came from.
+
+A process locks its place; one that nobody locks was left behind and may be taken over as it is.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from turnkeeper.engine.engine import Engine
+from turnkeeper.errors import StoreUnreadableError
+from turnkeeper.model.conversation import ConversationId
+from turnkeeper.outage.fenced import BeforeBegin, FencedStore
+from turnkeeper.outage.locking import lock_file
+from turnkeeper.outage.seeding import COLLECTION, Note, decode_note, encode_note
+from turnkeeper.ports.catalog import Exported
+from turnkeeper.ports.clock import Clock
+from turnkeeper.ports.store import Store
+from turnkeeper.stores.sqlite import SqliteStore
+
+NewEngine = Callable[[Store], Engine]
+"""Makes an engine like the application's over another store."""
+
+_PAGE = 100
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A place's file, and the lock on it."""
+
+    path: Path
+    lock: sqlite3.Connection
+
+
+class LocalSide:
+    """See the module. Everything in it belongs to this process."""
+
+    def __init__(self, place: Place, *, new_engine: NewEngine, clock: Clock, before_begin: BeforeBegin) -> None:
+        """Take a locked place; `before_begin` hears of every conversation that is about to begin here."""
+        self._place = place
+        self._resting: set[str] = set()
+        self._notes: dict[str, Note] = {}
+        self.store = SqliteStore(place.path, clock=clock)
+        self.engine = new_engine(FencedStore(self.store, self._rests, clock=clock, before_begin=before_begin))
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self._place.path
+
+    def _rests(self, conversation: ConversationId) -> bool:
+        return conversation.key in self._resting
+
+    def rest(self, conversation: ConversationId) -> None:
+        """Begin nothing in a conversation any more: it is being written back."""
+        self._resting.add(conversation.key)
+
+    def wake(self, conversation: ConversationId) -> None:
+        """Go on with it."""
+        self._resting.discard(conversation.key)
+
+    def note_of(self, conversation: ConversationId) -> Note:
+        """Return where a conversation that lives here came from."""
+        return self._notes[conversation.key]
+
+    async def load(self) -> list[Note]:
+        """Open the place and return where the conversations in it came from."""
+        await self.store.open()
+        cursor: str | None = None
+        while True:
+            page = await self.store.documents.scan(COLLECTION, cursor=cursor, limit=_PAGE)
+            notes = [decode_note(document.data) for _, document in page.items]
+            self._notes.update({note.conversation.key: note for note in notes})
+            cursor = page.cursor
+            if cursor is None:
+                return list(self._notes.values())
+
+    async def settle(self, note: Note, exported: Exported) -> None:
+        """Let a conversation live here. Safe to repeat."""
+        await self.keep(note)
+        await self.store.catalog.restore(exported)
+
+    async def keep(self, note: Note) -> None:
+        """Keep a note, which may say more than before."""
+        await self.store.documents.put(note.key, encode_note(note))
+        self._notes[note.conversation.key] = note
+
+    async def leave(self, note: Note) -> None:
+        """Forget a conversation that lives elsewhere again. Safe to repeat."""
+        await self.store.turns.forget(note.conversation)
+        await self.store.documents.delete(note.key)
+        self._notes.pop(note.conversation.key, None)
+        self.wake(note.conversation)
+
+    async def close(self, *, is_empty: bool) -> None:
+        """Stop everything; an empty place is removed."""
+        try:
+            await self.engine.stop()
+        finally:
+            await self.store.close()
+            await asyncio.to_thread(_give_up, self._place, is_empty=is_empty)
+
+
+async def new_place(folder: Path, *, owner: str) -> Place:
+    """Return a new place in a folder (an absolute path), which is made if it is not there.
+
+    Raises:
+        StoreUnreadableError: The folder cannot be written.
+    """
+    path = folder / f"carry-{owner}-{secrets.token_hex(6)}.db"
+    try:
+        lock = await asyncio.to_thread(_lock_beside, path)
+    except (OSError, sqlite3.Error) as exc:
+        raise StoreUnreadableError(
+            f"no conversations can be kept in {folder} ({exc}); give Outage(folder=…) a folder that this user may write"
+        ) from exc
+    return Place(path, lock)
+
+
+async def places_left_behind(folder: Path, *, owner: str) -> list[Place]:
+    """Lock and return the owner's places that no living process has."""
+    return await asyncio.to_thread(_find, folder, owner)
+
+
+def _find(folder: Path, owner: str) -> list[Place]:
+    found: list[Place] = []
+    for path in sorted(folder.glob(f"carry-{owner}-*.db")):
+        with contextlib.suppress(sqlite3.OperationalError):  # its process lives
+            found.append(Place(path, _lock_beside(path)))
+    return found
+
+
+def _lock_beside(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return lock_file(path.with_suffix(".lock"))
+
+
+def _give_up(place: Place, *, is_empty: bool) -> None:
+    if is_empty:
+        place.path.unlink(missing_ok=True)
+    place.lock.close()
+    if is_empty:
+        place.path.with_suffix(".lock").unlink(missing_ok=True)

@@ -1,0 +1,110 @@
+"""Invariants 5, 6, 7 and 9: what the world was told is what was committed."""
+
+from collections.abc import Iterator
+
+from turnkeeper.testing.history.books import Book
+from turnkeeper.testing.history.events import Answer, Asked, Ending, Reported
+
+
+def replies_are_those_of_commits(book: Book) -> Iterator[str]:
+    """What was sent stands in a committed turn, word for word; a result or timer was asked for by one."""
+    committed = {effect: text for turn in book.turns for effect, text in turn.replies}
+    for got in book.got:
+        if got.effect not in committed:
+            yield f"reply {got.effect} was sent; no committed turn asked for it"
+        elif committed[got.effect] != got.text:
+            yield f"reply {got.effect} was sent as {got.text!r}; committed was {committed[got.effect]!r}"
+    promised = {promise for turn in book.turns for promise in turn.promises}
+    for turn in book.turns:
+        for message in turn.messages:
+            if message.startswith(("result:", "timer:")) and message not in promised:
+                yield f"{message} came back; no committed turn asked for it"
+
+
+def replies_arrive_in_order(book: Book) -> Iterator[str]:
+    """Every committed reply is taken by the provider at least once, first times in order, all but one time marked.
+
+    The one without a mark may be the last: what a sender gave up on can arrive after its repetition.
+    """
+    places: dict[str, int] = {}
+    for turn in book.turns:
+        for effect, _ in turn.replies:
+            places[effect] = len(places)
+    seen: set[str] = set()
+    unmarked: set[str] = set()
+    latest, latest_effect = -1, ""
+    for got in book.got:
+        if not got.maybe_sent:
+            if got.effect in unmarked:
+                yield f"reply {got.effect} was sent again without maybe_sent"
+            unmarked.add(got.effect)
+        if got.effect in seen:
+            continue
+        seen.add(got.effect)
+        place = places.get(got.effect)
+        if place is None or got.effect in book.redriven:
+            continue
+        if place < latest:
+            yield f"reply {got.effect} was first sent after {latest_effect}"
+        else:
+            latest, latest_effect = place, got.effect
+    excused = seen | set(book.dead) | book.called_off()
+    if book.last is not None:
+        excused |= set(book.last.unsent)
+    yield from (f"reply {effect} was never sent" for effect in places if effect not in excused)
+
+
+def reports_agree_with_the_log(book: Book) -> Iterator[str]:
+    """Committed is in the log, fenced is not, refused is nowhere; only a lost answer may be either."""
+    at = {turn.commit: number for number, turn in enumerate(book.turns)}
+    for commit, reports in book.reported.items():
+        yield from _about_commit(book, commit, reports, at.get(commit))
+    taken = book.taken()
+    for message, asked in book.asked.items():
+        turn = taken.get(message)
+        if turn is None and message not in book.dead and any(one.answer is Answer.DONE for one in asked):
+            yield f"message {message} was reported done; no turn took it"
+        if turn is not None and all(one.answer is Answer.REFUSED for one in asked):
+            yield f"message {message} was refused every time; version {turn.version} applied it"
+        if turn is not None and (early := _done_before(asked, turn.at_ms)) is not None:
+            yield f"message {message} was reported done at {early}, committed at {turn.at_ms}"
+
+
+def _done_before(asked: list[Asked], at_ms: int) -> int | None:
+    """Return when a message was reported done before it was."""
+    return next((one.ended_ms for one in asked if one.answer is Answer.DONE and one.ended_ms < at_ms), None)
+
+
+def _about_commit(book: Book, commit: str, reports: list[Reported], place: int | None) -> Iterator[str]:
+    is_certain = all(one.ending is not Ending.UNKNOWN for one in reports)
+    for report in reports:
+        if report.ending is Ending.COMMITTED:
+            if place is None:
+                yield f"commit {commit} was reported as committed; the log does not have it"
+            elif report.version not in {None, book.turns[place].version}:
+                yield f"commit {commit} was reported as version {report.version}, logged as {book.turns[place].version}"
+        elif place is not None and report.ending in {Ending.FENCED, Ending.CONFLICT}:
+            committed_before = any(one.ending is Ending.COMMITTED for one in reports)
+            if is_certain and not committed_before:
+                yield f"commit {commit} was reported as {report.ending.value}; the log has it"
+            elif not _is_outgrown(book, place, report):
+                yield f"commit {commit} was repeated and reported as {report.ending.value}; it was the last one"
+    if place is not None and all(one.ending is Ending.REFUSED for one in reports):
+        yield f"commit {commit} was refused every time; the log has it"
+
+
+def _is_outgrown(book: Book, place: int, report: Reported) -> bool:
+    """Return whether the next turn may have been committed when this report came: only the last id is kept."""
+    return place + 1 < len(book.turns) and book.turns[place + 1].at_ms <= report.answered_ms
+
+
+def duplicates_hear_the_first_reply(book: Book) -> Iterator[str]:
+    """Whoever delivers a message again gets the replies that its turn recorded, the same ones each time."""
+    taken = book.taken()
+    for message, asked in book.asked.items():
+        said = {one.replies for one in asked if one.answer is Answer.DONE and one.replies is not None}
+        turn = taken.get(message)
+        if turn is not None:
+            said.add(turn.answer)
+        if len(said) > 1:
+            yield f"message {message} was answered in {len(said)} ways: {sorted(said)}"

@@ -1,0 +1,85 @@
+"""Attacks the store, the workers and the providers, and judges what came of it: `python -m tests.chaos --seconds 20`.
+
+The last line says how many violations there were, and so does the exit status.
+"""
+
+import argparse
+import asyncio
+import secrets
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from tests.chaos.conducting import TARGETS, Outcome, Run
+from tests.chaos.table import judge_faults, lines
+
+BOTH = ("sqlite", "redis")
+PEOPLE = 300
+PER_SECOND = 180.0
+"""Messages from all people together: 32,000 in three minutes, if the machine can."""
+
+
+def main() -> int:
+    """Run on each store that was asked for; return the exit status."""
+    options = _options()
+    seed = options.seed if options.seed is not None else secrets.randbits(32)
+    found = 0
+    for store in BOTH if options.store == "both" else (options.store,):
+        found += _run(store, options, seed)
+    _tell(f"violations: {found}")
+    return 1 if found else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--store", choices=(*TARGETS, "both"), default="both")
+    parser.add_argument("--seconds", type=float, default=180.0, help="how long the storm lasts, on each store")
+    parser.add_argument("--seed", type=int, help="of every choice that the conductor makes; printed by every run")
+    parser.add_argument("--per-second", type=float, default=PER_SECOND, help="messages written by all people together")
+    parser.add_argument("--report", type=Path, help="a folder for the table as Markdown and JSON")
+    parser.add_argument("--keep", action="store_true", help="keep history and logs also of a clean run")
+    return parser.parse_args()
+
+
+def _run(store: str, options: argparse.Namespace, seed: int) -> int:
+    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    _tell(f"chaos on {store}: {options.seconds:.0f} s, seed {seed}, files in {folder}")
+    run = Run(
+        store=store,
+        seconds=options.seconds,
+        seed=seed,
+        folder=folder,
+        people=PEOPLE,
+        per_second=options.per_second,
+    )
+    outcome = asyncio.run(run.play())
+    missing = judge_faults(outcome, expected=run.expected)
+    outcome.violations += missing
+    outcome.found += len(missing)
+    for line in lines(outcome, expected=run.expected):
+        _tell(line)
+    if options.report is not None:
+        _write(options.report, outcome, "\n".join(lines(outcome, expected=run.expected)))
+    if outcome.found or options.keep:
+        _tell(f"history and logs are in {folder}")
+    else:
+        shutil.rmtree(folder)
+    return outcome.found
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _write(folder: Path, outcome: Outcome, table: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"chaos-{outcome.store}.md").write_text(f"{table}\n", encoding="utf-8")
+    (folder / f"chaos-{outcome.store}.json").write_bytes(msgspec.json.format(msgspec.json.encode(outcome)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

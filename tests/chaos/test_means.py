@@ -1,0 +1,207 @@
+"""The means of a chaos run do what they say: what is cut is cut exactly, and a tame run is not taken for a storm."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.append_only import whole_transactions
+from tests.chaos.conducting import Outcome
+from tests.chaos.lines import Cut, ask, send_and_leave, serve
+from tests.chaos.proxy import Proxy
+from tests.chaos.table import judge_faults, lines
+from tests.chaos.world import EVERYWHERE, ON_SQLITE, Fault, World
+
+pytestmark = pytest.mark.anyio
+
+SET = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$2\r\n\r\n\r\n"
+MULTI = b"*1\r\n$5\r\nMULTI\r\n"
+EXEC = b"*1\r\n$4\r\nEXEC\r\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (SET + SET, 2 * len(SET)),
+        (SET + SET[:-1], len(SET)),
+        (SET + MULTI + SET + EXEC, len(SET + MULTI + SET + EXEC)),
+        (SET + MULTI + SET + EXEC[:-3], len(SET)),
+        (SET + MULTI + SET[:9], len(SET)),
+        (b"#TS:1795234258\r\n" + SET, len(b"#TS:1795234258\r\n" + SET)),
+        (b"", 0),
+        (b"*3\r\n$3", 0),
+    ],
+)
+def test_a_cut_file_ends_with_a_whole_transaction(text: bytes, kept: int, tmp_path: Path) -> None:
+    """Half a command goes, and a transaction without its end goes whole."""
+    file = tmp_path / "aof"
+    file.write_bytes(SET + text)
+
+    found = whole_transactions(file, len(SET), len(SET + text))
+
+    assert found == kept
+
+
+class Upper:
+    """A server that answers in capitals, and remembers what reached it."""
+
+    def __init__(self) -> None:
+        """Have heard nothing."""
+        self.heard: list[bytes] = []
+        self.has_heard = asyncio.Event()
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer until the other end is gone."""
+        while said := await _read(reader):
+            self.heard.append(said)
+            self.has_heard.set()
+            writer.write(said.upper())
+        writer.close()
+
+
+class Stage:
+    """A server behind a proxy."""
+
+    def __init__(self, world: World, proxy: Proxy, upper: Upper) -> None:
+        """Take what is there."""
+        self.world = world
+        self.proxy = proxy
+        self.upper = upper
+
+    async def say(self, *words: bytes) -> list[bytes]:
+        """Send words one after the other on one connection; an empty answer is its end."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.proxy.port)
+        answers: list[bytes] = []
+        for word in words:
+            writer.write(word)
+            answers.append(await _read(reader))
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        return answers
+
+
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.read(100)
+    except ConnectionError:
+        return b""
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    """Build one without a storm."""
+    world = World(seed=1, folder=tmp_path)
+    upper = Upper()
+    server = await asyncio.start_unix_server(upper.talk, str(tmp_path / "s"))
+    proxy = Proxy(world, tmp_path / "s")
+    await proxy.open()
+    yield Stage(world, proxy, upper)
+    await proxy.close()
+    server.close()
+    await server.wait_closed()
+    world.close()
+
+
+async def test_the_proxy_forwards(stage: Stage) -> None:
+    """Without a storm it is not noticed."""
+    assert await stage.say(b"one", b"two") == [b"ONE", b"TWO"]
+
+
+async def test_a_cut_request_never_arrives_whole(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server gets a part or nothing, the client gets the end of its connection."""
+    monkeypatch.setattr("tests.chaos.proxy.REQUEST_CUT", 1.0)
+    stage.world.start_storm()
+
+    answers = await stage.say(b"one")
+
+    assert b"ONE" not in answers
+    assert b"one" not in stage.upper.heard
+
+
+async def test_a_cut_answer_is_one_to_a_request_that_arrived(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server did it, the client does not know."""
+    monkeypatch.setattr("tests.chaos.proxy.REQUEST_CUT", 0.0)
+    monkeypatch.setattr("tests.chaos.proxy.ANSWER_CUT", 1.0)
+    stage.world.start_storm()
+
+    answers = await stage.say(b"one")
+
+    assert answers == [b""]
+    assert stage.upper.heard == [b"one"]
+
+
+async def test_a_broken_dam_loses_the_answers_behind_it(stage: Stage) -> None:
+    """What was done behind a closed dam is told to nobody once the connections are cut."""
+    stage.proxy.dam.clear()
+    telling = asyncio.create_task(stage.say(b"one"))
+    await stage.upper.has_heard.wait()
+
+    stage.proxy.break_all()
+    stage.proxy.dam.set()
+
+    assert await telling == [b""]
+
+
+async def test_a_line_is_answered_or_cut(tmp_path: Path) -> None:
+    """Whoever asks gets a whole line or is told that there is none."""
+
+    async def answer(line: bytes) -> bytes | None:
+        return line.strip().upper() if line != b"hang up\n" else None
+
+    server = await serve(tmp_path / "s", answer)
+    assert await ask(tmp_path / "s", b"one", within=1.0) == b"ONE\n"
+    await send_and_leave(tmp_path / "s", b"two\n", within=1.0)
+
+    with pytest.raises(Cut):
+        await ask(tmp_path / "s", b"hang up", within=1.0)
+    with pytest.raises(Cut):
+        await ask(tmp_path / "nobody", b"one", within=1.0)
+    server.close()
+
+
+def outcome(faults: dict[str, int], *, seconds: float = 180.0) -> Outcome:
+    """Return a run with these faults and nothing else."""
+    counters = dict.fromkeys(
+        (
+            "deliveries_of_messages", "turns", "commits_fenced", "replies", "replies_repeated", "late_first_attempts",
+            "given_up_by_providers",
+        ),
+        0,
+    )  # fmt: skip
+    return Outcome(
+        store="sqlite",
+        seed=1,
+        seconds=seconds,
+        messages=1,
+        faults=faults,
+        counters=counters,
+        violations=[],
+        found=0,
+        rest_ms=1,
+        took_seconds=1.0,
+    )
+
+
+def test_a_run_without_one_kind_of_fault_is_a_failure() -> None:
+    """So is one in which a kind is half of everything; a short run needs each kind once."""
+    expected = EVERYWHERE | ON_SQLITE
+    often = {fault.value: 5 for fault in expected}
+
+    assert judge_faults(outcome(often), expected=expected) == []
+    assert judge_faults(outcome(dict.fromkeys(often, 1), seconds=20), expected=expected) == []
+    (missing,) = judge_faults(outcome(often | {Fault.DISK_FULL.value: 4}), expected=expected)
+    assert "disk full, 4 times of at least 5" in missing
+    (lopsided,) = judge_faults(outcome(often | {Fault.WEBHOOK_REPEATED.value: 1000}), expected=expected)
+    assert "tried too much" in lopsided
+
+
+def test_the_table_names_every_expected_fault() -> None:
+    """What was not tried stands in it as well."""
+    expected = EVERYWHERE | ON_SQLITE
+
+    table = "\n".join(lines(outcome({}), expected=expected))
+
+    assert all(f"| - {fault.value} | 0 |" in table for fault in expected)

@@ -1,0 +1,272 @@
+"""Redis is killed in a burst of 1,000 messages, and the application is killed too: what each outage policy promises."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+import pytest
+
+from tests.conformance.redis_servers import carried_server
+from tests.integration.outage_bot import MESSAGES, PATIENCE, PEOPLE, build, facts
+from turnkeeper.outage import Conflict
+from turnkeeper.policy.outage import OutagePolicy
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = PATIENCE.total_seconds()
+WORDS = [f"word {number}" for number in range(MESSAGES)]
+
+
+class Redis:
+    """A server that keeps what it acknowledged, and can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take where its files go."""
+        self._folder = folder
+        self._socket = folder / "redis.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"unix://{self._socket}"
+
+    def start(self) -> None:
+        """Start it, and return once it answers."""
+        program = os.environ.get("TURNKEEPER_REDIS_SERVER") or shutil.which("redis-server") or carried_server()
+        self._socket.unlink(missing_ok=True)
+        self._process = subprocess.Popen(
+            [
+                program, "--port", "0", "--unixsocket", str(self._socket), "--dir", str(self._folder), "--save", "",
+                "--appendonly", "yes", "--appendfsync", "always",
+            ],
+            stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        until(self._answers)
+
+    def _answers(self) -> bool:
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as client:
+            try:
+                client.connect(str(self._socket))
+                client.sendall(b"PING\r\n")
+                return client.recv(64) == b"+PONG\r\n"  # it does not say so while it loads its file
+            except OSError:
+                return False
+
+    def kill(self) -> None:
+        """End it as a power cut would. Safe to call twice."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+class Bot:
+    """The application in a process of its own. As a context manager it is killed at the end."""
+
+    def __init__(self, policy: OutagePolicy, redis: Redis, folder: Path, *, count: int = MESSAGES) -> None:
+        """Take the policy, where its files go, and how many words it says for each person."""
+        self._count = count
+        self._arguments = [policy, redis.url, str(folder)]
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    def start(self, count: int | None = None) -> None:
+        """Start it, and return once it takes messages."""
+        starts = len(facts(self._folder / "started"))
+        paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.integration.outage_bot", *self._arguments, str(count or self._count)],
+                env={**os.environ, "PYTHONPATH": paths},
+                stderr=log,
+            )
+        until(lambda: len(facts(self._folder / "started")) > starts or self._has_ended())
+        assert not self._has_ended(), self.log
+
+    def _has_ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
+
+    @property
+    def log(self) -> str:
+        """The end of what it logged."""
+        return (self._folder / "log").read_text()[-4_000:]
+
+    def kill(self) -> None:
+        """End it as a power cut would. Safe to call twice."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def finish(self) -> int:
+        """Wait until everything it took is in the store; return how many conflicts it found."""
+        assert self._process is not None
+        assert self._process.wait(PATIENCE_SECONDS) == 0, self.log
+        return int(str(facts(self._folder / "done")[-1][0]))
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Return once something is so."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline, "it never came to be so"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Redis]:
+    """Run a server."""
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    server = Redis(folder)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return where the bot's files go."""
+    folder = tmp_path / "bot"
+    folder.mkdir()
+    return folder
+
+
+def stored(redis: Redis, folder: Path) -> dict[str, list[str]]:
+    """Return what the store has of each person."""
+
+    async def look() -> dict[str, list[str]]:
+        app = build("fail", redis.url, folder)
+        words: dict[str, list[str]] = {}
+        for person in PEOPLE:
+            view = await app.inspect(app.conversation(person))
+            state = None if view is None else view.exported.state
+            words[person] = [] if state is None else app.flow.check().codec.decode(state).state.words
+        await app.stop()
+        return words
+
+    return asyncio.run(look())
+
+
+def has_accepted(folder: Path, count: int) -> Callable[[], bool]:
+    """Tell whether so many messages were acknowledged."""
+    return lambda: len(facts(folder / "accepted")) >= count
+
+
+def unmarked(folder: Path) -> Counter[str]:
+    """Return how often each reply was sent without being marked as a repetition."""
+    return Counter(f"{to} {text}" for to, text, maybe_sent in facts(folder / "sent") if not maybe_sent)
+
+
+def test_fail_applies_every_acknowledged_message_once(redis: Redis, folder: Path) -> None:
+    """Refused while Redis is dead, with what is known; sent again, every message counts once and in order."""
+    with Bot("fail", redis, folder) as bot:
+        until(has_accepted(folder, 300))
+        redis.kill()
+        until(
+            lambda: (
+                len({one for one, _, reason in facts(folder / "refused") if reason == "StoreDownError"}) == len(PEOPLE)
+            )
+        )
+        bot.kill()
+        redis.start()
+        bot.start()
+        bot.finish()
+
+    assert stored(redis, folder) == dict.fromkeys(PEOPLE, WORDS)
+    reasons = {str(fact[2]) for fact in facts(folder / "refused")}
+    assert "StoreDownError" in reasons
+    assert reasons <= {"StoreDownError", "StoreUnavailableError", "OutcomeUnknownError"}
+    assert set(unmarked(folder).values()) == {1}
+
+
+def test_queue_applies_every_acknowledged_message_once_and_in_order(redis: Redis, folder: Path) -> None:
+    """Accepted all the time: before, while Redis is dead, by the next process while it is still dead, and after."""
+    with Bot("queue", redis, folder) as bot:
+        until(has_accepted(folder, 300))
+        redis.kill()
+        until(has_accepted(folder, 600))
+        bot.kill()
+        bot.start()
+        until(has_accepted(folder, 800))
+        redis.start()
+        bot.finish()
+
+    assert facts(folder / "refused") == []
+    assert stored(redis, folder) == dict.fromkeys(PEOPLE, WORDS)
+    assert list((folder / "local").iterdir()) == []
+    assert set(unmarked(folder).values()) == {1}
+
+
+def test_carry_on_answers_while_redis_is_dead_and_writes_back(redis: Redis, folder: Path) -> None:
+    """Answered all the time; killed and started again without Redis it goes on; afterwards the store has all of it."""
+    with Bot("carry_on", redis, folder) as bot:
+        until(has_accepted(folder, 300))
+        redis.kill()
+        until(has_accepted(folder, 600))
+        bot.kill()
+        bot.start()
+        until(has_accepted(folder, len(PEOPLE) * MESSAGES))
+        until(lambda: len({f"{to} {text}" for to, text, _ in facts(folder / "sent")}) == len(PEOPLE) * MESSAGES)
+        redis.start()
+        conflicts = bot.finish()
+
+    assert conflicts == 0
+    assert facts(folder / "refused") == []
+    assert stored(redis, folder) == dict.fromkeys(PEOPLE, WORDS)
+    assert list((folder / "local").iterdir()) == []
+    assert set(unmarked(folder).values()) == {1}
+
+
+def test_carry_on_reports_another_servers_turn_in_between_and_loses_neither_side(redis: Redis, folder: Path) -> None:
+    """Redis is back before the killed bot is, and another server answers one person: one conflict, nineteen written."""
+    with Bot("carry_on", redis, folder, count=10) as bot:
+        bot.finish()
+        bot.start(count=20)
+        until(has_accepted(folder, 15 * len(PEOPLE)))
+        redis.kill()
+        until(has_accepted(folder, 20 * len(PEOPLE)))
+        bot.kill()
+        redis.start()
+        before, conflicts = asyncio.run(speak_elsewhere(redis, folder))
+        bot.start(count=20)
+        found = bot.finish()
+        _, conflicts = asyncio.run(speak_elsewhere(redis, folder, text="later"))
+
+    words = stored(redis, folder)
+    assert found == 1, [(one.reason, one.base_version, one.found_version) for one in conflicts]
+    assert words == {**dict.fromkeys(PEOPLE[1:], WORDS[:20]), PEOPLE[0]: [*before, "later"]}
+    (conflict,) = conflicts
+    assert conflict.conversation.person == PEOPLE[0]
+    assert conflict.base_version is not None
+    said = b" ".join(bytes(entry) for entry in conflict.log)
+    lost = [word for word in WORDS[:20] if word not in before and f'"{word}"'.encode() not in said]
+    assert lost == []
+
+
+async def speak_elsewhere(redis: Redis, folder: Path, *, text: str = "elsewhere") -> tuple[list[str], list[Conflict]]:
+    """Speak for the first person on another server; return what the store has then, and the conflicts in it."""
+    app = build("fail", redis.url, folder)
+    app.settings = msgspec.structs.replace(app.settings, work=False)  # it speaks for one person, and recovers nobody
+    async with app.running():
+        handled = await app.handle(PEOPLE[0], app.message(text, id=text, channel="sms"))
+        assert handled.done
+        found, _ = await app.conflicts()
+        view = await app.inspect(app.conversation(PEOPLE[0]))
+        assert view is not None
+        assert view.exported.state is not None
+        return list(app.flow.check().codec.decode(view.exported.state).state.words), list(found)

@@ -1,0 +1,99 @@
+"""A user with exactly the documented rights can do everything, and each right that is missing is told."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import turnkeeper.stores.redis
+from tests.conformance.redis_servers import RedisServer
+from turnkeeper.errors import StoreUnreadableError
+from turnkeeper.stores.memory import MemoryStore
+from turnkeeper.stores.redis import RedisStore
+from turnkeeper.stores.redis.choosing import open_wire
+from turnkeeper.testing import ManualClock
+from turnkeeper.testing.conformance.differential import compare
+from turnkeeper.testing.conformance.scenario import Talk
+
+pytestmark = pytest.mark.anyio
+
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "redis-acl.md"
+
+PATTERNS = ("~shop:*", "~dispatch:*", "~session:*", "~cache:*", "~customer:*", "~order:*")
+"""Of the flows and collections that the stories of this test use."""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    """Return a server of its own: users belong to a server."""
+    server = RedisServer(tmp_path)
+    yield server
+    server.stop()
+
+
+def documented() -> list[str]:
+    """Return what the page tells people to type, from the password on."""
+    (line,) = re.findall(r"^ACL SETUSER turnkeeper (.*)$", PAGE.read_text(), re.MULTILINE)
+    return str(line).split()
+
+
+def make_user(server: RedisServer, *more: str) -> str:
+    """Make the documented user, with further rules; return the URL."""
+    with server.client() as client:
+        version = tuple(int(part) for part in client.info("server")["redis_version"].split(".")[:2])
+        rules = documented()
+        if version < (7, 0):
+            rules = [rule.partition("|")[0] for rule in rules]
+        if version < (7, 2):
+            rules = [rule for rule in rules if rule != "+waitaof"]
+        client.execute_command("ACL", "SETUSER", "turnkeeper", "reset", *rules, *PATTERNS, *more)
+    return f"unix://turnkeeper:a-long-password@{server.socket}?db=1"
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_the_documented_rights_are_enough(server: RedisServer, seed: int) -> None:
+    """Long stories over all four ports answer as with every right."""
+    clock = ManualClock()
+    store = RedisStore(make_user(server), clock=clock)
+    try:
+        await compare(MemoryStore(clock=clock), store, clock, seed=seed, length=250)
+    finally:
+        await store.close()
+
+
+async def test_no_documented_right_is_more_than_is_used() -> None:
+    """Each command of the list stands in a script or in a command that the store sends."""
+    folder = Path(turnkeeper.stores.redis.__file__).parent
+    text = "\n".join(path.read_text() for path in sorted(folder.rglob("*")) if path.suffix in {".py", ".lua"})
+    sent = {word.lower() for word in re.findall(r"""["']([A-Z]{2,})["']""", text)}
+    # What redis-py sends when it connects, and what people and proxies look with.
+    sent |= {"select", "ping"}
+
+    rights = {rule[1:].partition("|")[0] for rule in documented() if rule.startswith("+")}
+    assert rights - sent == set()
+
+
+@pytest.mark.parametrize("command", ["evalsha", "script", "info"])
+async def test_a_right_that_is_missing_at_the_start_is_named(server: RedisServer, command: str) -> None:
+    """Nothing is written, and repeating changes nothing."""
+    store = RedisStore(make_user(server, f"-{command}"))
+    with pytest.raises(StoreUnreadableError, match=f"(?i){command}"):
+        await Talk(store, ManualClock()).turn("m1")
+    await store.close()
+
+
+async def test_keys_that_the_user_may_not_touch_are_told(server: RedisServer) -> None:
+    """As what they are: rights, not an outage."""
+    store = RedisStore(make_user(server, "resetkeys", "~other:*"))
+    with pytest.raises(StoreUnreadableError, match="does not allow this"):
+        await store.open()
+    await store.close()
+
+
+async def test_a_wrong_password_is_told_without_showing_it(server: RedisServer) -> None:
+    """With how to write a right one."""
+    url = make_user(server).replace("a-long-password", "s3cret")
+    with pytest.raises(StoreUnreadableError, match="refused the user or password") as caught:
+        await open_wire(url).open()
+    assert "s3cret" not in str(caught.value)

@@ -1,0 +1,254 @@
+"""The mutants: what each breaks, and who must find it."""
+
+from tests.mutants.mutant import Mutant
+
+SIMULATION = "simulation"
+
+MEMORY = (
+    Mutant(
+        name="a commit asks nobody whether the lease is still held",
+        file="stores/memory/commit.py",
+        old="    if not head.token or head.token != request.token or head.fence != request.fence:\n        return Fenced()\n"
+        "    if head.version != request.version or head.generation != request.generation:\n"
+        "        return Conflict(version=head.version)\n",
+        new="",
+        layer=SIMULATION,
+        invariant=4,
+    ),
+    Mutant(
+        name="a commit looks at the version but not at the fence",
+        file="stores/memory/commit.py",
+        old="    if not head.token or head.token != request.token or head.fence != request.fence:\n        return Fenced()\n",
+        new="",
+        layer=SIMULATION,
+        invariant=8,
+    ),
+    Mutant(
+        name="a message that was seen before is taken again",
+        file="stores/memory/begin.py",
+        old="    if receipt is not None:\n        if not receipt.done",
+        new="    if receipt is not None and not receipt.done:\n        if not receipt.done",
+        layer=SIMULATION,
+        invariant=2,
+    ),
+    Mutant(
+        name="a repeated commit is not recognised",
+        file="stores/memory/commit.py",
+        old="    if head.last_commit_id == request.commit_id:\n        return _repeat(tables, head, now, request)\n",
+        new="",
+        layer=SIMULATION,
+        invariant=7,
+    ),
+    Mutant(
+        name="a lease that lasts is given to the next one who asks",
+        file="stores/memory/tables.py",
+        old="        return bool(self.token) and self.lease_until_ms > now\n",
+        new="        return False\n",
+        layer=SIMULATION,
+        invariant=8,
+    ),
+    Mutant(
+        name="the newest message that waits is handed out first",
+        file="stores/memory/begin.py",
+        old="    head.inbox.append(Waiting(",
+        new="    head.inbox.insert(head.handed, Waiting(",
+        layer=SIMULATION,
+        invariant=3,
+    ),
+    Mutant(
+        name="a message that arrives while a turn runs is only said to be kept",
+        file="stores/memory/begin.py",
+        old="    head = open_head(tables, request.conversation, now)\n    accept(",
+        new="    head = open_head(tables, request.conversation, now)\n    if head.is_leased(now):\n"
+        "        return Queued(position=len(head.inbox), ready_ms=now)\n    accept(",
+        layer=SIMULATION,
+        invariant=1,
+    ),
+    Mutant(
+        name="a claim that ran out leaves no doubt",
+        file="stores/memory/lanes.py",
+        old="        entry.maybe_sent = entry.maybe_sent or entry.claimed\n",
+        new="        pass\n",
+        layer=SIMULATION,
+        invariant=6,
+    ),
+    Mutant(
+        name="a lane hands out what stands behind an entry that must wait",
+        file="stores/memory/lanes.py",
+        old="            return line.entries[:index]\n",
+        new="            continue\n",
+        layer=SIMULATION,
+        invariant=6,
+    ),
+    Mutant(
+        name="a receipt forgets the reply",
+        file="stores/memory/commit.py",
+        old="            receipt.reply = None if request.reply is None else bytes(request.reply)\n",
+        new="            receipt.reply = None\n",
+        layer=SIMULATION,
+        invariant=9,
+    ),
+    Mutant(
+        name="a state's time runs out while something is in flight",
+        file="stores/memory/tables.py",
+        old="self.expires_ms <= now and not self.is_in_flight()",
+        new="self.expires_ms <= now",
+        layer=SIMULATION,
+        invariant=10,
+        seeds=400,
+    ),
+    Mutant(
+        name="nobody is told of a turn that was given back",
+        file="stores/memory/deliveries.py",
+        old="    if head.inbox:\n        ready_ms",
+        new="    if head.inbox and (head.token or not head.errors):\n        ready_ms",
+        layer=SIMULATION,
+        invariant=11,
+    ),
+    Mutant(
+        name="a forgotten conversation stays in the feed",
+        file="stores/memory/lifetime.py",
+        old="        del tables.heads[key]\n    tables.feed.pop(key, None)\n",
+        new="        del tables.heads[key]\n",
+        layer=SIMULATION,
+        invariant=12,
+    ),
+    Mutant(
+        name="a dead message stays in the inbox",
+        file="stores/memory/commit.py",
+        old="    del head.inbox[: request.take]\n",
+        new="    del head.inbox[: request.take - (request.dead is not None)]\n",
+        layer=SIMULATION,
+        invariant=2,
+    ),
+    Mutant(
+        name="a message that is given up leaves no dead letter",
+        file="stores/memory/commit.py",
+        old="    if request.dead is not None:\n",
+        new="    if request.dead == '':\n",
+        layer=SIMULATION,
+        invariant=1,
+    ),
+    Mutant(
+        name="half of the effects are lost when the lane is busy",
+        file="stores/memory/lanes.py",
+        old="    head.lanes.setdefault(name, Line()).entries.append(entry)\n",
+        new="    if name == '' and name in head.lanes:\n        return\n"
+        "    head.lanes.setdefault(name, Line()).entries.append(entry)\n",
+        layer=SIMULATION,
+        invariant=6,
+    ),
+    Mutant(
+        name="anybody may settle a lane",
+        file="stores/memory/lanes.py",
+        old="or not line.token or line.token != settlement.token:",
+        new="or not line.token:",
+        layer="model:memory",
+    ),
+)
+"""In the store that is the model of the others."""
+
+ENGINE = (
+    Mutant(
+        name="replies of a turn that was fenced off are sent",
+        file="engine/commit.py",
+        old='        logger.warning("commit_fenced"',
+        new="        replies = [effect for effect in draft.effects if effect.kind is EffectKind.REPLY]\n"
+        "        self._outbox.send_committed(run.conversation, replies, token=request.lane_token, claimed_at=asked_at)\n"
+        '        logger.warning("commit_fenced"',
+        layer=SIMULATION,
+        invariant=5,
+        seeds=400,
+    ),
+    Mutant(
+        name="a job is settled before its result is brought home",
+        file="engine/jobs.py",
+        old="                accepted = await self._inbox.bring(work.held.conversation, message)\n",
+        new="                await self._settle(work.claim, work.entry, Verdict.DONE)\n"
+        "                accepted = await self._inbox.bring(work.held.conversation, message)\n",
+        layer=SIMULATION,
+        invariant=1,
+        seeds=400,
+    ),
+    Mutant(
+        name="a message is accepted although the store refused it",
+        file="engine/inbox.py",
+        old="                    raise unknown from None\n                raise\n",
+        new="                    raise unknown from None\n                return Queued(position=1, ready_ms=0)\n",
+        layer=SIMULATION,
+        invariant=1,
+    ),
+    Mutant(
+        name="what was claimed together goes on after a retry",
+        file="engine/outbox.py",
+        old="                        _drop(queue, hold.token)",
+        new="                        pass",
+        layer=SIMULATION,
+        invariant=6,
+        seeds=400,
+    ),
+    Mutant(
+        name="idle workers look ten times a second",
+        file="engine/worker.py",
+        old="self.look(wait=self._settings.poll)",
+        new="self.look(wait=self._settings.poll / 10)",
+        layer=SIMULATION,
+        invariant=11,
+    ),
+    Mutant(
+        name="a timer that could not be brought home is done all the same",
+        file="engine/timers.py",
+        old='        if not accepted.durable:\n            return Verdict.RETRY, FULL_WAIT_MS, accepted.outcome.value\n        return Verdict.DONE, 0, ""\n',
+        new='        return Verdict.DONE, 0, ""\n',
+        layer="tests/unit/test_engine_turns.py tests/unit/test_engine_deliveries.py tests/unit/test_engine_poison.py",
+    ),
+)
+"""In the engine."""
+
+SQLITE = (
+    Mutant(
+        name="SQLite: a commit looks at nobody's fence",
+        file="stores/sqlite/steps/commit.py",
+        old="    if head.token != request.token or head.fence != request.fence:\n        return Fenced()\n",
+        new="",
+        layer="model:sqlite",
+    ),
+    Mutant(
+        name="SQLite: a repeated commit is not recognised",
+        file="stores/sqlite/steps/commit.py",
+        old="    if head.last_commit_id == request.commit_id:\n        return _repeat(transaction, head, request)\n",
+        new="",
+        layer="model:sqlite",
+    ),
+    Mutant(
+        name="SQLite: a lease never ends",
+        file="stores/sqlite/steps/heads.py",
+        old="        return bool(self.token) and self.lease_until_ms > now_ms\n",
+        new="        return bool(self.token)\n",
+        layer="model:sqlite",
+    ),
+    Mutant(
+        name="SQLite: a state's time runs out while something is in flight",
+        file="stores/sqlite/steps/heads.py",
+        old="self.expires_ms <= now_ms and not self.is_in_flight",
+        new="self.expires_ms <= now_ms",
+        layer="model:sqlite",
+    ),
+    Mutant(
+        name="SQLite: a claim that ran out leaves no doubt",
+        file="stores/sqlite/steps/lanes.py",
+        old='"UPDATE delivery SET is_uncertain = 1, token',
+        new='"UPDATE delivery SET token',
+        layer="model:sqlite",
+    ),
+    Mutant(
+        name="SQLite: the answer leaves before the COMMIT",
+        file="stores/sqlite/file/writer.py",
+        old='            connection.execute("COMMIT")\n',
+        new='            connection.execute("ROLLBACK")\n',
+        layer="model:sqlite",
+    ),
+)
+"""In SQLite."""
+
+MUTANTS = (*MEMORY, *ENGINE, *SQLITE)

@@ -1,0 +1,68 @@
+"""Two thousand simulated runs of the real engine, each with its own faults: every promise holds in all of them."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.__main__ import describe, run_chunk
+
+SEEDS = 2_000
+CHUNK = 100
+ROOT = Path(__file__).parents[2]
+
+KINDS = frozenset(
+    {
+        "deploy",
+        "doubled",
+        "freeze",
+        "kill",
+        "late",
+        "lost_answer",
+        "lost_request",
+        "refused",
+        "send_refused",
+        "send_unsure",
+    }
+)
+"""Every kind of fault that the simulation knows."""
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+def test_no_promise_is_broken(first: int) -> None:
+    """These seeds find nothing, and every kind of fault was there."""
+    outcomes = run_chunk(range(first, first + CHUNK))
+
+    broken = [line for outcome in outcomes if outcome.violations for line in describe(outcome)]
+    assert broken == []
+    faults: Counter[str] = Counter()
+    for outcome in outcomes:
+        faults.update(outcome.verdict.faults)
+    assert {kind for kind, count in faults.items() if count >= 5} == KINDS
+
+
+def test_the_same_seed_is_the_same_run() -> None:
+    """Bit by bit, in another process and with another order of sets."""
+    digests = set()
+    for number in range(3):
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.simulation", "--seed", "1026"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": str(number), "PYTHONPATH": f"src{os.pathsep}."},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        digests.add(done.stdout.splitlines()[0])
+
+    assert len(digests) == 1
+
+
+def test_another_seed_is_another_run() -> None:
+    """A digest tells runs apart."""
+    outcomes = run_chunk(range(10))
+
+    assert len({outcome.digest for outcome in outcomes}) == 10

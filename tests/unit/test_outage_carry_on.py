@@ -1,0 +1,358 @@
+"""The policy `carry_on`: conversations go on here, come back into the store, and never overwrite anybody."""
+
+import asyncio
+import logging
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.unit.outage_bench import ANA, BEN, SETTINGS, Bench, Heard, Switch, heard
+from turnkeeper import Flow, Job, JobFailed, Retry, Turn, minutes, seconds
+from turnkeeper.engine.results import Taken
+from turnkeeper.engine.wire import encode
+from turnkeeper.model.conversation import ConversationId
+from turnkeeper.model.message import Message
+from turnkeeper.outage import StoreDownError
+from turnkeeper.ports.turns import Begin, Incoming
+from turnkeeper.testing.channel import FakeChannel
+
+pytestmark = pytest.mark.anyio
+
+WITHIN = timedelta(seconds=20)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """Return a store, a clock and a folder."""
+    return Bench(tmp_path / "local")
+
+
+async def test_a_conversation_goes_on_and_comes_back(bench: Bench) -> None:
+    """Answered from what this process knows; afterwards the store has the state, the log and the message ids."""
+    app, switch = bench.server("carry_on")
+    async with app.running():
+        await app.handle(ANA, app.message("one", id="m1"), within=WITHIN)
+        await bench.away(app, switch)
+        second = await app.handle(ANA, app.message("two", id="m2"), within=WITHIN)
+        third = await app.handle(ANA, app.message("three", id="m3"), within=WITHIN)
+        health = app.health()
+        lines = [line.text for line in await app.thread(ANA)]
+        await bench.back(app, switch)
+
+        assert (second.replies, third.replies) == (("2: two",), ("3: three",))
+        assert (health.status, health.carried) == ("degraded", 1)
+        assert lines == ["two", "2: two", "three", "3: three"]
+        assert await heard(app) == ["one", "two", "three"]
+        assert (await app.accept(ANA, app.message("two", id="m2"))).outcome is Taken.DUPLICATE
+        fourth = await app.handle(ANA, app.message("four", id="m4"), within=WITHIN)
+        assert fourth.replies == ("4: four",)
+        view = await app.inspect(app.conversation(ANA))
+        assert view is not None
+        assert [said.id for entry in view.log for said in entry.inputs] == ["m1", "m2", "m3", "m4"]
+        assert [entry.note for entry in view.log] == ["", "carried_on", ""]
+    assert list(bench.folder.iterdir()) == []
+
+
+async def test_a_person_who_is_not_known_begins_anew(bench: Bench) -> None:
+    """Nobody spoke before: the conversation begins here and is the store's afterwards, without a conflict."""
+    app, switch = bench.server("carry_on")
+    async with app.running():
+        await bench.away(app, switch)
+        handled = await app.handle(ANA, app.message("one", id="m1"), within=WITHIN)
+        await bench.back(app, switch)
+
+        assert handled.replies == ("1: one",)
+        assert await heard(app) == ["one"]
+        assert app.health().conflicts == 0
+
+
+async def test_it_starts_without_the_store(bench: Bench) -> None:
+    """A start while the store is away talks at once."""
+    app, switch = bench.server("carry_on")
+    switch.is_away = True
+    async with app.running():
+        handled = await app.handle(ANA, app.message("one", id="m1"), within=WITHIN)
+        await bench.back(app, switch)
+
+        assert handled.replies == ("1: one",)
+        assert await heard(app) == ["one"]
+
+
+async def test_another_servers_turn_in_between_is_a_conflict_that_loses_neither_side(bench: Bench) -> None:
+    """The store's state stands, what was said here is kept for an operator, and nobody is answered twice."""
+    sms = FakeChannel("sms")
+    app, switch = bench.server("carry_on", sms)
+    other, _ = bench.server("fail", sms)
+    async with app.running(), other.running():
+        await app.handle(ANA, app.message("one", id="m1", channel="sms"), within=WITHIN)
+        await bench.away(app, switch)
+        await app.handle(ANA, app.message("here", id="m2", channel="sms"), within=WITHIN)
+        await other.handle(ANA, other.message("there", id="m3", channel="sms"), within=WITHIN)
+        await bench.back(app, switch)
+
+        assert await heard(other) == ["one", "there"]
+        assert app.health().conflicts == 1
+        (conflict,), cursor = await app.conflicts()
+        assert cursor is None
+        assert (conflict.base_version, conflict.found_version) == (1, 2)
+        assert b"here" in bytes(conflict.state)
+        assert b"2: here" in bytes(conflict.log[0])
+        assert (await other.accept(ANA, other.message("here", id="m2"))).outcome is Taken.DUPLICATE
+        view = await other.inspect(other.conversation(ANA))
+        assert view is not None
+        assert [entry.note for entry in view.log] == ["", "", "conflict"]
+        await other.handle(ANA, other.message("on", id="m4", channel="sms"), within=WITHIN)
+        assert await heard(other) == ["one", "there", "on"]
+    assert sms.texts == ["1: one", "2: here", "2: there", "3: on"]
+
+
+async def test_a_conversation_that_was_not_known_here_but_there_is_a_conflict(bench: Bench) -> None:
+    """This process never saw the person; the store did: neither is overwritten."""
+    other, _ = bench.server("fail")
+    app, switch = bench.server("carry_on")
+    async with other.running():
+        await other.handle(ANA, other.message("old", id="m0"), within=WITHIN)
+        async with app.running():
+            await bench.away(app, switch)
+            await app.handle(ANA, app.message("new", id="m1"), within=WITHIN)
+            await bench.back(app, switch)
+
+            assert await heard(app) == ["old"]
+            (conflict,), _cursor = await app.conflicts()
+            assert conflict.base_version is None
+
+
+async def test_a_turn_that_was_running_is_answered_here(bench: Bench) -> None:
+    """The message was in the store when it went away, its commit was refused: the turn runs here, once for all."""
+    gate = asyncio.Event()
+    flow = Flow("counting", Heard, start="listening")
+
+    @flow.unknown
+    async def listen(turn: Turn[Heard]) -> None:
+        """Wait for the gate at the first word."""
+        if turn.text == "slow":
+            await gate.wait()
+        turn.state.words.append(turn.text)
+        turn.reply(f"{len(turn.state.words)}: {turn.text}")
+
+    sms = FakeChannel("sms")
+    app, switch = bench.server("carry_on", sms, flow=flow)
+    async with app.running():
+        await app.accept(ANA, app.message("slow", id="m1", channel="sms"))
+        await app.accept(ANA, app.message("behind", id="m2", channel="sms"))
+        await bench.away(app, switch)
+        gate.set()
+        await bench.until(lambda: len(sms.texts) == 2)
+        await bench.back(app, switch)
+
+        assert await heard(app) == ["slow", "behind"]
+        bench.clock.advance(SETTINGS.lease + SETTINGS.send_lease)
+        assert await heard(app) == ["slow", "behind"]
+        assert app.health().conflicts == 0
+    assert sms.texts == ["1: slow", "2: behind"]
+
+
+async def test_a_commit_whose_answer_was_lost_is_answered_once(bench: Bench) -> None:
+    """The store has the turn, nobody heard; its replies are sent here, and not again by the store."""
+    sms = FakeChannel("sms")
+    flow = Flow("counting", Heard, start="listening")
+    switches: list[Switch] = []
+
+    @flow.unknown
+    async def listen(turn: Turn[Heard]) -> None:
+        """Let the answer to its commit be the last one, and lost."""
+        if turn.text == "cut":
+            switches[0].cuts, switches[0].goes = 1, True
+        turn.state.words.append(turn.text)
+        turn.reply(f"{len(turn.state.words)}: {turn.text}")
+
+    app, switch = bench.server("carry_on", sms, flow=flow)
+    switches.append(switch)
+    async with app.running():
+        await app.accept(ANA, app.message("one", id="m1", channel="sms"))
+        await app.accept(ANA, app.message("cut", id="m2", channel="sms"))
+        await bench.until(lambda: app.health().since_ms is not None)
+        await bench.until(lambda: len(sms.texts) == 2)
+        await app.handle(ANA, app.message("three", id="m3", channel="sms"), within=WITHIN)
+        await bench.back(app, switch)
+        bench.clock.advance(SETTINGS.lease + SETTINGS.send_lease)
+
+        assert await heard(app) == ["one", "cut", "three"]
+        assert app.health().conflicts == 0
+    assert sms.texts == ["1: one", "2: cut", "3: three"]
+
+
+async def test_jobs_and_timers_run_here_and_what_is_left_goes_back(bench: Bench) -> None:
+    """A job of the outage ends in it; a timer for later is the store's afterwards and rings once."""
+    flow = Flow("counting", Heard, start="listening")
+
+    @flow.job(retry=Retry(attempts=2, delay=seconds(1)), timeout=minutes(5))
+    async def shout(job: Job, text: str) -> str:
+        """Shout."""
+        return text.upper()
+
+    @flow.unknown
+    async def listen(turn: Turn[Heard]) -> None:
+        """Start a job and a timer."""
+        turn.state.words.append(turn.text)
+        turn.start(shout, turn.text)
+        turn.after(minutes(30), "ring")
+
+    @flow.result(shout)
+    async def shouted(turn: Turn[Heard], text: str) -> None:
+        """Note it."""
+        turn.state.words.append(text)
+
+    @flow.failed(shout)
+    async def not_shouted(turn: Turn[Heard], failed: JobFailed) -> None:
+        """Note that."""
+        turn.state.words.append("failed")
+
+    @flow.timer("ring")
+    async def rang(turn: Turn[Heard]) -> None:
+        """Note it."""
+        turn.state.words.append("rang")
+
+    app, switch = bench.server("carry_on", flow=flow)
+    async with app.running():
+        await bench.away(app, switch)
+        await app.accept(ANA, app.message("hush", id="m1"))
+        await bench.back(app, switch)
+        assert await heard(app) == ["hush", "HUSH"]
+        bench.clock.advance(timedelta(minutes=30))
+        await bench.until_heard(app, ["hush", "HUSH", "rang"])
+
+
+async def test_what_waits_in_the_store_unrun_is_run_here_before_it_comes_back(bench: Bench) -> None:
+    """A message that another server accepted and never ran is answered once, with the conversation as it is here."""
+    sms = FakeChannel("sms")
+    app, switch = bench.server("carry_on", sms)
+    async with app.running():
+        await app.handle(ANA, app.message("one", id="m1", channel="sms"), within=WITHIN)
+        await bench.away(app, switch)
+        await app.handle(ANA, app.message("two", id="m2", channel="sms"), within=WITHIN)
+        await accept_only(bench, app.message("three", id="m3", channel="sms"), app.conversation(ANA))
+        await bench.back(app, switch)
+
+        assert await heard(app) == ["one", "two", "three"]
+        assert app.health().conflicts == 0
+    assert sms.texts == ["1: one", "2: two", "3: three"]
+
+
+async def accept_only(bench: Bench, message: Message, conversation: ConversationId) -> None:
+    """Put a message into the store as a server does that dies before it runs it."""
+    incoming = Incoming(id=message.id, payload=encode(message))
+    await bench.store.turns.begin(
+        Begin(conversation=conversation, token="gone", lease_ms=1, message=incoming, run=False)
+    )
+
+
+async def test_a_long_outage_brings_back_more_messages_than_one_commit_takes(bench: Bench) -> None:
+    """Seventy messages: three commits, all of them known to the store afterwards."""
+    app, switch = bench.server("carry_on")
+    words = [f"word {number}" for number in range(70)]
+    async with app.running():
+        await bench.away(app, switch)
+        for number, word in enumerate(words):
+            await app.handle(ANA, app.message(word, id=f"m{number}"), within=WITHIN)
+        await bench.back(app, switch)
+
+        assert await heard(app) == words
+        again = [(await app.accept(ANA, app.message(word, id=f"m{n}"))).outcome for n, word in enumerate(words)]
+        assert set(again) == {Taken.DUPLICATE}
+        assert await heard(app) == words
+
+
+async def test_a_killed_process_goes_on_from_its_file(bench: Bench) -> None:
+    """The process dies in the outage; the next one goes on where it was, and writes all of it back."""
+    app, switch = bench.server("carry_on")
+    await app.start()
+    await app.handle(ANA, app.message("one", id="m1"), within=WITHIN)
+    await bench.away(app, switch)
+    await app.handle(ANA, app.message("two", id="m2"), within=WITHIN)
+    await app.stop()
+    heir, other = bench.server("carry_on")
+    other.is_away = True
+    async with heir.running():
+        again = await heir.handle(ANA, heir.message("two", id="m2"), within=WITHIN)
+        third = await heir.handle(ANA, heir.message("three", id="m3"), within=WITHIN)
+        await bench.back(heir, other)
+
+        assert again.outcome is Taken.DUPLICATE
+        assert third.replies == ("3: three",)
+        assert await heard(heir) == ["one", "two", "three"]
+        assert heir.health().conflicts == 0
+    assert list(bench.folder.iterdir()) == []
+
+
+async def test_the_way_back_may_be_cut_anywhere(bench: Bench) -> None:
+    """Answers are lost on the way back, one after the other: it is repeated until it is there, once."""
+    for cuts in range(1, 6):
+        app, switch = bench.server("carry_on", failures=100)
+        person = f"+1555123{cuts:04d}"
+        async with app.running():
+            await app.handle(person, app.message("one", id="m1"), within=WITHIN)
+            switch.is_away = True
+            await app.handle(person, app.message("two", id="m2"), within=WITHIN)
+            await app.handle(person, app.message("three", id="m3"), within=WITHIN)
+            switch.cuts = cuts
+            await bench.back(app, switch)
+
+            assert await heard(app, person) == ["one", "two", "three"]
+            assert app.health().conflicts == 0
+
+
+async def test_a_stop_that_was_heard_here_counts_everywhere(bench: Bench) -> None:
+    """STOP in the outage: the store knows it afterwards."""
+    app, switch = bench.server("carry_on")
+    async with app.running():
+        await app.handle(ANA, app.message("one", id="m1"), within=WITHIN)
+        await bench.away(app, switch)
+        await app.handle(ANA, app.message("STOP", id="m2"), within=WITHIN)
+        await bench.back(app, switch)
+
+        view = await app.inspect(app.conversation(ANA))
+        assert view is not None
+        assert view.exported.opted_out
+
+
+async def test_many_conversations_at_once(bench: Bench) -> None:
+    """Forty people talk on; each finds the conversation as it was left, in the store."""
+    app, switch = bench.server("carry_on")
+    people = [f"+1555123{number:04d}" for number in range(40)]
+    async with app.running():
+        for person in people[:20]:
+            await app.handle(person, app.message("before", id="m0"), within=WITHIN)
+        await bench.away(app, switch)
+        await asyncio.gather(*(app.handle(one, app.message("during", id="m1"), within=WITHIN) for one in people))
+        await bench.back(app, switch)
+
+        for number, person in enumerate(people):
+            assert await heard(app, person) == (["before", "during"] if number < 20 else ["during"])
+        assert app.health().conflicts == 0
+
+
+async def test_an_outage_is_told_once(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """One warning when it begins, a line when it is over, never a line per message."""
+    caplog.set_level(logging.INFO, "turnkeeper.outage")
+    app, switch = bench.server("carry_on")
+    async with app.running():
+        await bench.away(app, switch)
+        for number in range(20):
+            await app.handle(BEN, app.message(f"word {number}", id=f"m{number}"), within=WITHIN)
+        await bench.back(app, switch)
+        await bench.until(lambda: "carried_back" in caplog.messages)
+
+    told = [record.message for record in caplog.records if record.name.startswith("turnkeeper.outage")]
+    assert sorted(told) == ["carried_back", "carrying_on", "store_away", "store_back"]
+
+
+async def test_the_store_can_still_be_asked_for_nothing(bench: Bench) -> None:
+    """Looking at the store itself fails at once and says why: only conversations of here can be shown."""
+    app, switch = bench.server("carry_on")
+    async with app.running():
+        await bench.away(app, switch)
+
+        with pytest.raises(StoreDownError):
+            await app.info()

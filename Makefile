@@ -11,7 +11,7 @@ PREPARE = $(PYTHON) tools/prepare_venv.py --venv $(VENV)
 CODE    = $(wildcard src apps tests benchmarks tools examples conftest.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-dispatch test coverage check format bench docs changes clean
+.PHONY: help demo demo-dispatch test simulate coverage check format bench docs changes clean
 
 help: ## List the targets (this)
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))

@@ -16,10 +16,17 @@ from turnkeeper.dialogue.plan import LogRetention
 from turnkeeper.dialogue.router import Router
 from turnkeeper.dialogue.slots import Number, OneOf, Text, Weekdays
 from turnkeeper.dialogue.turn import Job, Turn
+from turnkeeper.dialogue.view import Seen, View
 from turnkeeper.dialogue.wording import Texts
 from turnkeeper.engine.results import Accepted, Handled, Taken
 from turnkeeper.engine.settings import Settings
-from turnkeeper.errors import OutcomeUnknownError, PermanentError, RetryableError, TurnkeeperError
+from turnkeeper.errors import (
+    ConfigurationError,
+    OutcomeUnknownError,
+    PermanentError,
+    RetryableError,
+    TurnkeeperError,
+)
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Button, JobFailed, Kind, Message, Reply
 from turnkeeper.model.person import opaque, phone_number
@@ -27,16 +34,27 @@ from turnkeeper.model.ref import Ref
 from turnkeeper.model.struct import Struct
 from turnkeeper.policy.durations import days, hours, minutes, seconds
 from turnkeeper.ports.channel import Channel, OnUnknown, Outgoing, SendOutcome, Sent
+from turnkeeper.ports.clock import Clock, SystemClock
 from turnkeeper.ports.program import Busyness
+from turnkeeper.ports.webhook import (
+    Arrival,
+    Webhook,
+    WebhookRefusedError,
+    WebhookRequest,
+    WebhookUnreadableError,
+)
 from turnkeeper.stores.urls import choose_store, open_store
 
 __all__ = [
     "Accepted",
     "App",
+    "Arrival",
     "Busyness",
     "Button",
     "Channel",
     "Classifier",
+    "Clock",
+    "ConfigurationError",
     "ConversationId",
     "Flow",
     "Handled",
@@ -58,15 +76,22 @@ __all__ = [
     "Retry",
     "RetryableError",
     "Router",
+    "Seen",
     "SendOutcome",
     "Sent",
     "Settings",
     "Struct",
+    "SystemClock",
     "Taken",
     "Text",
     "Texts",
     "Turn",
     "TurnkeeperError",
+    "View",
+    "Webhook",
+    "WebhookRefusedError",
+    "WebhookRequest",
+    "WebhookUnreadableError",
     "Weekdays",
     "choose_store",
     "days",

@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -24,6 +25,7 @@ PER_SECOND = 180.0
 
 def main() -> int:
     """Run on each store that was asked for; return the exit status."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends a run leaves no servers behind
     options = _options()
     seed = options.seed if options.seed is not None else secrets.randbits(32)
     found = 0

@@ -7,6 +7,7 @@ twice can hide.
 import asyncio
 import contextlib
 import logging
+import multiprocessing
 import os
 import random
 import signal
@@ -66,9 +67,9 @@ MAX_ATTEMPTS = 10_000
 RAISES = 0.01
 RAISING_ATTEMPTS = 2
 """Beyond them the engine waits for long before it tries again."""
-BLOCKS = 0.003
+BLOCKS = 0.005
 JOB_RAISES = 0.05
-BLOCK_SECONDS = 0.3
+BLOCK_SECONDS = 0.2
 RING_AFTER = seconds(0.2)
 PARENT_LOOK_SECONDS = 1.0
 
@@ -224,8 +225,8 @@ async def _work(plan: Plan) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end.set)
     await _start(app)
     server = await serve(socket_of(plan.folder, plan.number), lambda line: _take(app, line))
-    parent = os.getppid()
-    while not end.is_set() and os.getppid() == parent:
+    conductor = multiprocessing.parent_process()
+    while not end.is_set() and (conductor is None or conductor.is_alive()):
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(end.wait(), PARENT_LOOK_SECONDS)
     server.close()

@@ -154,7 +154,7 @@ class Run:
         self.world.start_storm()
         attacks = [
             asyncio.create_task(self._attack([workers.kill, workers.deploy, workers.pause], rest=(0.2, 0.6))),
-            asyncio.create_task(self._attack(self._target.attacks(workers), rest=(0.3, 0.8))),
+            asyncio.create_task(self._attack(self._target.attacks(workers), rest=(0.7, 1.5))),
         ]
         await asyncio.sleep(self._seconds)
         self.world.end_storm()

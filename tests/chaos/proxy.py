@@ -10,9 +10,9 @@ from pathlib import Path
 from tests.chaos.world import Fault, World
 
 CHUNK_BYTES = 256 * 1024
-REQUEST_CUT = 0.0015
-ANSWER_CUT = 0.0015
-ANSWER_DELAYED = 0.003
+REQUEST_CUT = 0.004
+ANSWER_CUT = 0.004
+ANSWER_DELAYED = 0.008
 DELAY_SECONDS = 0.25
 HALF_OPEN_SECONDS = 1.5
 """Longer than a lease: whoever waits on such a connection loses what it holds."""

@@ -5,7 +5,7 @@ Events go through a pipe to whoever conducts the run, so that neither a kill nor
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from turnkeeper.errors import RetryableError
@@ -27,6 +27,25 @@ from turnkeeper.ports.turns import (
     Turns,
 )
 from turnkeeper.testing.history import AnyEvent, Ending, Grant, Handback, Reported, to_line
+
+NOT_YET = 0
+"""When a commit was answered that is only being asked for. Who is killed meanwhile never learns how it ended."""
+
+
+def without_answered(history: Iterable[AnyEvent]) -> Iterator[AnyEvent]:
+    """Leave out that a commit was asked for where its answer follows; what is left has an unknown ending."""
+    asked: dict[str, list[Reported]] = {}
+    for event in history:
+        if not isinstance(event, Reported):
+            yield event
+        elif event.answered_ms == NOT_YET:
+            asked.setdefault(event.commit, []).append(event)
+        else:
+            if asked.get(event.commit):
+                asked[event.commit].pop()
+            yield event
+    for events in asked.values():
+        yield from events
 
 
 def now_ms() -> int:
@@ -99,6 +118,9 @@ class WitnessedTurns:
         """See `Turns.commit`."""
         key = request.conversation.key
         self._witness.tell(Handback(conversation=key, fence=request.fence, at_ms=now_ms()))
+        self._witness.tell(
+            Reported(conversation=key, commit=request.commit_id, ending=Ending.UNKNOWN, answered_ms=NOT_YET)
+        )
         try:
             answer = await self._turns.commit(request)
         except BaseException as exc:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
-from tests.chaos.witness import now_ms
+from tests.chaos.witness import now_ms, without_answered
 from turnkeeper.testing import history
 from turnkeeper.testing.history import AnyEvent, to_line
 
@@ -125,7 +125,7 @@ class World:
     def events(self) -> Iterator[AnyEvent]:
         """Read everything that was written down."""
         with (self.folder / "history.jsonl").open("rb") as lines:
-            yield from history.from_lines(lines)
+            yield from without_answered(history.from_lines(lines))
 
     def start_storm(self) -> None:
         """Let faults happen."""

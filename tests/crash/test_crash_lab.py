@@ -10,9 +10,8 @@ import pytest
 from turnkeeper import Flow, Job, Kind, Retry, Struct, Turn, minutes, seconds
 from turnkeeper.errors import ConfigurationError
 from turnkeeper.model.message import JobFailed
-from turnkeeper.testing import CrashLabError, Said, run_crash_lab
+from turnkeeper.testing import CrashLabError, CrashLabReport, Said, run_crash_lab
 from turnkeeper.testing.lab.cases import Fault
-from turnkeeper.testing.lab.report import Report
 
 BEN = "+15551230002"
 
@@ -152,7 +151,7 @@ def test_a_store_that_the_lab_does_not_have_is_refused() -> None:
         run_crash_lab(make_errands(), script=["milk"], stores=("paper",))
 
 
-def test_the_fixture_tries_some_of_it(crash_lab: Callable[..., Report], pytestconfig: pytest.Config) -> None:
+def test_the_fixture_tries_some_of_it(crash_lab: Callable[..., CrashLabReport], pytestconfig: pytest.Config) -> None:
     """Without `--crash-lab` a test takes seconds, and still sees each kind of moment with each fault."""
     report = crash_lab(make_errands(), script=["milk"])
 

@@ -12,7 +12,9 @@ SOON = 20.0
 """Seconds after which a test gives up; a failover takes two or three."""
 
 
-async def write(wire: Wire, acknowledged: dict[int, list[int]], writer: int, *, until: asyncio.Event) -> None:
+async def write(
+    wire: Wire, acknowledged: dict[int, list[int]], writer: int, *, until: asyncio.Event, errors: list[TurnkeeperError]
+) -> None:
     """Append numbers to a list until told to stop, each again until it is acknowledged, and note which are."""
     number = 0
     while not until.is_set():
@@ -22,7 +24,8 @@ async def write(wire: Wire, acknowledged: dict[int, list[int]], writer: int, *, 
         while not until.is_set():
             try:
                 (reply,) = await wire.send([added], key=f"{{w{writer}}}", durable=True)
-            except TurnkeeperError:
+            except TurnkeeperError as exc:
+                errors.append(exc)
                 await asyncio.sleep(0.02)
             else:
                 if isinstance(reply, ErrorReply):
@@ -32,12 +35,15 @@ async def write(wire: Wire, acknowledged: dict[int, list[int]], writer: int, *, 
 
 
 @contextlib.asynccontextmanager
-async def load(wire: Wire, acknowledged: dict[int, list[int]]) -> AsyncIterator[None]:
-    """Keep all writers busy meanwhile."""
+async def load(wire: Wire, acknowledged: dict[int, list[int]]) -> AsyncIterator[list[TurnkeeperError]]:
+    """Keep all writers busy meanwhile; what they meet is in the list."""
+    errors: list[TurnkeeperError] = []
     over = asyncio.Event()
-    writers = [asyncio.create_task(write(wire, acknowledged, writer, until=over)) for writer in range(WRITERS)]
+    writers = [
+        asyncio.create_task(write(wire, acknowledged, writer, until=over, errors=errors)) for writer in range(WRITERS)
+    ]
     try:
-        yield
+        yield errors
     finally:
         over.set()
         await asyncio.gather(*writers)

@@ -12,7 +12,7 @@ from redis import Redis
 
 from tests.conformance.redis_servers import RedisServer
 from tests.integration.migration_states import KINDS, fill
-from tests.integration.server_process import COMMAND, PATIENCE_SECONDS, environment
+from tests.integration.server_process import COMMAND, PATIENCE_SECONDS, ROOT, environment
 from turnkeeper.stores.sqlite import schema
 from turnkeeper.stores.urls import open_store
 
@@ -113,6 +113,28 @@ async def test_a_user_with_few_rights_gets_an_answer(tmp_path: Path, server: Red
     assert (status, errors) == (0, "")
     assert "not told: the user may not use CONFIG GET" in output
     assert "hunter2" not in output
+
+
+async def test_the_documented_user_gets_an_answer(tmp_path: Path, server: RedisServer) -> None:
+    """The least rights with which a server runs are enough to be examined, at worst with warnings."""
+    page = ROOT / "docs/how-to/redis-acl.md"
+    (words,) = [
+        line.split() for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("ACL SETUSER")
+    ]
+    with Redis.from_url(server.url()) as client:
+        version = str(client.info()["redis_version"])
+        if version < "7.2":
+            words.remove("+waitaof")
+        if version < "7":
+            words = [word.partition("|")[0] for word in words]
+        client.execute_command(*words, ">hunter2")
+
+    status, found = examined(tmp_path, f"unix://{words[2]}:hunter2@{server.socket}?db=3")
+
+    assert status == 0
+    assert found["rights"]["level"] != "danger"
+    assert found["persistence"]["found"] == "append-only file, fsync everysec"
+    assert {"ping", "write", "clock", "eviction"} <= found.keys()
 
 
 async def test_a_user_without_scripts_is_dangerous(tmp_path: Path, server: RedisServer) -> None:

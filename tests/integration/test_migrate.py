@@ -66,14 +66,19 @@ def finish(folder: Path, *arguments: str) -> tuple[int, str, str]:
     return process.returncode, output.decode(), errors.decode()
 
 
+def wait_for_some(process: subprocess.Popen[bytes], arrived: Callable[[], int]) -> None:
+    """Return while the move runs and some have arrived."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while arrived() < SOME:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
 def kill_in_the_middle(folder: Path, arrived: Callable[[], int], *arguments: str) -> None:
     """Start a move and end it as a power cut would when some have arrived."""
     with start(folder, *arguments) as process:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while arrived() < SOME:
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.002)
+        wait_for_some(process, arrived)
         process.send_signal(signal.SIGKILL)
         process.communicate()
     assert process.returncode == -signal.SIGKILL
@@ -150,9 +155,7 @@ async def test_a_target_that_dies_in_the_middle_costs_nothing(tmp_path: Path) ->
     before = await everything(here)
     try:
         with start(tmp_path, here, there) as process:
-            while in_redis(server, 0) < SOME:
-                assert process.poll() is None, process.communicate()
-                time.sleep(0.002)
+            wait_for_some(process, lambda: in_redis(server, 0))
             server.stop()
             output, errors = process.communicate(timeout=PATIENCE_SECONDS)
         server.restart()
@@ -170,6 +173,24 @@ async def test_a_target_that_dies_in_the_middle_costs_nothing(tmp_path: Path) ->
     }
     assert after[1] == before[1]
     assert await at(here, lambda store: is_empty(store, COUNT))
+
+
+async def test_what_died_on_redis_is_not_lost_when_it_is_left(tmp_path: Path, server: RedisServer) -> None:
+    """Its dead letters are listed in the file, with their reasons, and come back from there."""
+    here, there = server.url(server.fresh()), f"sqlite:///{tmp_path}/there.db"
+    await at(here, lambda store: fill(store, KINDS, large=False))
+    before = (await at(here, lambda store: store.deliveries.dead())).items
+
+    status, _, _ = finish(tmp_path, here, there)
+    after = (await at(there, lambda store: store.deliveries.dead())).items
+    redriven = await at(there, lambda store: store.deliveries.redrive([one.id for one in after]))
+
+    assert status == 0
+    assert len(before) == 2
+    assert [(one.source_id, one.kind, one.payload, one.error, one.attempts, one.at_ms) for one in after] == [
+        (one.source_id, one.kind, one.payload, one.error, one.attempts, one.at_ms) for one in before
+    ]
+    assert redriven == 2
 
 
 async def test_who_opted_out_is_known_although_no_conversation_is_left(tmp_path: Path, server: RedisServer) -> None:

@@ -91,6 +91,25 @@ async def test_a_handler_never_sees_that_a_slot_moves(servers: RedisClusterServe
         assert (await turn(store, person, count + 1)).state == str(count).encode() * 2000
 
 
+async def test_single_keys_follow_their_slot(servers: RedisClusterServers) -> None:
+    """A key that has moved already is asked for at its new node, before the slot is there for good."""
+    servers.flush()
+    wire = open_wire(servers.url())
+    acknowledged: dict[int, list[int]] = {writer: [] for writer in range(WRITERS)}
+    async with load(wire, acknowledged) as errors:
+        await progress(acknowledged, 10)
+        for writer in range(WRITERS):
+            home = on_node(writer)
+            for source, target in ((home, (home + 1) % 3), ((home + 1) % 3, home)):
+                moving = slot_of(f"{{w{writer}}}")
+                await asyncio.to_thread(servers.move_slot, moving, source=source, target=target, pause=0.05)
+        await progress(acknowledged, 10)
+
+    assert errors == []
+    assert await stored(wire) == acknowledged
+    await wire.close()
+
+
 async def test_scripts_that_are_gone_are_loaded_again_everywhere(
     servers: RedisClusterServers, store: RedisStore
 ) -> None:
@@ -126,6 +145,22 @@ async def test_a_turn_is_two_round_trips_on_a_cluster(
 
         assert len(writes) == 2
         assert len({url for url, _ in writes}) == 1
+
+
+async def test_an_idle_look_is_one_write_to_each_node(store: RedisStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over all partitions together: what an idle worker costs, once a second."""
+    writes: list[str] = []
+    flush = Multiplexer._flush  # noqa: SLF001 - where a loop tick's calls become one write
+
+    def noted(self: Multiplexer) -> None:
+        writes.append(self.url)
+        flush(self)
+
+    await store.deliveries.due(flows=["shop"])
+    monkeypatch.setattr(Multiplexer, "_flush", noted)
+    await store.deliveries.due(flows=["shop"])
+
+    assert len(writes) == len(set(writes)) == 3
 
 
 async def test_a_primary_that_dies_is_replaced_by_its_replica(tmp_path: Path) -> None:
@@ -178,6 +213,17 @@ async def test_cluster_and_single_server_are_told_apart(servers: RedisClusterSer
             assert client.dbsize() == 0
     finally:
         single.stop()
+
+
+async def test_every_node_is_looked_at_before_it_is_used(servers: RedisClusterServers) -> None:
+    """One that may evict what is in flight is enough to refuse all."""
+    with servers.nodes[2].client() as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        try:
+            with pytest.raises(StoreUnreadableError, match="maxmemory-policy allkeys-lru"):
+                await RedisStore(servers.url()).open()
+        finally:
+            client.config_set("maxmemory-policy", "noeviction")
 
 
 async def test_nobody_there_is_unavailable() -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.conformance.redis_groups import until
 from tests.conformance.redis_servers import RedisServer, free_port
 from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, StoreUnavailableError, StoreUnreadableError
+from turnkeeper.stores.redis import RedisStore
 from turnkeeper.stores.redis.choosing import open_wire
 from turnkeeper.stores.redis.connections.multiplexer import Multiplexer
 from turnkeeper.stores.redis.connections.proving import LOSES, PROVEN, Durability, Proof
@@ -19,6 +20,10 @@ pytestmark = pytest.mark.anyio
 
 KEY = "{w}:"
 PROOF_MS = 100
+"""Where a proof is missing."""
+
+LONG_MS = 5000
+"""Where there is one, however busy the machine."""
 
 
 @pytest.fixture
@@ -60,7 +65,7 @@ def batches(monkeypatch: pytest.MonkeyPatch) -> list[list[Command]]:
 
 async def test_an_answer_waits_for_the_replica(primary: RedisServer) -> None:
     """It is there when the caller hears of it."""
-    wire = open_wire(primary.url(), durability="replica", proof_ms=PROOF_MS)
+    wire = open_wire(primary.url(), durability="replica", proof_ms=LONG_MS)
     assert await wire.send([("SET", f"{KEY}a", "1")], key=KEY, durable=True) == [b"OK"]
 
     with replicas[primary.port].client() as client:
@@ -80,7 +85,9 @@ async def test_a_replica_that_stands_still_makes_the_outcome_unknown(primary: Re
     with pytest.raises(OutcomeUnknownError, match="0 of 1 replicas"):
         await wire.send([("EXISTS", f"{KEY}a")], key=KEY, durable=True)
     undurable = await wire.send([("EXISTS", f"{KEY}a")], key=KEY)
+    await wire.close()
     replica.resume()
+    wire = open_wire(primary.url(), durability="replica", proof_ms=LONG_MS)
 
     assert undurable == [1]
     assert await wire.send([("EXISTS", f"{KEY}a")], key=KEY, durable=True) == [1]
@@ -91,7 +98,7 @@ async def test_one_wait_serves_all_that_was_asked_for_meanwhile(
     primary: RedisServer, batches: list[list[Command]]
 ) -> None:
     """And it stands on a connection of its own, so that reads do not wait behind it."""
-    wire = open_wire(primary.url(), durability="replica", proof_ms=PROOF_MS)
+    wire = open_wire(primary.url(), durability="replica", proof_ms=LONG_MS)
     await wire.open()
     batches.clear()
     first = asyncio.create_task(wire.send([("SET", f"{KEY}0", "x")], key=KEY, durable=True))
@@ -102,7 +109,7 @@ async def test_one_wait_serves_all_that_was_asked_for_meanwhile(
     waits = [batch for batch in batches if any(command[0] == "WAIT" for command in batch)]
     assert 1 <= len(waits) <= 2
     assert sum(command[0] == "SET" for batch in waits for command in batch) == 33
-    assert all(batch[-1] == ("WAIT", 1, PROOF_MS) and batch[-2][0] == "EVAL" for batch in waits)
+    assert all(batch[-1] == ("WAIT", 1, LONG_MS) and batch[-2][0] == "EVAL" for batch in waits)
     await wire.close()
 
 
@@ -120,7 +127,7 @@ async def test_a_call_that_was_refused_whole_needs_no_proof(primary: RedisServer
 
 async def test_a_full_server_still_proves_what_it_drains(primary: RedisServer) -> None:
     """What is written in front of a WAIT is nothing that a full memory refuses."""
-    wire = open_wire(primary.url(), durability="replica", proof_ms=PROOF_MS)
+    wire = open_wire(primary.url(), durability="replica", proof_ms=LONG_MS)
     await wire.send([("SET", f"{KEY}a", "1")], key=KEY, durable=True)
     with primary.client() as client:
         client.config_set("maxmemory", 1)
@@ -128,6 +135,12 @@ async def test_a_full_server_still_proves_what_it_drains(primary: RedisServer) -
     assert await wire.send([("DEL", f"{KEY}a")], key=KEY, durable=True) == [1]
     assert isinstance((await wire.send([("SET", f"{KEY}b", "1")], key=KEY, durable=True))[0], ErrorReply)
     await wire.close()
+
+
+async def test_a_replicas_address_is_refused(primary: RedisServer) -> None:
+    """With what to write in its place; nothing was written."""
+    with pytest.raises(StoreUnreadableError, match="give the address of its primary"):
+        await RedisStore(replicas[primary.port].url()).open()
 
 
 async def test_without_replicas_the_level_is_refused_at_the_start(tmp_path: Path) -> None:
@@ -146,7 +159,7 @@ async def test_disk_without_waitaof_needs_a_sync_of_every_write(
     primary: RedisServer, batches: list[list[Command]]
 ) -> None:
     """With appendfsync always the answer itself is the proof, and everything goes as at `memory`."""
-    wire = open_wire(primary.url(), durability="disk", proof_ms=PROOF_MS)
+    wire = open_wire(primary.url(), durability="disk", proof_ms=LONG_MS)
     assert await wire.send([("SET", f"{KEY}a", "1")], key=KEY, durable=True) == [b"OK"]
     await wire.close()
     with primary.client() as client:
@@ -188,7 +201,7 @@ async def test_a_killed_server_has_what_disk_acknowledged(primary: RedisServer) 
 
 async def test_closing_lets_what_is_on_its_way_be_proven(primary: RedisServer) -> None:
     """Nobody is left waiting, and nobody is told less than is known."""
-    wire = open_wire(primary.url(), durability="replica", proof_ms=PROOF_MS)
+    wire = open_wire(primary.url(), durability="replica", proof_ms=LONG_MS)
     await wire.open()
     calls = [asyncio.create_task(wire.send([("SET", f"{KEY}{n}", "x")], key=KEY, durable=True)) for n in range(8)]
     await asyncio.sleep(0)

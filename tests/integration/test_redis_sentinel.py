@@ -51,7 +51,7 @@ async def test_writes_behind_the_replicas_backs(group: RedisSentinelServers, dur
     wire = open_wire(group.url(), durability=durability, proof_ms=100)
     acknowledged: dict[int, list[int]] = {writer: [] for writer in range(WRITERS)}
     old = group.primary()
-    async with load(wire, acknowledged):
+    async with load(wire, acknowledged) as errors:
         await progress(acknowledged, 50)
         for replica in group.replicas():
             replica.pause()
@@ -61,7 +61,9 @@ async def test_writes_behind_the_replicas_backs(group: RedisSentinelServers, dur
         if durability == "memory":
             await progress(acknowledged, 50)
         else:
-            await asyncio.sleep(0.25)
+            async with asyncio.timeout(SOON):
+                while not any(isinstance(error, OutcomeUnknownError) for error in errors):  # noqa: ASYNC110 - another task fills it
+                    await asyncio.sleep(0.01)
         old.stop()
     for replica in group.servers:
         replica.resume()

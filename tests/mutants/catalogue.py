@@ -3,14 +3,25 @@
 from tests.mutants.mutant import Mutant
 
 SIMULATION = "simulation"
+MEMORY_SUITE = "tests/conformance/test_memory.py -k "
+REDIS_SUITE = "tests/conformance/test_redis.py -k "
+
+_MEMORY_FENCE = (
+    "    if not head.token or head.token != request.token or head.fence != request.fence:\n        return Fenced()\n"
+)
+_MEMORY_VERSION = (
+    "    if head.version != request.version or head.generation != request.generation:\n"
+    "        return Conflict(version=head.version)\n"
+)
+_NOT_BROUGHT = (
+    "        if not accepted.durable:\n            return Verdict.RETRY, FULL_WAIT_MS, accepted.outcome.value\n"
+)
 
 MEMORY = (
     Mutant(
         name="a commit asks nobody whether the lease is still held",
         file="stores/memory/commit.py",
-        old="    if not head.token or head.token != request.token or head.fence != request.fence:\n        return Fenced()\n"
-        "    if head.version != request.version or head.generation != request.generation:\n"
-        "        return Conflict(version=head.version)\n",
+        old=_MEMORY_FENCE + _MEMORY_VERSION,
         new="",
         layer=SIMULATION,
         invariant=4,
@@ -18,7 +29,7 @@ MEMORY = (
     Mutant(
         name="a commit looks at the version but not at the fence",
         file="stores/memory/commit.py",
-        old="    if not head.token or head.token != request.token or head.fence != request.fence:\n        return Fenced()\n",
+        old=_MEMORY_FENCE,
         new="",
         layer=SIMULATION,
         invariant=8,
@@ -76,7 +87,7 @@ MEMORY = (
         name="a lane hands out what stands behind an entry that must wait",
         file="stores/memory/lanes.py",
         old="            return line.entries[:index]\n",
-        new="            continue\n",
+        new="            return [one for one in line.entries if one.due_ms <= now]\n",
         layer=SIMULATION,
         invariant=6,
     ),
@@ -139,11 +150,34 @@ MEMORY = (
         invariant=6,
     ),
     Mutant(
+        name="a claim ends at once",
+        file="stores/memory/lanes.py",
+        old="    line.until_ms = max(line.until_ms, until_ms)\n    for entry in entries:",
+        new="    for entry in entries:",
+        layer=MEMORY_SUITE + "a_held_lane_is_not_for_others",
+    ),
+    Mutant(
+        name="only errors count as attempts",
+        file="stores/memory/begin.py",
+        old="    head.attempts += 1\n",
+        new="    head.attempts = head.errors + 1\n",
+        layer=MEMORY_SUITE + "attempts_count_crashes_and_errors_apart",
+    ),
+    Mutant(
+        name="receipts are kept for eight messages",
+        file="stores/memory/tables.py",
+        old="        while len(self.receipts) > RECEIPTS_KEPT:\n",
+        new="        while len(self.receipts) > 8 and any(one.done for one in self.receipts.values()):\n",
+        layer=SIMULATION,
+        invariant=2,
+        seeds=400,
+    ),
+    Mutant(
         name="anybody may settle a lane",
         file="stores/memory/lanes.py",
         old="or not line.token or line.token != settlement.token:",
         new="or not line.token:",
-        layer="model:memory",
+        layer=MEMORY_SUITE + "a_wrong_token_changes_nothing",
     ),
 )
 """In the store that is the model of the others."""
@@ -154,7 +188,7 @@ ENGINE = (
         file="engine/commit.py",
         old='        logger.warning("commit_fenced"',
         new="        replies = [effect for effect in draft.effects if effect.kind is EffectKind.REPLY]\n"
-        "        self._outbox.send_committed(run.conversation, replies, token=request.lane_token, claimed_at=asked_at)\n"
+        "        self._outbox.send_committed(run.conversation, replies, token='', claimed_at=asked_at)\n"
         '        logger.warning("commit_fenced"',
         layer=SIMULATION,
         invariant=5,
@@ -179,6 +213,15 @@ ENGINE = (
         invariant=1,
     ),
     Mutant(
+        name="a refusal after a lost answer is told as a refusal",
+        file="engine/inbox.py",
+        old="raise unknown from None",
+        new="raise",
+        layer=SIMULATION,
+        invariant=7,
+        seeds=400,
+    ),
+    Mutant(
         name="what was claimed together goes on after a retry",
         file="engine/outbox.py",
         old="                        _drop(queue, hold.token)",
@@ -198,9 +241,11 @@ ENGINE = (
     Mutant(
         name="a timer that could not be brought home is done all the same",
         file="engine/timers.py",
-        old='        if not accepted.durable:\n            return Verdict.RETRY, FULL_WAIT_MS, accepted.outcome.value\n        return Verdict.DONE, 0, ""\n',
-        new='        return Verdict.DONE, 0, ""\n',
-        layer="tests/unit/test_engine_turns.py tests/unit/test_engine_deliveries.py tests/unit/test_engine_poison.py",
+        old=_NOT_BROUGHT,
+        new="",
+        layer=SIMULATION,
+        invariant=1,
+        seeds=400,
     ),
 )
 """In the engine."""
@@ -242,7 +287,14 @@ SQLITE = (
         layer="model:sqlite",
     ),
     Mutant(
-        name="SQLite: the answer leaves before the COMMIT",
+        name="SQLite: the clock of the machine is believed",
+        file="stores/sqlite/file/storetime.py",
+        old="max(self._latest_ms, at_least_ms)",
+        new="0",
+        layer="tests/integration/test_sqlite_upkeep.py -k clock",
+    ),
+    Mutant(
+        name="SQLite: an answer leaves although nothing was committed",
         file="stores/sqlite/file/writer.py",
         old='            connection.execute("COMMIT")\n',
         new='            connection.execute("ROLLBACK")\n',

@@ -103,7 +103,7 @@ def table(results: Sequence[Result]) -> str:
     lines = ["| fault | in | found by | invariant |", "|---|---|---|---|"]
     for result in results:
         mutant = result.mutant
-        by = mutant.layer if "::" not in mutant.layer else f"`{mutant.layer.rpartition('::')[2]}`"
-        number = f"I{mutant.invariant}" if mutant.invariant else "–"
+        by = f"`{mutant.layer.split()[-1]}`" if mutant.layer.startswith("tests/") else mutant.layer
+        number = f"I{mutant.invariant}" if mutant.invariant else "-"
         lines.append(f"| {mutant.name} | `{mutant.file}` | {by if not result.problem else '**nobody**'} | {number} |")
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from datetime import timedelta
 import msgspec
 
 from turnkeeper.model.message import JobCall, JobFailed, Kind, Message, Reply
+from turnkeeper.ports.clock import Clock
 from turnkeeper.ports.program import Busyness, Draft, JobInput, JobRules, Rules, Tools, TurnInput
 from turnkeeper.ports.turns import Effect, EffectKind, LogRecord, Part
 from turnkeeper.testing.history import Turn
@@ -88,8 +89,9 @@ class Bot:
 
     name = "echo"
 
-    def __init__(self, *, chance: random.Random, policy: str, retain_ms: int | None) -> None:
+    def __init__(self, *, clock: Clock, chance: random.Random, policy: str, retain_ms: int | None) -> None:
         """Take what decides how long things take."""
+        self._clock = clock
         self._chance = chance
         self._retain_ms = retain_ms
         self.rules = Rules(
@@ -130,9 +132,9 @@ class Bot:
     async def _dawdle(self, turn: TurnInput, tools: Tools, state: State, words: set[str]) -> None:
         """Take time, remember, look at the part, fail."""
         if self._chance.random() < 0.3:
-            await asyncio.sleep(self._chance.random() * 0.05)
+            await self._clock.sleep(self._chance.random() * 0.05)
         if "slow" in words and turn.attempt == 1:
-            await asyncio.sleep(22)
+            await self._clock.sleep(22)
         if "hang" in words and turn.attempt == 1:
             await asyncio.Event().wait()
         if "step" in words and "step" not in turn.memos:
@@ -201,7 +203,7 @@ class Bot:
 
     async def work(self, job: JobInput, /) -> bytes:
         """Take time, and fail now and then."""
-        await asyncio.sleep(self._chance.choice((0.0, 0.01, 1.0, 20.0)) if job.attempt == 1 else 0.01)
+        await self._clock.sleep(self._chance.choice((0.0, 0.01, 1.0, 20.0)) if job.attempt == 1 else 0.01)
         if self._chance.random() < 0.2:
             raise HandlerFailedError(job.id)
         return b"1"

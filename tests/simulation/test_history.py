@@ -147,6 +147,11 @@ WRONG: tuple[tuple[int, str, Sequence[AnyEvent]], ...] = (
     (7, "fenced, and in the log", instead(reported(2), reported(2, Ending.FENCED))),
     (7, "fenced when repeated at once", instead(reported(1), reported(1, Ending.FENCED))),
     (7, "refused, and applied", instead(asked("b", 200), asked("b", 200, Answer.REFUSED))),
+    (
+        7,
+        "refused, applied, and only then brought again",
+        [*without(asked("b", 200)), asked("b", 200, Answer.REFUSED), asked("b", 260)],
+    ),
     (8, "a fence twice", instead(turn(2, "b"), msgspec.structs.replace(turn(2, "b"), fence=1))),
     (8, "two owners", without(Handback(conversation=ANA, fence=1, at_ms=150))),
     (9, "another reply for the duplicate", (*RIGHT, asked("a", 400, Answer.DONE, ("echo b",)))),

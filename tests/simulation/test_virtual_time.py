@@ -9,6 +9,12 @@ import pytest
 from turnkeeper.testing.virtual_time import START_MS, Process, Stuck, VirtualClock, VirtualLoop
 
 
+@pytest.fixture(name="clock")
+def _clock(loop: VirtualLoop) -> VirtualClock:
+    """Bring the loop's clock."""
+    return VirtualClock(loop)
+
+
 @pytest.fixture(name="loop")
 def _loop() -> Iterator[VirtualLoop]:
     """Bring a loop of one seed."""
@@ -17,30 +23,28 @@ def _loop() -> Iterator[VirtualLoop]:
     loop.close()
 
 
-def test_a_day_passes_at_once(loop: VirtualLoop) -> None:
+def test_a_day_passes_at_once(loop: VirtualLoop, clock: VirtualClock) -> None:
     """Nobody waits for time."""
-    clock = VirtualClock(loop)
-
     loop.run_until_complete(clock.sleep(86_400))
 
     assert clock.now_ms() == START_MS + 86_400_000
 
 
-def test_a_killed_process_runs_no_finally(loop: VirtualLoop) -> None:
+def test_a_killed_process_runs_no_finally(loop: VirtualLoop, clock: VirtualClock) -> None:
     """It is abandoned, not cancelled; its timers are gone too."""
     process, seen = Process("worker"), []
 
     async def work() -> None:
         try:
-            await asyncio.sleep(5)
+            await clock.sleep(5)
         finally:
             seen.append("finally")
 
     async def main() -> None:
         loop.begin(process, work())
-        await asyncio.sleep(1)
+        await clock.sleep(1)
         loop.kill(process)
-        await asyncio.sleep(10)
+        await clock.sleep(10)
 
     loop.run_until_complete(main())
 
@@ -48,22 +52,22 @@ def test_a_killed_process_runs_no_finally(loop: VirtualLoop) -> None:
     loop.bury([process])
 
 
-def test_a_frozen_process_goes_on_where_it_stood(loop: VirtualLoop) -> None:
+def test_a_frozen_process_goes_on_where_it_stood(loop: VirtualLoop, clock: VirtualClock) -> None:
     """What became due meanwhile runs when it is thawed."""
     process, seen = Process("worker"), []
 
     async def work() -> None:
-        await asyncio.sleep(5)
+        await clock.sleep(5)
         seen.append(loop.time())
 
     async def main() -> float:
         loop.begin(process, work())
-        await asyncio.sleep(1)
+        await clock.sleep(1)
         loop.freeze(process)
-        await asyncio.sleep(20)
+        await clock.sleep(20)
         assert seen == []
         loop.thaw(process)
-        await asyncio.sleep(0.1)
+        await clock.sleep(0.1)
         return loop.time()
 
     end = loop.run_until_complete(main())
@@ -91,14 +95,14 @@ def test_chance_decides_who_runs_next(loop: VirtualLoop) -> None:
     assert len(orders) == 6
 
 
-def test_timers_of_one_moment_keep_their_order(loop: VirtualLoop) -> None:
+def test_timers_of_one_moment_keep_their_order(loop: VirtualLoop, clock: VirtualClock) -> None:
     """As asyncio promises for callbacks."""
     order: list[int] = []
 
     async def main() -> None:
         for number in range(5):
             loop.call_later(1, order.append, number)
-        await asyncio.sleep(2)
+        await clock.sleep(2)
 
     loop.run_until_complete(main())
 

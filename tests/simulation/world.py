@@ -20,8 +20,10 @@ from turnkeeper import engine as engine_package
 from turnkeeper.engine.engine import Engine
 from turnkeeper.engine.settings import Settings
 from turnkeeper.model.conversation import ConversationId
+from turnkeeper.ports.limits import MAX_INBOX
 from turnkeeper.ports.store import Store
 from turnkeeper.stores.memory import MemoryStore
+from turnkeeper.stores.memory import begin as memory_begin
 from turnkeeper.testing.history import (
     AnyEvent,
     Dead,
@@ -44,6 +46,9 @@ SEND_LEASE = timedelta(seconds=30)
 ALLOWANCE = timedelta(seconds=20 + 22 + 10) + TURN_TIMEOUT
 """The bot's own waits: a job, a slow handler, a timer, a handler that hangs."""
 
+POLL = timedelta(seconds=2.5)
+"""Rarer than in production: most of a run's steps would be looks that find nothing."""
+
 SETTINGS = Settings(
     lease=LEASE,
     renew_every=timedelta(seconds=5),
@@ -52,7 +57,7 @@ SETTINGS = Settings(
     send_attempts=1_000,
     send_backoff=timedelta(milliseconds=50),
     max_send_backoff=timedelta(seconds=1),
-    poll=timedelta(seconds=1),
+    poll=POLL,
     heartbeat=False,  # its thread; the simulation beats instead
 )
 
@@ -119,7 +124,8 @@ class World:
         self.network = Network(self.loop, self.weather, self.history.append)
         policy = self.chance.choice(("queue", "queue", "coalesce", "interrupt", "reject"))
         retain_ms = self.chance.choice((86_400_000, 86_400_000, 20_000))
-        self.bot = Bot(chance=self.chance, policy=policy, retain_ms=retain_ms)
+        self.bot = Bot(clock=self.clock, chance=self.chance, policy=policy, retain_ms=retain_ms)
+        self.room = self.chance.choice((MAX_INBOX, MAX_INBOX, 4))
         self.who = [ConversationId(flow="echo", person=f"p{number}") for number in range(self.chance.randint(1, 6))]
         self.deaths = self.chance.choice((0.0, 0.1, 0.3))
         self._count = self.chance.randint(1, 4)
@@ -138,6 +144,7 @@ class World:
                 lease_ms=LEASE // timedelta(milliseconds=1),
                 send_lease_ms=SEND_LEASE // timedelta(milliseconds=1),
                 allowance_ms=ALLOWANCE // timedelta(milliseconds=1),
+                idle_per_second=1 / POLL.total_seconds(),
                 retains=True,
             )
         )
@@ -307,6 +314,16 @@ class _Ears(logging.Handler):
 
 
 @contextlib.contextmanager
+def small_inboxes(room: int) -> Iterator[None]:
+    """Let a conversation hold so many waiting messages: to fill an inbox of 200 would take a run for itself."""
+    memory_begin.__dict__["MAX_INBOX"] = room
+    try:
+        yield
+    finally:
+        memory_begin.__dict__["MAX_INBOX"] = MAX_INBOX
+
+
+@contextlib.contextmanager
 def listening() -> Iterator[list[str]]:
     """Keep the engine's log off the terminal, but hear of failures of its own code."""
     logger = logging.getLogger("turnkeeper")
@@ -332,7 +349,7 @@ def engine_modules() -> list[types.ModuleType]:
 def history_of(seed: int) -> tuple[list[AnyEvent], tuple[str, ...]]:
     """Run a seed; return its history and the engine's own failures."""
     world = World(seed)
-    with listening() as heard, virtual_monotonic(world.loop, engine_modules()):
+    with listening() as heard, small_inboxes(world.room), virtual_monotonic(world.loop, engine_modules()):
         try:
             world.loop.run_until_complete(world.live())
             troubles = (*heard, *world.loop.troubles)

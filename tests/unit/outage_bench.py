@@ -1,6 +1,7 @@
 """A store that a test switches off and on, and an application over it that counts what it was told."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -53,10 +54,14 @@ def counting_flow() -> Flow[Heard]:
     return flow
 
 
+CHANGES = frozenset({"begin", "commit", "export", "put"})
+"""Calls that `Switch.left` counts: those of which the way back is made."""
+
+
 class Switch:
     """How a store behaves: `is_away` refuses every call, `cuts` drops the answers of that many begins and commits.
 
-    With `goes` it is away from the last of these on.
+    With `goes` it is away from the last of these on. `left` calls are answered before it goes away, if it is a number.
     """
 
     def __init__(self) -> None:
@@ -64,6 +69,7 @@ class Switch:
         self.is_away = False
         self.cuts = 0
         self.goes = False
+        self.left: int | None = None
         self.calls = 0
 
 
@@ -77,6 +83,9 @@ class _Port:
 
         async def call(*args: Any, **options: Any) -> Any:
             self._switch.calls += 1
+            if self._switch.left is not None and name in CHANGES:
+                self._switch.is_away |= self._switch.left == 0
+                self._switch.left -= 1
             if self._switch.is_away:
                 raise StoreUnavailableError("switched off")
             answer = await method(*args, **options)
@@ -148,7 +157,9 @@ class Bench:
     async def away(self, app: App, switch: Switch) -> None:
         """Switch the store off, and return once the application knows."""
         switch.is_away = True
-        await self.until(lambda: app.health().since_ms is not None)
+        while app.health().since_ms is None:
+            with contextlib.suppress(StoreUnavailableError):
+                await app.info()
 
     async def back(self, app: App, switch: Switch) -> None:
         """Switch the store on, and return once everything that was taken meanwhile is in it."""

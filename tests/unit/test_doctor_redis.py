@@ -80,6 +80,8 @@ def test_a_good_server_is_good() -> None:
         ("rights", "warn", {}, {"refused": {"CONFIG GET": "NOPERM"}}),
         ("rights", "danger", {}, {"refused": {"EVALSHA 0": "NOPERM"}}),
         ("cluster", "danger", {}, {"spread": Spread(state="fail", assigned=10_000, by_node={"a": 5})}),
+        ("cluster", "ok", {}, {"spread": Spread(state="", assigned=16_384, by_node={})}),
+        ("cluster", "danger", {}, {"spread": Spread(state="ok", assigned=16_383, by_node={})}),
         ("spread", "warn", {}, {"spread": Spread(state="ok", assigned=16_384, by_node={"a": 16, "b": 40, "c": 8})}),
         ("spread", "ok", {}, {"spread": Spread(state="ok", assigned=16_384, by_node={"a": 21, "b": 21, "c": 22})}),
     ],

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import turnkeeper
+import turnkeeper.documents
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "turnkeeper"
@@ -39,8 +39,10 @@ def is_public(module: str, name: str) -> bool:
     match module.split("."):
         case ["turnkeeper"]:
             return not name or name in turnkeeper.__all__
-        case ["turnkeeper", "testing"]:
-            return not name.startswith("_")
+        case ["turnkeeper", "documents"]:
+            return name in turnkeeper.documents.__all__
+        case ["turnkeeper", "testing", *modules]:
+            return not any(part.startswith("_") for part in (*modules, name))
         case ["turnkeeper", "channels", channel]:
             return not channel.startswith("_") and not name.startswith("_")
         case _:
@@ -57,7 +59,9 @@ def test_applications_import_public_names_only(app: Path) -> None:
         if module.split(".")[0] == "turnkeeper" and not is_public(module, name)
     ]
 
-    assert not private, "an application imports turnkeeper, turnkeeper.testing and turnkeeper.channels.* only"
+    assert not private, (
+        "an application imports turnkeeper, turnkeeper.documents, turnkeeper.testing and turnkeeper.channels.* only"
+    )
 
 
 def test_the_library_leaves_the_environment_alone() -> None:

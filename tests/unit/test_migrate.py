@@ -216,7 +216,7 @@ async def test_a_turn_that_runs_is_left_alone(clock: ManualClock) -> None:
     await source.turns.begin(Begin(conversation=conversation(1), token="w", lease_ms=60_000, message=message))
     before = await snapshot(source, 2)
 
-    moved = await Mover(source, target).move(conversation(1))
+    moved = await Mover(source, target, letters={}).move(conversation(1))
 
     assert moved is Moved.BUSY
     assert await snapshot(source, 2) == before

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.unit.outage_bench import ANA, BEN, SETTINGS, Bench, Heard, Switch, heard
-from turnkeeper import Flow, Job, JobFailed, Retry, Turn, minutes, seconds
+from turnkeeper import Flow, Job, JobFailed, Ref, Retry, Struct, Turn, minutes, seconds
 from turnkeeper.engine.results import Taken
 from turnkeeper.engine.wire import encode
+from turnkeeper.errors import StoreFullError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Message
 from turnkeeper.outage import StoreDownError
@@ -20,6 +21,12 @@ from turnkeeper.testing.channel import FakeChannel
 pytestmark = pytest.mark.anyio
 
 WITHIN = timedelta(seconds=20)
+
+
+class Kept(Struct):
+    """A large text, kept apart."""
+
+    text: Ref[str] | None = None
 
 
 @pytest.fixture
@@ -301,6 +308,126 @@ async def test_the_way_back_may_be_cut_anywhere(bench: Bench) -> None:
 
             assert await heard(app, person) == ["one", "two", "three"]
             assert app.health().conflicts == 0
+
+
+@pytest.mark.parametrize("answered", range(12))
+async def test_a_process_that_dies_on_the_way_back_leaves_nothing_twice(bench: Bench, answered: int) -> None:
+    """The store goes away again after so many calls, and the process dies: the next one ends what was begun."""
+    sms = FakeChannel("sms")
+    app, switch = bench.server("carry_on", sms)
+    await app.start()
+    await app.handle(ANA, app.message("one", id="m1", channel="sms"), within=WITHIN)
+    assert await heard(app) == ["one"]
+    await bench.away(app, switch)
+    for word in ("two", "three", "four"):
+        await app.handle(ANA, app.message(word, id=word, channel="sms"), within=WITHIN)
+    switch.left = answered
+    switch.is_away = False
+    await bench.until(lambda: switch.is_away or app.health().status == "ok")
+    await app.stop()
+    heir, _ = bench.server("carry_on", sms)
+    async with heir.running():
+        await bench.until(lambda: heir.health().status == "ok")
+
+        assert await heard(heir) == ["one", "two", "three", "four"]
+        assert heir.health().conflicts == 0
+        for word in ("two", "three", "four"):
+            assert (await heir.accept(ANA, heir.message(word, id=word))).outcome is Taken.DUPLICATE
+    assert sms.texts == ["1: one", "2: two", "3: three", "4: four"]
+
+
+async def test_what_the_store_took_in_meanwhile_is_run_there_if_the_conversation_forked(bench: Bench) -> None:
+    """Another server answered, and took in one more before it died: that one is the store's own, and is answered."""
+    app, switch = bench.server("carry_on")
+    other, _ = bench.server("fail")
+    async with app.running():
+        await app.handle(ANA, app.message("one", id="m1"), within=WITHIN)
+        await bench.away(app, switch)
+        await app.handle(ANA, app.message("here", id="m2"), within=WITHIN)
+        async with other.running():
+            await other.handle(ANA, other.message("there", id="m3"), within=WITHIN)
+        await accept_only(bench, app.message("later", id="m4"), app.conversation(ANA))
+        await bench.back(app, switch)
+
+        assert await heard(app) == ["one", "there", "later"]
+        assert app.health().conflicts == 1
+
+
+async def test_what_was_erased_does_not_come_back(bench: Bench) -> None:
+    """Erased before the outage, or in it by another process: neither what is remembered nor what lives here returns."""
+    app, switch = bench.server("carry_on")
+    async with app.running():
+        for person in (ANA, BEN):
+            await app.handle(person, app.message("secret", id="m1"), within=WITHIN)
+        await app.store.turns.forget(app.conversation(ANA), person=True)
+        await bench.away(app, switch)
+        await bench.store.turns.forget(app.conversation(BEN), person=True)
+        first = await app.handle(ANA, app.message("new", id="m2"), within=WITHIN)
+        await app.handle(BEN, app.message("more", id="m2"), within=WITHIN)
+        await bench.back(app, switch)
+
+        assert first.replies == ("1: new",)
+        assert await heard(app) == ["new"]
+        assert await heard(app, BEN) == []
+        (conflict,), _cursor = await app.conflicts()
+        assert "erased" in conflict.reason
+
+
+async def test_a_large_part_is_there_and_a_new_one_comes_back(bench: Bench) -> None:
+    """What the state refers to is remembered with it; what is stored here is the store's afterwards."""
+    flow = Flow("keeping", Kept, start="listening")
+
+    @flow.unknown
+    async def keep(turn: Turn[Kept]) -> None:
+        """Read the old part, and store a new one."""
+        before = await turn.load(turn.state.text) if turn.state.text is not None else ""
+        turn.state.text = Ref(before + turn.text)
+        turn.reply(before + turn.text)
+
+    app, switch = bench.server("carry_on", flow=flow)
+    async with app.running():
+        await app.handle(ANA, app.message("one ", id="m1"), within=WITHIN)
+        await bench.away(app, switch)
+        second = await app.handle(ANA, app.message("two ", id="m2"), within=WITHIN)
+        await bench.back(app, switch)
+        third = await app.handle(ANA, app.message("three ", id="m3"), within=WITHIN)
+
+        assert second.replies == ("one two ",)
+        assert third.replies == ("one two three ",)
+        assert app.health().conflicts == 0
+
+
+async def test_a_living_neighbours_conversations_are_left_alone(bench: Bench) -> None:
+    """Two processes share the folder: each carries its own people, and both write back."""
+    app, switch = bench.server("carry_on")
+    neighbour, its_switch = bench.server("carry_on")
+    async with app.running(), neighbour.running():
+        await bench.away(app, switch)
+        await bench.away(neighbour, its_switch)
+        await app.handle(ANA, app.message("here", id="m1"), within=WITHIN)
+        await neighbour.handle(BEN, neighbour.message("there", id="m1"), within=WITHIN)
+        bench.clock.advance(timedelta(seconds=10))
+        await asyncio.sleep(0.05)
+        counts = (app.health().carried, neighbour.health().carried)
+        await bench.back(app, switch)
+        await bench.back(neighbour, its_switch)
+
+        assert counts == (1, 1)
+        assert await heard(app) == ["here"]
+        assert await heard(app, BEN) == ["there"]
+
+
+async def test_more_conversations_than_may_live_here_are_refused(bench: Bench) -> None:
+    """Beyond the limit a message is refused as under `fail`; those that live here go on."""
+    app, switch = bench.server("carry_on", carried_conversations=1)
+    async with app.running():
+        await bench.away(app, switch)
+        await app.handle(ANA, app.message("one", id="m1"), within=WITHIN)
+        with pytest.raises(StoreFullError, match="carried_conversations"):
+            await app.accept(BEN, app.message("uno", id="m1"))
+        again = await app.handle(ANA, app.message("two", id="m2"), within=WITHIN)
+
+        assert again.replies == ("2: two",)
 
 
 async def test_a_stop_that_was_heard_here_counts_everywhere(bench: Bench) -> None:

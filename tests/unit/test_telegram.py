@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -287,3 +288,25 @@ def test_a_token_or_secret_that_cannot_be_one_is_refused(token: str, secret: str
     """Before anything is sent."""
     with pytest.raises(ConfigurationError):
         Telegram(token, secret=secret, route=route)
+
+
+async def test_the_token_is_in_no_log(bot: Telegram, api: BotApi, caplog: pytest.LogCaptureFixture) -> None:
+    """It is a part of every address, and the HTTP client logs addresses."""
+    caplog.set_level(logging.DEBUG)
+    await bot.send(out())
+    api.answers = [(500, b"oops")]
+    failed = await bot.send(out())
+
+    assert [method for method, _ in api.asked] == ["sendMessage", "sendMessage"]
+    assert "sendMessage" in caplog.text
+    assert TOKEN not in caplog.text + failed.error
+
+
+async def test_a_text_is_counted_as_telegram_counts_it(bot: Telegram, api: BotApi) -> None:
+    """An emoji is two units of the 4,096."""
+    fits = await bot.send(out("🚴" * 2048))
+    refused = await bot.send(out("🚴" * 2049))
+
+    assert (fits.outcome, refused.outcome) == (SendOutcome.ACCEPTED, SendOutcome.REJECTED)
+    assert "4098" in refused.error
+    assert len(api.asked) == 1

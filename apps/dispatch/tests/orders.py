@@ -8,8 +8,7 @@ import msgspec
 
 from dispatch.clicks import Click
 from dispatch.shops import OrderWebhook, signed
-from turnkeeper import Kind
-from turnkeeper.ports.webhook import Arrival, WebhookRequest
+from turnkeeper import Arrival, Kind, WebhookRequest
 from turnkeeper.testing import FakeChannel, Simulator
 
 PLACED = datetime(2026, 3, 2, 16, 0, tzinfo=UTC)

@@ -168,3 +168,31 @@ def test_an_order_is_forgotten_after_seven_days(team: Team) -> None:
     left = team.sim.view(order)
     assert kept == "Ana"
     assert left is None or left.exported.state is None
+
+
+def test_a_vendor_with_a_long_name_can_be_asked(team: Team) -> None:
+    """What does not fit into a button's 64 bytes stands there by its digest."""
+    name = "Zum goldenen Löwen | Käse & Spätzle"
+    order = team.webhook("smoothr", marketplace(restaurants=[{"code": name, "items": ["1x Rösti"]}]))
+    (card,) = [sent.reply for sent in team.telegram.sent if sent.reply.key == f"{order}|card"]
+    answer = team.press(order, f"{name}: asap?")
+
+    assert all(len(button.data.encode()) <= 64 for button in card.buttons)
+    assert answer == f"No chat is known for {name}; call them."
+
+
+def test_an_order_with_very_many_lines_still_fits_a_message(team: Team) -> None:
+    """The card is cut; the order is kept whole."""
+    items = [f"{n}x {'Käse' * 20}" for n in range(200)]
+    order = team.webhook("smoothr", marketplace(restaurants=[{"code": "HB", "items": items}]))
+    team.press(order, "HB: asap?")
+
+    assert all(len(sent.reply.text) < 2100 for sent in team.telegram.sent)
+    assert team.sim.state(order).vendor_items == {"HB": items}
+
+
+def test_a_click_on_an_order_that_nobody_knows_is_answered(team: Team) -> None:
+    """It was forgotten after its seven days, or somebody made the data up."""
+    answers = [team.press_data(f"gone|{action}|JS|asap|0") for action in ("ask", "take", "delivered", "release")]
+
+    assert answers == ["This order is no longer known."] * 4

@@ -10,8 +10,7 @@ import pytest
 from apps.dispatch.tests.orders import storefront
 from apps.dispatch.tests.running import Running
 from dispatch.flow import flow
-from turnkeeper import App
-from turnkeeper.stores.urls import open_store
+from turnkeeper import App, open_store
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 

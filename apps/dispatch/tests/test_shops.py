@@ -11,7 +11,7 @@ import pytest
 
 from apps.dispatch.tests.orders import arrival, marketplace, request, storefront
 from dispatch.shops import DEMO_SECRET, OrderWebhook, Received
-from turnkeeper.ports.webhook import WebhookRefusedError, WebhookUnreadableError
+from turnkeeper import WebhookRefusedError, WebhookUnreadableError
 
 webhook = OrderWebhook({})
 
@@ -123,3 +123,31 @@ def test_a_repeated_webhook_has_the_same_id() -> None:
     assert ids[0] == ids[1]
     assert ids[2] == ids[3]
     assert len(set(ids)) == 3
+
+
+def test_members_that_a_shop_leaves_empty_lose_no_order() -> None:
+    """Shops write null for whatever a customer did not fill in."""
+    nobody = dict.fromkeys(("name", "phone", "address1", "city", "zip"))
+    came = arrival(
+        "dishbee",
+        storefront(
+            shipping_address=nobody,
+            total_price=None,
+            note=None,
+            note_attributes=[{"name": "delivery_time", "value": None}],
+            line_items=[{"title": "Suppe", "vendor": None}],
+        ),
+    )
+    other = arrival("smoothr", marketplace(contact=dict.fromkeys(("fullName", "street")), total=None, remark=None))
+
+    order = msgspec.json.decode(came.message.data, type=Received)
+    assert (order.vendor_items, order.requested_time, order.customer.name) == ({"dishbee": ["1x Suppe"]}, "asap", "")
+    assert msgspec.json.decode(other.message.data, type=Received).total == ""
+
+
+def test_a_restaurant_that_stands_there_twice_prepares_both() -> None:
+    """Nothing of an order is lost because its lines are not grouped."""
+    twice = [{"code": "HB", "items": ["1x Burger"]}, {"code": "HB", "items": ["2x Pommes"]}]
+    order = msgspec.json.decode(arrival("smoothr", marketplace(restaurants=twice)).message.data, type=Received)
+
+    assert (order.vendors, order.vendor_items) == (["HB"], {"HB": ["1x Burger", "2x Pommes"]})

@@ -28,7 +28,7 @@ API = "https://api.telegram.org"
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the header's name
 
 MAX_TEXT_CHARACTERS = 4096
-"""One message."""
+"""One message, counted as Telegram counts: in units of UTF-16, an emoji is two."""
 
 MAX_DATA_BYTES = 64
 """What a button brings back."""
@@ -134,6 +134,7 @@ class Telegram:
         path: str = "/webhooks/telegram",
         api: str = API,
         timeout: timedelta = timedelta(seconds=10),
+        proxy: str | None = None,
     ) -> None:
         """Bind a bot. Nothing is opened before the first send.
 
@@ -144,6 +145,7 @@ class Telegram:
             path: Where Telegram's updates come in.
             api: Another Bot API server.
             timeout: For one call.
+            proxy: URL of an HTTP proxy; the environment's is not used.
 
         Raises:
             ConfigurationError: Token or secret cannot be one.
@@ -159,7 +161,9 @@ class Telegram:
         """Set by the application before it starts, if it wants to know under which id it can edit a reply."""
         self._route = route
         self._secret = secret.encode()
-        self._base = f"{api.rstrip('/')}/bot{token}"
+        self._api = api.rstrip("/")
+        self._token = token
+        self._proxy = proxy
         self._timeout = timeout.total_seconds()
         self._client: httpx.AsyncClient | None = None
 
@@ -222,14 +226,40 @@ class Telegram:
 
     async def _call(self, method: str, content: Mapping[str, object]) -> Sent:
         if self._client is None:
-            self._client = httpx.AsyncClient(timeout=self._timeout)
+            transport = _WithToken(self._token, proxy=self._proxy)
+            self._client = httpx.AsyncClient(timeout=self._timeout, transport=transport)
         try:
-            response = await self._client.post(f"{self._base}/{method}", json=content)
+            response = await self._client.post(f"{self._api}/{method}", json=content)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
             return Sent(outcome=SendOutcome.RETRY, error=f"{method}: {type(exc).__name__}")
         except httpx.HTTPError as exc:
             return Sent(outcome=SendOutcome.UNKNOWN, error=f"{method}: {type(exc).__name__}")
         return _judged(method, response)
+
+
+class _WithToken(httpx.AsyncBaseTransport):
+    """Puts the token into the address below the client, which logs every address that it is given."""
+
+    def __init__(self, token: str, *, proxy: str | None) -> None:
+        self._bot = f"/bot{token}"
+        self._inner = httpx.AsyncHTTPTransport(proxy=proxy)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """See `httpx.AsyncBaseTransport`."""
+        folder, _, method = request.url.path.rpartition("/")
+        return await self._inner.handle_async_request(
+            httpx.Request(
+                request.method,
+                request.url.copy_with(path=f"{folder}{self._bot}/{method}"),
+                headers=request.headers,
+                stream=request.stream,
+                extensions=request.extensions,
+            )
+        )
+
+    async def aclose(self) -> None:
+        """See `httpx.AsyncBaseTransport`."""
+        await self._inner.aclose()
 
 
 def _judged(method: str, response: httpx.Response) -> Sent:
@@ -259,8 +289,8 @@ def _judged(method: str, response: httpx.Response) -> Sent:
 
 
 def _problem(reply: Reply) -> str:
-    if len(reply.text) > MAX_TEXT_CHARACTERS:
-        return f"the text has {len(reply.text)} characters, Telegram takes {MAX_TEXT_CHARACTERS}"
+    if (size := len(reply.text.encode("utf-16-le")) // 2) > MAX_TEXT_CHARACTERS:
+        return f"the text has {size} characters, Telegram takes {MAX_TEXT_CHARACTERS}"
     for button in reply.buttons:
         if not 0 < len(button.data.encode()) <= MAX_DATA_BYTES:
             return f"the data of button {button.text!r} must have 1 to {MAX_DATA_BYTES} bytes"

@@ -69,7 +69,7 @@ class View(Mapping[str, S]):
         """States that this code cannot read, with the reason. They stay in the store."""
 
     async def open(self, *, on_progress: Callable[[int], None] | None = None) -> None:
-        """Restore every state, then follow. Safe to call twice.
+        """Restore every state, then follow. Safe to call twice; after `close` it begins anew.
 
         A store that does not answer stops nobody: the view begins empty and fills later.
 
@@ -78,6 +78,9 @@ class View(Mapping[str, S]):
         """
         if self._task is not None:
             return
+        self._seen.clear()
+        self.unreadable.clear()
+        self._cursor = ""
         try:
             while await self._look(timedelta(0)):
                 if on_progress is not None:

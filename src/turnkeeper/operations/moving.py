@@ -11,7 +11,7 @@ from datetime import timedelta
 import msgspec
 
 from turnkeeper.model.conversation import ConversationId
-from turnkeeper.operations.parcels import check_luggage, discard, drop_luggage, export_whole, pack, unpack
+from turnkeeper.operations.parcels import Letters, check_luggage, discard, drop_luggage, export_whole, pack, unpack
 from turnkeeper.ports.catalog import Exported
 from turnkeeper.ports.store import Store
 from turnkeeper.ports.turns import Begin, Idle, Outcome, Release
@@ -42,10 +42,11 @@ class Moved(enum.Enum):
 class Mover:
     """Moves conversations, each on its own. Several movers may work side by side on different conversations."""
 
-    def __init__(self, source: Store, target: Store) -> None:
-        """Take two open stores."""
+    def __init__(self, source: Store, target: Store, *, letters: Letters) -> None:
+        """Take two open stores, and the dead letters of the source (see `read_letters`)."""
         self._source = source
         self._target = target
+        self._letters = letters
 
     async def move(self, conversation: ConversationId) -> Moved:
         """Move a conversation, or finish what an earlier run began. Safe to repeat.
@@ -55,7 +56,7 @@ class Mover:
             OutcomeUnknownError: An answer was lost; repeat.
         """
         for _ in range(TRIES):
-            exported = await export_whole(self._source, conversation)
+            exported = await export_whole(self._source, conversation, self._letters)
             packed = await unpack(self._target, conversation)
             if packed is not None and (exported is None or exported.generation != packed.generation):
                 arrived = await self._bring_in(packed)
@@ -89,7 +90,7 @@ class Mover:
     async def _let_go(self, packed: Exported) -> bool:
         """Erase it in the source if it still is what was packed; else give it back and throw the parcel away."""
         conversation = packed.conversation
-        left = await export_whole(self._source, conversation)
+        left = await export_whole(self._source, conversation, self._letters)
         if left is not None and not _is_same(left, packed):
             release = Release(conversation=conversation, token=_token(conversation), outcome=Outcome.RETURNED)
             await self._source.turns.release(release)

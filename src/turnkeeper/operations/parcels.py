@@ -3,13 +3,14 @@
 A parcel counts once its label is there, and the label is written last; so a parcel is whole or it is none.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import msgspec
 
 from turnkeeper.errors import StoreUnreadableError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.catalog import Exported, ExportedDead
+from turnkeeper.ports.deliveries import DeadLetter
 from turnkeeper.ports.documents import DocumentKey
 from turnkeeper.ports.limits import MAX_BATCH
 from turnkeeper.ports.store import Store
@@ -97,23 +98,52 @@ async def parcels(store: Store) -> AsyncIterator[ConversationId]:
             return
 
 
-async def export_whole(store: Store, conversation: ConversationId) -> Exported | None:
-    """Return a conversation with what its store could not take when it came."""
+Letters = Mapping[tuple[str, str, str], Sequence[ExportedDead]]
+"""Dead letters by flow, person and member, oldest first."""
+
+
+async def read_letters(store: Store, flow: str | None) -> Letters:
+    """Return every dead letter of a store: not each store tells them when a conversation is exported."""
+    found: dict[tuple[str, str, str], list[ExportedDead]] = {}
+    cursor = None
+    while True:
+        page = await store.deliveries.dead(flow=flow, cursor=cursor, limit=MAX_BATCH)
+        for letter in page.items:
+            found.setdefault(_name(letter.conversation), []).insert(0, _exported_dead(letter))
+        if (cursor := page.cursor) is None:
+            return found
+
+
+def _exported_dead(letter: DeadLetter) -> ExportedDead:
+    return ExportedDead(
+        source_id=letter.source_id,
+        kind=letter.kind,
+        payload=letter.payload,
+        error=letter.error,
+        attempts=letter.attempts,
+        version=letter.version,
+        at_ms=letter.at_ms,
+    )
+
+
+async def export_whole(store: Store, conversation: ConversationId, letters: Letters) -> Exported | None:
+    """Return a conversation with its dead letters, and with what its store could not take when it came."""
     exported = await store.catalog.export(conversation)
     if exported is None:
         return None
+    dead = exported.dead or tuple(letters.get(_name(conversation), ()))
     found = await store.documents.get(_key("turnkeeper.luggage", conversation))
     if found is None:
-        return exported
+        return msgspec.structs.replace(exported, dead=dead)
     luggage = msgspec.msgpack.decode(found.data, type=Luggage)
-    is_same = luggage.generation == exported.generation
+    first_commit_ms = exported.first_commit_ms
+    if first_commit_ms is None and luggage.generation == exported.generation:
+        first_commit_ms = luggage.first_commit_ms
     return msgspec.structs.replace(
         exported,
-        first_commit_ms=luggage.first_commit_ms
-        if is_same and not exported.first_commit_ms
-        else exported.first_commit_ms,
+        first_commit_ms=first_commit_ms,
         log_keep_ms=exported.log_keep_ms or luggage.log_keep_ms,
-        dead=(*luggage.dead, *exported.dead),
+        dead=(*luggage.dead, *dead),
     )
 
 
@@ -138,8 +168,12 @@ async def drop_luggage(store: Store, conversation: ConversationId) -> None:
 
 
 def _key(collection: str, conversation: ConversationId) -> DocumentKey:
-    name = msgspec.json.encode((conversation.flow, conversation.person, conversation.member)).decode()
+    name = msgspec.json.encode(_name(conversation)).decode()
     return DocumentKey(collection=collection, id=name, person=conversation.person)
+
+
+def _name(conversation: ConversationId) -> tuple[str, str, str]:
+    return conversation.flow, conversation.person, conversation.member
 
 
 def _piece_key(conversation: ConversationId, number: int) -> DocumentKey:

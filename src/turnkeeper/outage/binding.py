@@ -53,11 +53,19 @@ def bind(
 
         recent = Recent(conversations=outage.remembered, size_bytes=outage.remembered_bytes)
         carrying = Carrying(
-            store, store.breaker, recent, folder=folder, owner=owner, new_engine=new_engine, clock=clock
+            store,
+            store.breaker,
+            recent,
+            folder=folder,
+            owner=owner,
+            limit=outage.carried_conversations,
+            new_engine=new_engine,
+            clock=clock,
         )
         carrying.engine = new_engine(
             FencedStore(store, carrying.is_fenced, clock=clock, recent=recent, on_done=carrying.note_done)
         )
+        store.tell_of_erasures(carrying.forget)
         return carrying.engine, carrying
     engine = new_engine(store)
     if outage.policy == "fail":

@@ -16,7 +16,13 @@ import msgspec
 
 from turnkeeper.engine.engine import Engine
 from turnkeeper.engine.results import Accepted, Handled, Taken
-from turnkeeper.errors import OutcomeUnknownError, RetryableError, StoreUnavailableError, TurnkeeperError
+from turnkeeper.errors import (
+    OutcomeUnknownError,
+    RetryableError,
+    StoreFullError,
+    StoreUnavailableError,
+    TurnkeeperError,
+)
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Message
 from turnkeeper.outage.breaker import Breaker
@@ -70,6 +76,7 @@ class Carrying:
         *,
         folder: Path,
         owner: str,
+        limit: int,
         new_engine: NewEngine,
         clock: Clock,
     ) -> None:
@@ -81,6 +88,7 @@ class Carrying:
             recent: What this process last knew.
             folder: Where conversations live meanwhile, absolute.
             owner: Names this application and its store: what others left behind is left alone.
+            limit: How many conversations may live here.
             new_engine: Makes an engine for the turns here.
             clock: Time.
         """
@@ -89,6 +97,7 @@ class Carrying:
         self._recent = recent
         self._folder = folder
         self._owner = owner
+        self._limit = limit
         self._new_engine = new_engine
         self._clock = clock
         self._carried: dict[str, _Carried] = {}
@@ -116,6 +125,21 @@ class Carrying:
         """Return whether the engine over the store must leave a conversation alone."""
         carried = self._carried.get(conversation.key)
         return carried is not None and not carried.is_yielding
+
+    async def forget(self, conversation: ConversationId, person: bool) -> None:  # noqa: FBT001 - see `OnForget`
+        """Forget here as well what was erased in the store."""
+        if person:
+            self._recent.forget_person(conversation)
+        self._recent.forget(conversation)
+        for key, carried in tuple(self._carried.items()):
+            one = carried.conversation
+            is_theirs = person and (one.flow, one.person) == (conversation.flow, conversation.person)
+            if one.key != conversation.key and not is_theirs:
+                continue
+            async with carried.lock:
+                if carried.side is not None and self._carried.get(key) is carried:
+                    await carried.side.leave(carried.side.note_of(one))
+                    del self._carried[key]
 
     def note_done(self, conversation: ConversationId, effect_id: str) -> None:
         """Remember that the engine over the store sent a reply of a conversation that it is fenced off from."""
@@ -205,7 +229,16 @@ class Carrying:
         return [side.store for side in self._sides]
 
     def _begin_carrying(self, conversation: ConversationId) -> _Carried:
-        """Fence the store's engine off; from now on the conversation is here."""
+        """Fence the store's engine off; from now on the conversation is here.
+
+        Raises:
+            StoreFullError: Too many are.
+        """
+        if len(self._carried) >= self._limit:
+            raise StoreFullError(
+                f"the store is away and {self._limit} conversations live here, which is the limit "
+                "(carried_conversations); nothing was written here, send it again later"
+            )
         carried = self._carried[conversation.key] = _Carried(conversation)
         return carried
 
@@ -253,12 +286,13 @@ class Carrying:
                 conversation = known.conversation
                 if conversation.key in self._carried:
                     continue
-                carried = self._begin_carrying(conversation)
-                async with carried.lock:
-                    try:
+                try:
+                    carried = self._begin_carrying(conversation)
+                    async with carried.lock:
                         await self._settled(conversation, carried)
-                    except TurnkeeperError as exc:
-                        logger.warning("not_carried", extra={"reason": str(exc)})
+                except TurnkeeperError as exc:
+                    logger.warning("not_carried", extra={"reason": str(exc)})
+                    break
             await self._breaker.until(is_open=False)
 
     async def _adopt_forever(self) -> None:

@@ -155,8 +155,6 @@ class _FencedTurns:
 
     async def forget(self, conversation: ConversationId, /, *, person: bool = False) -> Forgotten:
         """See `Turns.forget`."""
-        if self._recent is not None:
-            self._recent.forget(conversation)
         return await self._turns.forget(conversation, person=person)
 
 

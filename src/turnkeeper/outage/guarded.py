@@ -4,7 +4,7 @@ A worker that waits for something due waits here as well while the store is away
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 from turnkeeper.errors import OutcomeUnknownError, StoreUnavailableError
@@ -29,6 +29,10 @@ from turnkeeper.ports.turns import (
 )
 
 
+OnForget = Callable[[ConversationId, bool], Awaitable[None]]
+"""Called with a conversation that was erased, and whether all of its person's were."""
+
+
 class GuardedStore:
     """See `turnkeeper.ports.store.Store`. Every call may also raise `StoreDownError`, at once."""
 
@@ -37,10 +41,15 @@ class GuardedStore:
         self.inner = store
         self.breaker = breaker
         self._may_open_later = may_open_later
-        self.turns: Turns = _GuardedTurns(store.turns, breaker)
+        self._turns = _GuardedTurns(store.turns, breaker)
+        self.turns: Turns = self._turns
         self.deliveries: Deliveries = _GuardedDeliveries(store.deliveries, breaker, clock)
         self.documents: Documents = _GuardedDocuments(store.documents, breaker)
         self.catalog: Catalog = _GuardedCatalog(store.catalog, breaker)
+
+    def tell_of_erasures(self, listener: OnForget) -> None:
+        """Call a listener after every `Turns.forget` that goes through here."""
+        self._turns.on_forget = listener
 
     async def open(self) -> None:
         """See `Store.open`."""
@@ -57,6 +66,8 @@ class GuardedStore:
 
 
 class _GuardedTurns:
+    on_forget: OnForget | None = None
+
     def __init__(self, turns: Turns, breaker: Breaker) -> None:
         self._turns = turns
         self._ask = breaker.ask
@@ -85,7 +96,10 @@ class _GuardedTurns:
 
     async def forget(self, conversation: ConversationId, /, *, person: bool = False) -> Forgotten:
         """See `Turns.forget`."""
-        return await self._ask(lambda: self._turns.forget(conversation, person=person))
+        forgotten = await self._ask(lambda: self._turns.forget(conversation, person=person))
+        if self.on_forget is not None:
+            await self.on_forget(conversation, person)
+        return forgotten
 
 
 class _GuardedDeliveries:

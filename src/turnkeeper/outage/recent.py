@@ -92,6 +92,13 @@ class Recent:
         self._parts.pop(conversation.key, None)
         self._used_bytes -= self._sizes.pop(conversation.key, 0)
 
+    def forget_person(self, conversation: ConversationId) -> None:
+        """Know nothing of any conversation of that person in that flow any more: they were erased."""
+        for known in list(self._known.values()):
+            one = known.conversation
+            if one.flow == conversation.flow and one.person == conversation.person:
+                self.forget(one)
+
     def begun(self, request: Begin, answer: object) -> None:
         """Learn from the answer to a begin."""
         if isinstance(answer, Granted):

@@ -127,24 +127,31 @@ class WriteBack:
             if there is not None and (granted.generation, granted.version) != (there.generation, there.version):
                 await self._release(note, granted)
                 return WayBack.LATER  # somebody was faster; look again
+            # Before anything is taken in: what waits behind a message of the store's own would be run after it.
+            if foreign := _foreign(granted.messages, messages, note):
+                return await self._yield(found, granted, foreign)
             granted, left = await self._take_in(note, granted, messages)
             if foreign := _foreign(granted.messages, messages, note):
                 return await self._yield(found, granted, foreign)
             if not left:
                 return await self._finish(found, granted)
-            await self._store.turns.commit(_taking_off(note, granted, f"{_commit_id(note)}:{granted.fence}"))
+            await self._store.turns.commit(_taking_off(note, granted, take=len(granted.messages)))
 
     async def _lease(self, note: Note, messages: Sequence[Incoming]) -> Granted | None:
-        """Get the conversation's lease: the one that this process had, a free one, or one for a message of here."""
-        token = note.token or note.write_id
-        answer = await self._begin(note, token=token)
-        if isinstance(answer, Granted):
-            return answer
-        if not isinstance(answer, Idle) or answer.ready_ms is not None:
-            return None
+        """Get the conversation's lease: one of this process or of a dead one, a free one, or one for a message."""
+        for token in _tokens(note):
+            answer = await self._begin(note, token=token)
+            if isinstance(answer, Granted):
+                return answer
+            if not isinstance(answer, Idle):
+                return None
+            if answer.ready_ms is None:
+                break
+        else:
+            return None  # somebody else is at it
         marker = Message(id=f"carried:{note.write_id}", kind=Kind.ADMIN, text="carried")
         for message in [*messages, Incoming(id=marker.id, payload=_encode(marker))]:
-            answer = await self._begin(note, token=f"{note.write_id}:0", message=message, mode=Mode.REJECT)
+            answer = await self._begin(note, token=_tokens(note)[1], message=message, mode=Mode.REJECT)
             if isinstance(answer, Granted):
                 return answer
             if not (isinstance(answer, Duplicate) and answer.done):
@@ -163,7 +170,7 @@ class WriteBack:
                 continue
             if len(granted.messages) >= MAX_HAND_OUT:
                 break
-            token = f"{note.write_id}:{message.id}"
+            token = next(token for token in _tokens(note)[1:] if token != granted.token)
             answer = await self._begin(note, token=token, message=message, mode=Mode.INTERRUPT)
             if isinstance(answer, Granted):
                 granted = answer
@@ -190,7 +197,11 @@ class WriteBack:
         """Have messages run that wait in the store and were never run: here, unless the conversation forked."""
         note = found.note
         if found.conflict:
-            await self._release(note, granted)
+            ours = granted.messages.index(foreign[0])
+            if ours:  # it came in while those of here were taken in: they are done with
+                await self._store.turns.commit(_taking_off(note, granted, take=ours))
+            else:
+                await self._release(note, granted)
             return WayBack.YIELD
         seeds = (*note.seeds, *(waiting.id for waiting in foreign))
         await self._side.keep(msgspec.structs.replace(note, seeds=seeds, token=granted.token))
@@ -227,7 +238,7 @@ class WriteBack:
             retain_ms = max(here.expires_ms - (here.active_ms or here.changed_ms), 1)
         entries = entries_of(here, note)
         return msgspec.structs.replace(
-            _taking_off(note, granted, _commit_id(note)),
+            _last(note, granted),
             state=here.state if here.version != (note.version or 0) else None,
             status=here.status,
             forget=not has_state and granted.state is not None,
@@ -253,7 +264,7 @@ class WriteBack:
             conflict=f"{note.write_id}: {found.conflict}",
         )
         return msgspec.structs.replace(
-            _taking_off(note, granted, _commit_id(note)),
+            _last(note, granted),
             log=log,
             cancel=found.cancelled,
             opt_out=True if here.opted_out else None,
@@ -282,10 +293,17 @@ def _commit_id(note: Note) -> str:
     return f"carried:{note.write_id}"
 
 
+def _tokens(note: Note) -> tuple[str, str, str]:
+    """Return the tokens of the way back. Two, because a message comes in under the one that has not got the lease."""
+    return note.token or note.write_id, f"{note.write_id}:a", f"{note.write_id}:b"
+
+
 def _difference(note: Note, there: Exported | None) -> str:
     """Return why what was said here does not continue what is there; empty if it does."""
     if there is None:
-        return ""
+        if not note.version:
+            return ""
+        return "the store does not know it any more: it was erased there (then delete this account), or it was lost"
     if note.version is None:
         if there.version == 0 and there.state is None:
             return ""
@@ -303,17 +321,23 @@ def _foreign(waiting: Sequence[Waiting], messages: Sequence[Incoming], note: Not
     return [one for one in waiting if one.id not in known]
 
 
-def _taking_off(note: Note, granted: Granted, commit_id: str) -> Commit:
-    """Return a commit that does nothing but take the messages off."""
+def _taking_off(note: Note, granted: Granted, *, take: int) -> Commit:
+    """Return a commit that does nothing but take messages off."""
     return Commit(
         conversation=note.conversation,
         token=granted.token,
         fence=granted.fence,
         version=granted.version,
         generation=granted.generation,
-        commit_id=commit_id,
-        take=len(granted.messages),
+        commit_id=f"{_commit_id(note)}:{granted.fence}",
+        take=take,
         state=None,
         active=False,
         next=False,
     )
+
+
+def _last(note: Note, granted: Granted) -> Commit:
+    """Return the commit that ends the way back, as yet without anything that it brings."""
+    commit = _taking_off(note, granted, take=len(granted.messages))
+    return msgspec.structs.replace(commit, commit_id=_commit_id(note))

@@ -30,6 +30,7 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
         first_wait: Between the moment at which it counts as away and the first probe; doubled up to `longest_wait`.
         longest_wait: At most 2 s.
         journal_messages: Messages that the journal holds at most; beyond it they are refused as under `fail`.
+        carried_conversations: Conversations that live here at most (`carry_on`); beyond it messages are refused.
         remembered: Conversations of which this process remembers what it last knew (`carry_on`).
         remembered_bytes: Memory for their states and parts.
     """
@@ -40,6 +41,7 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
     first_wait: timedelta = timedelta(milliseconds=50)
     longest_wait: timedelta = LONGEST_WAIT
     journal_messages: int = 100_000
+    carried_conversations: int = 100_000
     remembered: int = 10_000
     remembered_bytes: int = 64 * 1024 * 1024
 
@@ -53,7 +55,7 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
                 f"first_wait ({self.first_wait}) must be longer than nothing and at most longest_wait "
                 f"({self.longest_wait}), which is at most {LONGEST_WAIT}"
             )
-        for name in ("failures", "journal_messages", "remembered", "remembered_bytes"):
+        for name in ("failures", "journal_messages", "carried_conversations", "remembered", "remembered_bytes"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not self.folder:

@@ -31,7 +31,9 @@ KNOWN = (
 DEFAULT_URL = "sqlite:///.turnkeeper/turnkeeper.db"
 """The embedded store, below the folder in which the process was started."""
 
-REDIS_EXTRA = 'Redis needs the extra "redis": pip install "turnkeeper[redis]"'
+REDIS_EXTRA = (
+    'Redis needs the extra "redis": pip install "turnkeeper[redis]"; or pass over REDIS_URL with REDIS_ENABLED=false'
+)
 
 REDIS_SCHEMES = frozenset(
     {

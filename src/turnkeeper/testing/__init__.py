@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from turnkeeper.testing.clock import ManualClock
     from turnkeeper.testing.conformance import StoreConformance
     from turnkeeper.testing.lab.lab import run_crash_lab
-    from turnkeeper.testing.lab.report import CrashLabError
+    from turnkeeper.testing.lab.report import CrashLabError, CrashLabReport
     from turnkeeper.testing.lab.script import Said
     from turnkeeper.testing.simulator import SimulatedCrash, Simulator
 
 __all__ = [
     "CrashLabError",
+    "CrashLabReport",
     "FakeChannel",
     "ManualClock",
     "Said",
@@ -28,6 +29,7 @@ __all__ = [
 
 _HOMES = {
     "CrashLabError": "turnkeeper.testing.lab.report",
+    "CrashLabReport": "turnkeeper.testing.lab.report",
     "Said": "turnkeeper.testing.lab.script",
     "run_crash_lab": "turnkeeper.testing.lab.lab",
     "FakeChannel": "turnkeeper.testing.channel",

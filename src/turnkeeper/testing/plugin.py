@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from turnkeeper.dialogue.flow import Flow
     from turnkeeper.ports.channel import Channel
     from turnkeeper.testing.lab.outcome import Normalise
-    from turnkeeper.testing.lab.report import Report
+    from turnkeeper.testing.lab.report import CrashLabReport
     from turnkeeper.testing.lab.script import Entry
     from turnkeeper.testing.simulator import Simulator
 
@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-def crash_lab(request: pytest.FixtureRequest) -> "Callable[..., Report]":
+def crash_lab(request: pytest.FixtureRequest) -> "Callable[..., CrashLabReport]":
     """Return a function that attacks a bot at every step of every turn of a script; see `run_crash_lab`.
 
     It tries some forty cases in memory; with `--crash-lab` all of them, in memory and on SQLite.
@@ -60,7 +60,7 @@ def crash_lab(request: pytest.FixtureRequest) -> "Callable[..., Report]":
         channel: str = "sms",
         normalise: "Normalise" = as_it_is,
         pause: timedelta = PAUSE,
-    ) -> "Report":
+    ) -> "CrashLabReport":
         report = run_crash_lab(
             bot,
             script=script,

@@ -11,6 +11,9 @@ LATER = "later"
 CARD = "card"
 """Key of the card in the group."""
 
+MAX_CARD_CHARACTERS = 2000
+"""Telegram takes 4,096 units of UTF-16, and an emoji is two of them."""
+
 SHIFTS_MINUTES = (10, 20, 30)
 """By how much a vendor may put a time off with one click."""
 
@@ -29,7 +32,12 @@ def card_text(order: Order) -> str:
         lines.append(f"Total: {order.total}")
     if order.status != NEW:
         lines.append(f"{'Delivered by' if order.status == DELIVERED else 'With'} {order.assigned_to}")
-    return "\n".join(lines)
+    return _cut("\n".join(lines))
+
+
+def _cut(text: str) -> str:
+    """Return the text as far as one message of Telegram holds it."""
+    return text if len(text) <= MAX_CARD_CHARACTERS else f"{text[:MAX_CARD_CHARACTERS]} …"
 
 
 def _mark(order: Order) -> str:
@@ -72,7 +80,7 @@ def question_text(order: Order, vendor: str, time: str) -> str:
     """Return what a vendor is asked."""
     items = "\n".join(f"  {item}" for item in order.vendor_items.get(vendor, []))
     wish = {ASAP: "as soon as possible", LATER: "when? Choose a time"}.get(time, f"at {time}")
-    return f"{order.name}: {wish}?\n{items}" if time != LATER else f"{order.name}: {wish}.\n{items}"
+    return _cut(f"{order.name}: {wish}{'.' if time == LATER else '?'}\n{items}")
 
 
 def question_buttons(order_id: str, order: Order, vendor: str, times: list[str]) -> list[Button]:
@@ -84,4 +92,4 @@ def question_buttons(order_id: str, order: Order, vendor: str, times: list[str])
 def confirmed_text(order: Order, vendor: str) -> str:
     """Return what stands in a vendor's chat once it has confirmed."""
     items = "\n".join(f"  {item}" for item in order.vendor_items.get(vendor, []))
-    return f"{order.name}: ✅ {order.confirmed_times[vendor]}\n{items}"
+    return _cut(f"{order.name}: ✅ {order.confirmed_times[vendor]}\n{items}")

@@ -1,13 +1,14 @@
 """Buttons: what their data says, and what a click brings into an order's turn.
 
-The data is `order|action|what|version`, at most 64 bytes; the version tells a button of an old keyboard.
+The data is `order|action|what|time|version`, at most 64 bytes; the version tells a button of an old keyboard.
 """
+
+import hashlib
 
 import msgspec
 
-from turnkeeper import Button, Kind, Message
+from turnkeeper import Arrival, Button, Kind, Message
 from turnkeeper.channels.telegram import CLICK, Update
-from turnkeeper.ports.webhook import Arrival
 
 SEPARATOR = "|"
 
@@ -27,9 +28,20 @@ class Click(msgspec.Struct, frozen=True, kw_only=True):
         return f"{CLICK}{self.query}"
 
 
+MAX_WHAT_BYTES = 20
+"""Of a button's 64: the longest order id, action, time and version leave so many."""
+
+
+def short(name: str) -> str:
+    """Return what stands for a name in a button: the name, or its digest where it does not fit."""
+    if len(name.encode()) <= MAX_WHAT_BYTES and SEPARATOR not in name:
+        return name
+    return hashlib.sha256(name.encode()).hexdigest()[:12]
+
+
 def button(text: str, order_id: str, action: str, what: str = "", *, time: str = "", version: int = 0) -> Button:
     """Return a button of an order."""
-    return Button(text=text, data=SEPARATOR.join((order_id, action, what, time, str(version))))
+    return Button(text=text, data=SEPARATOR.join((order_id, action, short(what), time, str(version))))
 
 
 def route(update: Update) -> Arrival | None:

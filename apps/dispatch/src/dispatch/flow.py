@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from dispatch import cards
-from dispatch.clicks import Click
+from dispatch.clicks import Click, short
 from dispatch.order import ASSIGNED, DELIVERED, NEW, Asked, Order
 from dispatch.shops import Received
 from dispatch.team import TEAM
@@ -71,9 +71,12 @@ async def placed(turn: Turn[Order], report: Placed) -> None:
 @flow.action("ask", when=NEW)
 async def ask(turn: Turn[Order], click: Click) -> None:
     """Ask a vendor for a time."""
-    order, vendor = turn.state, click.what
+    order, vendor = turn.state, _vendor(turn, click)
     asked = order.asked.get(vendor)
-    if vendor not in order.vendors or vendor in order.confirmed_times:
+    if vendor not in order.vendors:
+        _answer(turn, click, _changed(order))
+        return
+    if vendor in order.confirmed_times:
         _answer(turn, click, f"{vendor} has confirmed already.")
         return
     if click.version != (asked.round if asked else 0):
@@ -99,7 +102,7 @@ async def ask(turn: Turn[Order], click: Click) -> None:
 @flow.action("confirm", when=NEW)
 async def confirm(turn: Turn[Order], click: Click) -> None:
     """Take a vendor's time."""
-    order, vendor = turn.state, click.what
+    order, vendor = turn.state, _vendor(turn, click)
     asked = order.asked.get(vendor)
     if vendor in order.confirmed_times:
         _answer(turn, click, f"Already confirmed for {order.confirmed_times[vendor]}.")
@@ -123,13 +126,13 @@ async def take(turn: Turn[Order], click: Click) -> None:
 @flow.action("assign", when=NEW, to=(NEW, ASSIGNED))
 async def assign(turn: Turn[Order], click: Click) -> None:
     """Give the order to somebody by name."""
-    _assign(turn, click, click.what)
+    _assign(turn, click, next((name for name in TEAM.couriers if short(name) == click.what), click.what))
 
 
 def _assign(turn: Turn[Order], click: Click, courier: str) -> None:
     order = turn.state
     if not order.is_ready:
-        _answer(turn, click, "Not every vendor has confirmed yet.")
+        _answer(turn, click, "Not every vendor has confirmed yet." if order.vendors else _changed(order))
         return
     if click.version != order.assignments:
         _answer(turn, click, "This button is out of date.")
@@ -195,6 +198,9 @@ def _is_old(turn: Turn[Order], click: Click) -> bool:
 async def too_late(turn: Turn[Order], click: Click) -> None:
     """Say how it stands to whoever presses what no longer applies."""
     order = turn.state
+    if order.created_at is None:
+        _answer(turn, click, _changed(order))
+        return
     _answer(
         turn,
         click,
@@ -204,6 +210,16 @@ async def too_late(turn: Turn[Order], click: Click) -> None:
             DELIVERED: f"Already delivered by {order.assigned_to}.",
         }[turn.status],
     )
+
+
+def _vendor(turn: Turn[Order], click: Click) -> str:
+    """Return the vendor that a button stands for."""
+    return next((vendor for vendor in turn.state.vendors if short(vendor) == click.what), click.what)
+
+
+def _changed(order: Order) -> str:
+    """Return why a button of an order leads nowhere: the order is other than it was, or forgotten."""
+    return "This order is no longer known." if order.created_at is None else "The order has changed."
 
 
 def _note(turn: Turn[Order], type_: str, **facts: str) -> None:

@@ -14,8 +14,7 @@ from datetime import datetime
 import msgspec
 
 from dispatch.order import Customer
-from turnkeeper import Kind, Message
-from turnkeeper.ports.webhook import Arrival, WebhookRefusedError, WebhookRequest, WebhookUnreadableError
+from turnkeeper import Arrival, Kind, Message, WebhookRefusedError, WebhookRequest, WebhookUnreadableError
 
 DEMO_SECRET = "demo-secret"  # noqa: S105 - on this machine only
 """Signs webhooks where no secret is configured: then only a process on this machine may send them."""
@@ -44,22 +43,22 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Address(msgspec.Struct, frozen=True):
-    name: str = ""
+    name: str | None = None
     phone: str | None = None
-    address1: str = ""
-    city: str = ""
-    zip: str = ""
+    address1: str | None = None
+    city: str | None = None
+    zip: str | None = None
 
 
 class _Line(msgspec.Struct, frozen=True):
     title: str
-    vendor: str
+    vendor: str | None = None
     quantity: int = 1
 
 
 class _Attribute(msgspec.Struct, frozen=True):
     name: str
-    value: str = ""
+    value: str | None = None
 
 
 class _Storefront(msgspec.Struct, frozen=True):
@@ -72,16 +71,16 @@ class _Storefront(msgspec.Struct, frozen=True):
     line_items: list[_Line]
     shipping_address: _Address | None = None
     phone: str | None = None
-    total_price: str = ""
+    total_price: str | None = None
     note: str | None = None
     note_attributes: list[_Attribute] = []
 
 
 class _Contact(msgspec.Struct, frozen=True, rename="camel"):
-    full_name: str = ""
-    phone_number: str = ""
-    street: str = ""
-    postal_code: str = ""
+    full_name: str | None = None
+    phone_number: str | None = None
+    street: str | None = None
+    postal_code: str | None = None
 
 
 class _Restaurant(msgspec.Struct, frozen=True, rename="camel"):
@@ -98,17 +97,17 @@ class _Marketplace(msgspec.Struct, frozen=True, rename="camel"):
     restaurants: list[_Restaurant]
     contact: _Contact = _Contact()
     wanted_at: str | None = None
-    total: float | int | str = ""
-    remark: str = ""
+    total: float | int | str | None = None
+    remark: str | None = None
 
 
 def _storefront(shop: str, body: bytes) -> Received:
     order = msgspec.json.decode(body, type=_Storefront)
     items: dict[str, list[str]] = {}
     for line in order.line_items:
-        items.setdefault(line.vendor, []).append(f"{line.quantity}x {line.title}")
+        items.setdefault(line.vendor or shop, []).append(f"{line.quantity}x {line.title}")
     address = order.shipping_address or _Address()
-    wanted = {attribute.name: attribute.value for attribute in order.note_attributes}.get("delivery_time", "")
+    wanted = {attribute.name: attribute.value for attribute in order.note_attributes}.get("delivery_time")
     number = order.name.lstrip("#")
     return Received(
         order_id=f"{shop}_{number}" if number.isdecimal() else str(order.id),
@@ -117,38 +116,41 @@ def _storefront(shop: str, body: bytes) -> Received:
         vendors=list(items),
         vendor_items=items,
         customer=Customer(
-            name=address.name,
+            name=address.name or "",
             phone=address.phone or order.phone or "",
             address=", ".join(part for part in (address.address1, address.city) if part),
-            zip=address.zip,
+            zip=address.zip or "",
         ),
         created_at=order.created_at,
         updated_at=order.updated_at,
-        requested_time=_time_of_day(wanted),
-        total=order.total_price,
+        requested_time=_time_of_day(wanted or ""),
+        total=order.total_price or "",
         note=order.note or "",
     )
 
 
 def _marketplace(shop: str, body: bytes) -> Received:
     order = msgspec.json.decode(body, type=_Marketplace)
+    items: dict[str, list[str]] = {}
+    for restaurant in order.restaurants:  # one that stands there twice prepares both
+        items.setdefault(restaurant.code, []).extend(restaurant.items)
     return Received(
         order_id=f"{shop}_{order.order_number}",
         name=f"{shop} #{order.order_number}",
         order_type=shop,
-        vendors=[restaurant.code for restaurant in order.restaurants],
-        vendor_items={restaurant.code: restaurant.items for restaurant in order.restaurants},
+        vendors=list(items),
+        vendor_items=items,
         customer=Customer(
-            name=order.contact.full_name,
-            phone=order.contact.phone_number,
-            address=order.contact.street,
-            zip=order.contact.postal_code,
+            name=order.contact.full_name or "",
+            phone=order.contact.phone_number or "",
+            address=order.contact.street or "",
+            zip=order.contact.postal_code or "",
         ),
         created_at=order.placed_at,
         updated_at=order.changed_at,
         requested_time=_time_of_day(order.wanted_at or ""),
-        total=str(order.total),
-        note=order.remark,
+        total="" if order.total is None else str(order.total),
+        note=order.remark or "",
     )
 
 
@@ -189,7 +191,7 @@ SHOPS: Mapping[str, Shop] = {
 
 
 class OrderWebhook:
-    """The way in for orders. See `turnkeeper.ports.webhook.Webhook`."""
+    """The way in for orders. See `turnkeeper.Webhook`."""
 
     path = "/webhooks/orders/{shop}"
 

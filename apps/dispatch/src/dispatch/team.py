@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from turnkeeper.errors import ConfigurationError
+from turnkeeper import ConfigurationError
 
 
 class Team(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

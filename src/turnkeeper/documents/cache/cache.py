@@ -16,6 +16,7 @@ import msgspec
 
 from turnkeeper.documents.cache.entry import CACHED, Entry, Envelope, decode_entry, encode_entry, tombstone
 from turnkeeper.documents.cache.flight import Flights
+from turnkeeper.documents.cache.results import CacheStats, Found, Warmed
 from turnkeeper.documents.collection import Collection
 from turnkeeper.documents.records import Records
 from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, RetryableError
@@ -34,42 +35,10 @@ Loader = Callable[[str], Awaitable[T | None]]
 LOAD_TIMEOUT = timedelta(seconds=30)
 """A source that does not answer for so long has failed."""
 
+_WRITE_TIME = timedelta(seconds=30)
+"""What was loaded may be written so long after its load: an invalidation is remembered until then."""
+
 _OUTAGE = (RetryableError, OutcomeUnknownError)
-
-
-class CacheStats(msgspec.Struct, kw_only=True):
-    """What happened in this process since it started. Plain counters, for metrics to read."""
-
-    hits: int = 0
-    stale_hits: int = 0
-    misses: int = 0
-    loads: int = 0
-    load_errors: int = 0
-    waits: int = 0
-    outages: int = 0
-
-    @property
-    def hit_rate(self) -> float:
-        """Return hits, stale ones too, in all lookups: 0 to 1; 0 before the first one."""
-        asked = self.hits + self.stale_hits + self.misses
-        return (self.hits + self.stale_hits) / asked if asked else 0.0
-
-
-class Found(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """What a cache gave. `is_stale`: older than the cache's span; `error`: why the source did not give a newer one."""
-
-    value: T | None
-    cached_at: str
-    is_stale: bool = False
-    error: str = ""
-
-
-class Warmed(msgspec.Struct, frozen=True, kw_only=True):
-    """What `Cache.warm` did; `failed` has the error of each id whose load failed."""
-
-    loaded: int
-    fresh: int
-    failed: dict[str, Exception]
 
 
 class Cache(Generic[T]):
@@ -199,11 +168,11 @@ class Cache(Generic[T]):
 
     async def invalidate(self, entry_id: str, /) -> None:
         """Forget an entry, and what is being loaded for it now. Safe to repeat."""
-        await self._entries.write(entry_id, tombstone(secrets.token_hex(8)), ttl=self._load_timeout)
+        await self._entries.write(entry_id, tombstone(secrets.token_hex(8)), ttl=self._load_timeout + _WRITE_TIME)
 
     async def invalidate_group(self, group: str, /) -> None:
         """Forget every entry of a group, and what is being loaded for it now. Safe to repeat."""
-        longest = self._span + (self._stale_for or timedelta(0)) + self._load_timeout
+        longest = self._span + (self._stale_for or timedelta(0)) + self._load_timeout + _WRITE_TIME
         await self._groups.write(group, msgspec.json.encode({"token": secrets.token_hex(8)}), ttl=longest)
 
     async def warm(

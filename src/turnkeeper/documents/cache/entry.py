@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from turnkeeper.documents.records import Members, Records, stamp
+from turnkeeper.errors import StateUndecodableError
 
 T = TypeVar("T")
 
@@ -79,9 +80,13 @@ def decode_entry(records: Records[T], data: bytes, etag: str) -> Entry[T] | None
         StateUndecodableError: It is no JSON object, or does not fit the type.
     """
     members = records.split(data)
-    envelope = _envelope.decode(members[_ENVELOPE]) if _ENVELOPE in members else _PLAIN
+    try:
+        envelope = _envelope.decode(members[_ENVELOPE]) if _ENVELOPE in members else _PLAIN
+        cached = msgspec.json.decode(members[CACHED]) if CACHED in members else ""
+    except msgspec.DecodeError as exc:
+        raise StateUndecodableError(what=records.name, reason=f"{exc} in _ or {CACHED}") from exc
     if envelope.gone:
         return None
-    cached_at = msgspec.json.decode(members[CACHED], type=str) if CACHED in members else ""
+    cached_at = "" if cached is None else str(cached)  # other programs also write seconds since 1970
     value = None if envelope.is_none else records.value(data)
     return Entry(value=value, envelope=envelope, cached_at=cached_at, etag=etag)

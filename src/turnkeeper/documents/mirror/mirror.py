@@ -7,17 +7,16 @@ not lose anything.
 
 import asyncio
 import contextlib
-import heapq
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, MutableMapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self, get_origin, is_typeddict
 
-import msgspec
-
 from turnkeeper.codecs.json import TypedJson, type_name
 from turnkeeper.codecs.misfit import MisfitError
 from turnkeeper.documents.collection import Collection
+from turnkeeper.documents.mirror.ends import Ends
+from turnkeeper.documents.mirror.health import MirrorHealth
 from turnkeeper.documents.mirror.saving import Saver
 from turnkeeper.documents.mirror.tracked import tracked
 from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, RetryableError, StateUndecodableError
@@ -37,26 +36,6 @@ LOOKS_PER_WINDOW = 100
 _OUTAGE = (RetryableError, OutcomeUnknownError)
 
 Value = dict[str, Any]
-
-
-class MirrorHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether what is in memory is in the store.
-
-    Attributes:
-        status: `ok`, or `degraded`: the store does not answer, and changes wait in memory.
-        reason: Why, empty if all is well.
-        since: Since when, None if all is well.
-        unsaved: Values that changed and are not written yet.
-        restored: Whether what was in the store is here.
-        window: What a process that is killed may lose, while the store answers.
-    """
-
-    status: str
-    reason: str
-    since: datetime | None
-    unsaved: int
-    restored: bool
-    window: timedelta
 
 
 class Mirror(MutableMapping[str, Value]):
@@ -104,8 +83,7 @@ class Mirror(MutableMapping[str, Value]):
         self._clock = clock or SystemClock()
         self._span = None if ttl is None else span_ms(ttl.span)
         self._values: dict[str, Value] = {}
-        self._ends: list[tuple[int, str]] = []
-        self._ends_of: dict[str, int] = {}
+        self._ends = Ends()
         self._plain: dict[str, None] = {}
         self._saver = Saver(store, self._documents, self._encode, on_saved=self._saved)
         self._task: asyncio.Task[None] | None = None
@@ -126,6 +104,10 @@ class Mirror(MutableMapping[str, Value]):
         if self._is_open:
             return
         self._is_open = True
+        self._is_restored = False
+        for value_id in [one for one in self._values if not self._saver.is_waiting(one)]:  # of an earlier opening
+            del self._values[value_id]
+            self._left(value_id)
         try:
             await self._restore(on_progress)
         except _OUTAGE as exc:
@@ -164,8 +146,8 @@ class Mirror(MutableMapping[str, Value]):
         """Return whether what is in memory is in the store."""
         since = self._saver.down_since_ms
         return MirrorHealth(
-            status="ok" if since is None else "degraded",
-            reason=self._saver.reason,
+            status="ok" if since is None and self._is_restored else "degraded",
+            reason=self._saver.reason or ("" if self._is_restored else "it is being restored"),
             since=None if since is None else datetime.fromtimestamp(since / 1000, tz=UTC),
             unsaved=self._saver.waiting,
             restored=self._is_restored,
@@ -204,7 +186,7 @@ class Mirror(MutableMapping[str, Value]):
         self._check_open()
         del self._values[value_id]
         self._plain.pop(value_id, None)
-        self._ends_of.pop(value_id, None)
+        self._ends.forget(value_id)
         self._saver.deleted(value_id)
 
     def __iter__(self) -> Iterator[str]:
@@ -279,7 +261,8 @@ class Mirror(MutableMapping[str, Value]):
             return
         self._values[value_id] = tracked(value, lambda: self._saver.changed(value_id))
         self._saver.known(value_id, data, etag)
-        self._ends_at(value_id, expires_ms)
+        if expires_ms is not None:
+            self._ends.note(value_id, expires_ms)
 
     async def _follow(self) -> None:
         """Look for changes, window by window, for as long as the mirror is open."""
@@ -298,28 +281,32 @@ class Mirror(MutableMapping[str, Value]):
             del self._plain[value_id]
             self._plain[value_id] = None  # last in the round
             self._saver.compare(value_id, self._values[value_id])
-        if await self._saver.save(self._values, now) and not self._is_restored:
-            with contextlib.suppress(*_OUTAGE):
-                await self._restore(None)
+        if self._is_restored:
+            await self._saver.save(self._values, now)
+        elif self._saver.may_ask:
+            await self._join()
+
+    async def _join(self) -> None:
+        """Restore what a store had that was away at the start; what was changed here meanwhile is written then."""
+        try:
+            await self._restore(None)
+        except _OUTAGE as exc:
+            self._saver.is_down(str(exc), self._clock.now_ms())
+        else:
+            await self._saver.save(self._values, self._clock.now_ms(), at_once=True)
 
     def _saved(self, value_id: str, *, is_new: bool) -> None:
         if self._span is not None and (is_new or not self._documents.keeps_end):
-            self._ends_at(value_id, self._clock.now_ms() + self._span)
-
-    def _ends_at(self, value_id: str, expires_ms: int | None) -> None:
-        if expires_ms is not None:
-            self._ends_of[value_id] = expires_ms
-            heapq.heappush(self._ends, (expires_ms, value_id))
+            self._ends.note(value_id, self._clock.now_ms() + self._span)
 
     def _drop_ended(self, now_ms: int) -> None:
         """Forget what the store forgot: its time is over. What changed and was not saved yet stays."""
-        while self._ends and self._ends[0][0] <= now_ms:
-            expires_ms, value_id = heapq.heappop(self._ends)
-            if self._ends_of.get(value_id) == expires_ms and not self._saver.is_waiting(value_id):
+        for value_id in self._ends.ended(now_ms):
+            if not self._saver.is_waiting(value_id):
                 self._values.pop(value_id, None)
                 self._left(value_id)
 
     def _left(self, value_id: str) -> None:
         self._plain.pop(value_id, None)
-        self._ends_of.pop(value_id, None)
+        self._ends.forget(value_id)
         self._saver.forget(value_id)

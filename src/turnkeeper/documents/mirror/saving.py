@@ -46,7 +46,9 @@ class Saver:
         self._on_saved = on_saved
         self._changed: dict[str, None] = {}
         self._deleted: dict[str, None] = {}
+        self._writing: set[str] = set()
         self._stored: dict[str, tuple[bytes, str]] = {}
+        self._refused: dict[str, bytes] = {}
         self._lock = asyncio.Lock()
         self._wait = 0.0
         self._next = 0.0
@@ -58,11 +60,11 @@ class Saver:
     @property
     def waiting(self) -> int:
         """How many values changed, or may have, and are not written."""
-        return len(self._changed) + len(self._deleted)
+        return len({*self._changed, *self._deleted, *self._writing})
 
     def is_waiting(self, value_id: str) -> bool:
-        """Return whether a value waits to be written or deleted."""
-        return value_id in self._changed or value_id in self._deleted
+        """Return whether a value waits to be written or deleted, or is being written now."""
+        return value_id in self._changed or value_id in self._deleted or value_id in self._writing
 
     def known(self, value_id: str, data: bytes, etag: str) -> None:
         """Take note of what the store has."""
@@ -76,19 +78,19 @@ class Saver:
     def compare(self, value_id: str, value: object) -> None:
         """Write this value with the next save if it is not what the store has."""
         data = self._encoded(value_id, value)
-        if data is not None and _digest(data) != self._stored.get(value_id, (b"", ABSENT))[0]:
+        if data is not None and self._is_news(value_id, _digest(data)):
             self.changed(value_id)
 
     def deleted(self, value_id: str) -> None:
         """Delete this value with the next save."""
         self._changed.pop(value_id, None)
-        self.unwritable.pop(value_id, None)
+        self._is_well(value_id)
         self._deleted[value_id] = None
 
     def forget(self, value_id: str) -> None:
         """Drop what is known of a value."""
         self._stored.pop(value_id, None)
-        self.unwritable.pop(value_id, None)
+        self._is_well(value_id)
         self._changed.pop(value_id, None)
 
     def is_down(self, reason: str, now_ms: int) -> None:
@@ -101,16 +103,21 @@ class Saver:
             self.down_since_ms = now_ms
             logger.warning("mirror_store_down", extra={"mirror": self._collection.name, "reason": reason})
 
+    @property
+    def may_ask(self) -> bool:
+        """Return whether the store may be asked now: it answered last, or was left alone for long enough."""
+        return self.down_since_ms is None or time.monotonic() >= self._next
+
     async def save(self, values: Mapping[str, Any], now_ms: int, *, at_once: bool = False) -> bool:
         """Write what changed; False if the store does not answer, or is not to be asked yet (unless `at_once`)."""
         async with self._lock:
-            if not at_once and self.down_since_ms is not None and time.monotonic() < self._next:
+            if not at_once and not self.may_ask:
                 return False
-            while self.waiting:
+            while self._changed or self._deleted:
                 batch = [*islice(self._deleted, WRITES_AT_ONCE), *islice(self._changed, WRITES_AT_ONCE)]
                 deleted = {value_id for value_id in batch if value_id in self._deleted}
                 results = await asyncio.gather(
-                    *(self._delete(one) if one in deleted else self._write(one, values.get(one)) for one in batch),
+                    *(self._delete(one) if one in deleted else self._write(one, values) for one in batch),
                     return_exceptions=True,
                 )
                 failed = [result for result in results if isinstance(result, BaseException)]
@@ -130,44 +137,70 @@ class Saver:
             logger.info("mirror_store_back", extra={"mirror": self._collection.name})
 
     async def _delete(self, value_id: str) -> None:
+        if value_id not in self._deleted:  # it was put in again since the batch was made
+            return
         del self._deleted[value_id]
+        self._writing.add(value_id)
         try:
             await self._collection.delete(value_id)
-        except _OUTAGE:
+        except BaseException:  # a cancelled one too: whether it was done is not known, and to repeat it is safe
             if value_id not in self._changed:
                 self._deleted[value_id] = None
             raise
+        finally:
+            self._writing.discard(value_id)
         self._stored.pop(value_id, None)
 
-    async def _write(self, value_id: str, value: object) -> None:
-        del self._changed[value_id]
-        if value is None:
+    async def _write(self, value_id: str, values: Mapping[str, Any]) -> None:
+        if value_id not in self._changed:  # it was deleted since the batch was made
             return
-        data = self._encoded(value_id, value)
+        del self._changed[value_id]
+        data = self._encoded(value_id, values[value_id]) if value_id in values else None
         if data is None:
             return
-        digest, etag = self._stored.get(value_id, (b"", ABSENT))
-        if _digest(data) == digest:
+        if not self._is_news(value_id, _digest(data)):
             return
+        _, etag = self._stored.get(value_id, (b"", ABSENT))
+        self._writing.add(value_id)
         try:
             await self._put(value_id, data, etag)
-        except _OUTAGE:
+        except PermanentError as exc:
+            self._refused[value_id] = _digest(data)
+            self._cannot_write(value_id, str(exc))
+        except BaseException:  # a cancelled one too: `close` ends the background in the middle of a write
             if value_id not in self._deleted:
                 self._changed[value_id] = None
             raise
+        finally:
+            self._writing.discard(value_id)
 
     def _encoded(self, value_id: str, value: object) -> bytes | None:
         """Return the JSON of a value, None if it has none; told once for each reason."""
         try:
             data = self._encode(value)
         except PermanentError as exc:
-            if self.unwritable.get(value_id) != str(exc):
-                self.unwritable[value_id] = str(exc)
-                facts = {"mirror": self._collection.name, "id": value_id, "reason": str(exc)}
-                logger.error("mirror_unwritable", extra=facts)  # noqa: TRY400 - the reason is told, not the stack
+            self._cannot_write(value_id, str(exc))
             return None
-        self.unwritable.pop(value_id, None)
         return data
+
+    def _is_news(self, value_id: str, digest: bytes) -> bool:
+        """Return whether this is neither what the store has nor what it refused already."""
+        if digest == self._refused.get(value_id):
+            return False
+        if digest != self._stored.get(value_id, (b"", ABSENT))[0]:
+            return True
+        self._is_well(value_id)
+        return False
+
+    def _is_well(self, value_id: str) -> None:
+        self.unwritable.pop(value_id, None)
+        self._refused.pop(value_id, None)
+
+    def _cannot_write(self, value_id: str, reason: str) -> None:
+        if self.unwritable.get(value_id) != reason:
+            self.unwritable[value_id] = reason
+            facts = {"mirror": self._collection.name, "id": value_id, "reason": reason}
+            logger.error("mirror_unwritable", extra=facts)
 
     async def _put(self, value_id: str, data: bytes, etag: str) -> None:
         key = self._collection.key(value_id)
@@ -186,6 +219,7 @@ class Saver:
                 written = await self._documents.put(key, data, ttl_ms=span, ttl=kept)
                 is_new = found is None
         self._stored[value_id] = (_digest(data), written or ABSENT)
+        self._is_well(value_id)
         self._on_saved(value_id, is_new=is_new)
 
 

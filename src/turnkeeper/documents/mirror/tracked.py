@@ -160,8 +160,10 @@ class TrackedList(list[Any]):
 
     def sort(self, *, key: Any = None, reverse: bool = False) -> None:
         """See `list.sort`."""
-        super().sort(key=key, reverse=reverse)
-        self._tell()
+        try:
+            super().sort(key=key, reverse=reverse)
+        finally:
+            self._tell()  # a sort that fails may have moved some
 
     def reverse(self) -> None:
         """See `list.reverse`."""

@@ -48,8 +48,10 @@ async def check(wire: Wire, *, durability: Durability, partitions: int | None) -
         ConfigurationError: It is divided into another number of partitions.
         StoreUnavailableError: It does not answer.
     """
-    said = parse_info((await wire.send([("INFO",)], key=META))[0], wire.url)
-    _check_server(wire, said, durability)
+    primaries = [parse_info(replies[0], wire.url) for replies in await wire.send_all([("INFO",)])]
+    for primary in primaries:
+        _check_server(wire, primary, durability)
+    said = primaries[0]
     count = await _divide(wire, partitions)
     return ServerFacts(
         version=said["redis_version"],

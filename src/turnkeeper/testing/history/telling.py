@@ -64,10 +64,15 @@ def reports_agree_with_the_log(book: Book) -> Iterator[str]:
         turn = taken.get(message)
         if turn is None and message not in book.dead and any(one.answer is Answer.DONE for one in asked):
             yield f"message {message} was reported done; no turn took it"
-        if turn is not None and all(one.answer is Answer.REFUSED for one in asked):
-            yield f"message {message} was refused every time; version {turn.version} applied it"
+        if turn is not None and _is_before_any_chance(asked, turn.at_ms):
+            yield f"message {message} had only been refused when version {turn.version} applied it"
         if turn is not None and (early := _done_before(asked, turn.at_ms)) is not None:
             yield f"message {message} was reported done at {early}, committed at {turn.at_ms}"
+
+
+def _is_before_any_chance(asked: list[Asked], at_ms: int) -> bool:
+    """Return whether every delivery that may have written a message began after its turn was committed."""
+    return all(one.answer is Answer.REFUSED or one.started_ms > at_ms for one in asked)
 
 
 def _done_before(asked: list[Asked], at_ms: int) -> int | None:

@@ -13,7 +13,7 @@ from turnkeeper.dialogue.flow import Flow
 from turnkeeper.errors import ConfigurationError, TurnkeeperError
 from turnkeeper.testing.lab.cases import Case, choose_some, find_case, plan
 from turnkeeper.testing.lab.outcome import Normalise, Result, compare
-from turnkeeper.testing.lab.report import CrashLabError, Report, Tried
+from turnkeeper.testing.lab.report import CrashLabError, CrashLabReport, Tried
 from turnkeeper.testing.lab.run import Bench, play
 from turnkeeper.testing.lab.script import Entry, read_script
 from turnkeeper.testing.simulator import DEFAULT_PERSON
@@ -44,7 +44,7 @@ def run_crash_lab(
     normalise: Normalise = as_it_is,
     pause: timedelta = PAUSE,
     name: str = "",
-) -> Report:
+) -> CrashLabReport:
     """Attack a bot at every step of every turn of a script, and demand that nobody could tell.
 
     Every case is a run of its own from an empty store. It must come to the same replies, the same state and the same
@@ -90,7 +90,7 @@ def run_crash_lab(
             for case in (chosen if limit is None else choose_some(chosen, limit=limit))
         ]
     labels = {item.number: item.label for item in items}
-    report = Report(name=name or _name(bot), planned=planned, tried=tuple(tried), labels=labels)
+    report = CrashLabReport(name=name or _name(bot), planned=planned, tried=tuple(tried), labels=labels)
     if report.failures:
         raise CrashLabError(report)
     return report

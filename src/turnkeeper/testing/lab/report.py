@@ -19,7 +19,7 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...]
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class CrashLabReport(msgspec.Struct, frozen=True, kw_only=True):
     """What was tried. `planned` is how many cases the script has on these stores; some runs try only some of them.
 
     `labels` names the script's entries by number.
@@ -75,7 +75,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 class CrashLabError(AssertionError):
     """A fault changed what a bot does. `report` has everything that was tried."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: CrashLabReport) -> None:
         """Take the report; the text is its table and its failures."""
         self.report = report
         super().__init__(report.explain())

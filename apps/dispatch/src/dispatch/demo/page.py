@@ -18,8 +18,7 @@ from starlette.routing import Route
 from dispatch.demo.bot import Bot
 from dispatch.shops import signed
 from dispatch.team import DEMO
-from turnkeeper.errors import ConfigurationError
-from turnkeeper.ports.clock import SystemClock
+from turnkeeper import ConfigurationError, SystemClock
 from turnkeeper.testing.telegram import TelegramStandIn
 
 _ASSETS = {"dispatch.js": "text/javascript", "dispatch.css": "text/css"}
@@ -114,7 +113,9 @@ class Page:
     async def order(self, _: Request) -> Response:
         """Let a customer order something; the shop repeats its webhook until the bot has it."""
         self._number += 1
-        task = asyncio.create_task(self._send_order(_sample(self._number, self._clock.now_ms())))
+        task = asyncio.create_task(
+            self._send_order(_sample(self._number, datetime.fromtimestamp(self._clock.now_ms() / 1000, tz=UTC)))
+        )
         self._orders.add(task)
         task.add_done_callback(self._orders.discard)
         return JSONResponse({"order": f"dishbee_{self._number}"}, status_code=202)
@@ -135,10 +136,9 @@ class Page:
         return JSONResponse({"bot": self._bot.status}, status_code=202)
 
 
-def _sample(number: int, now_ms: int) -> dict[str, Any]:
+def _sample(number: int, now: datetime) -> dict[str, Any]:
     """Return an order that somebody may have placed; the number decides what is in it."""
     chance = Random(number)  # noqa: S311 - no secret
-    now = datetime.fromtimestamp(now_ms / 1000, tz=UTC)
     vendors = chance.sample(sorted(_DISHES), chance.choice((1, 2, 2)))
     lines = [
         {"title": chance.choice(_DISHES[vendor]), "vendor": vendor, "quantity": chance.randint(1, 3)}

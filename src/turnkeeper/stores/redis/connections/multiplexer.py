@@ -125,9 +125,7 @@ class Multiplexer(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`. The server has accepted user, password and database already."""
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError(f"{transport!r} is no stream")
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are none by inheritance
         self.is_open = True
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -1,6 +1,6 @@
 """Asks a server everything that decides whether conversations are safe there. What it may not ask is a fact too.
 
-Nothing is written but one key, `PROBE`, that is removed again.
+Nothing is written but one key, `PROBE`, that is removed again; the script cache gets one empty script.
 """
 
 import math
@@ -33,7 +33,7 @@ _SETTINGS = ("appendfsync", "save", "maxmemory", "maxmemory-policy", "min-replic
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """How many of our hash tags each primary of a cluster owns."""
+    """How many of our hash tags each primary of a cluster owns. `state` is empty where nobody may ask for it."""
 
     state: str
     assigned: int
@@ -190,13 +190,15 @@ def _plain(name: str) -> str:
 async def _spread(asking: _Asking, partitions: int) -> Spread:
     state = _lines(await asking.ask("CLUSTER", "INFO")) or {}
     owners: dict[str, int] = {}
-    for share in _shares(await asking.ask("CLUSTER", "SLOTS")):
-        first, last, node = share
+    shares = _shares(await asking.ask("CLUSTER", "SLOTS"))
+    for first, last, node in shares:
         owners[node] = owners.get(node, 0)
         for tag in tags(partitions) if partitions else ():
             owners[node] += first <= slot(tag.encode()) <= last
     return Spread(
-        state=state.get("cluster_state", "unknown"), assigned=int(state.get("cluster_slots_ok", "0")), by_node=owners
+        state=state.get("cluster_state", ""),
+        assigned=sum(last - first + 1 for first, last, _ in shares),
+        by_node=owners,
     )
 
 
@@ -210,8 +212,8 @@ def _shares(reply: object) -> list[tuple[int, int, str]]:
 
 
 async def _rights(asking: _Asking) -> dict[str, str]:
-    """Return what was refused; scripts are asked for one that cannot exist, which writes nothing."""
-    await asking.ask("SCRIPT", "EXISTS", "0" * 40)
+    """Return what was refused, scripts included: one that does nothing is loaded, one that cannot exist is called."""
+    await asking.ask("SCRIPT", "LOAD", "return 0")
     await asking.ask("EVALSHA", "0" * 40, 1, META)
     refused = dict(asking.refused)
     if any(text.startswith("NOSCRIPT") or "No matching script" in text for text in refused.values()):

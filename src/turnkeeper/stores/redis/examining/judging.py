@@ -187,9 +187,11 @@ def _cluster(facts: Facts, _: Durability) -> Iterator[Finding]:
     spread = facts.spread
     if spread is None:
         return
-    is_whole = spread.state == "ok" and spread.assigned == SLOTS
+    is_whole = spread.state in {"ok", ""} and spread.assigned == SLOTS
     advice = "" if is_whole else "conversations of the missing slots cannot be reached: see CLUSTER NODES"
-    yield _finding("cluster", "ok" if is_whole else "danger", f"{spread.state}, {spread.assigned} slots", advice)
+    yield _finding(
+        "cluster", "ok" if is_whole else "danger", f"{spread.state or 'not told'}, {spread.assigned} slots", advice
+    )
     counts = sorted(spread.by_node.values())
     if not sum(counts):
         return

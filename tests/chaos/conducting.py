@@ -11,11 +11,11 @@ from typing import Protocol
 import msgspec
 
 from tests.chaos import judging
-from tests.chaos.bot import LEASE, SETTINGS, open_store
 from tests.chaos.providers import Provider, providers
 from tests.chaos.redis_under_attack import LoneRedis, ReplicatedRedis
 from tests.chaos.sqlite_under_attack import SqliteUnderAttack
 from tests.chaos.witness import now_ms
+from tests.chaos.worker import LEASE, SETTINGS, open_store
 from tests.chaos.workers import Workers
 from tests.chaos.world import Attack, Fault, World
 from turnkeeper.errors import OutcomeUnknownError, RetryableError

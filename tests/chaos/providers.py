@@ -9,9 +9,9 @@ from collections.abc import Coroutine, Iterator
 
 import msgspec
 
-from tests.chaos.bot import CHANNELS, SEND_TIMEOUT
 from tests.chaos.lines import Cut, Sending, Status, Webhook, ask, send_and_leave, serve
 from tests.chaos.witness import now_ms
+from tests.chaos.worker import CHANNELS, SEND_TIMEOUT
 from tests.chaos.workers import Workers
 from tests.chaos.world import Fault, World
 from turnkeeper import ConversationId

@@ -12,7 +12,9 @@ from tests.chaos.conducting import Outcome
 from tests.chaos.lines import Cut, ask, send_and_leave, serve
 from tests.chaos.proxy import Proxy
 from tests.chaos.table import judge_faults, lines
+from tests.chaos.witness import NOT_YET, without_answered
 from tests.chaos.world import EVERYWHERE, ON_SQLITE, Fault, World
+from turnkeeper.testing.history import Ending, Reported
 
 pytestmark = pytest.mark.anyio
 
@@ -160,6 +162,15 @@ async def test_a_line_is_answered_or_cut(tmp_path: Path) -> None:
     with pytest.raises(Cut):
         await ask(tmp_path / "nobody", b"one", within=1.0)
     server.close()
+
+
+def test_a_commit_whose_worker_was_killed_has_an_unknown_ending() -> None:
+    """A worker says that it asks before it asks; of that only what was never answered is left."""
+    asked = Reported(conversation="c", commit="one", ending=Ending.UNKNOWN, answered_ms=NOT_YET)
+    refused = Reported(conversation="c", commit="one", ending=Ending.REFUSED, answered_ms=5)
+
+    assert list(without_answered([asked, refused])) == [refused]
+    assert list(without_answered([asked, refused, asked])) == [refused, asked]
 
 
 def outcome(faults: dict[str, int], *, seconds: float = 180.0) -> Outcome:

@@ -8,12 +8,12 @@ import signal
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from tests.chaos import bot
+from tests.chaos import worker as one
 from tests.chaos.world import Fault, World
 from turnkeeper.ports.faults import POINTS
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload([bot.__name__])
+PROCESSES.set_forkserver_preload([one.__name__])
 
 WORKERS = 3
 """At a time. Two would leave one alone whenever the other is down."""
@@ -22,9 +22,9 @@ DIES_BY_ITSELF = 0.7
 """How likely a new worker is to die at one of its first passages of a crash point."""
 LAST_PASSAGE = {"in_recovery": 1, "in_job": 5, "before_step_kept": 5, "after_step_kept": 5}
 """The latest of these passages, for points that are rare."""
-LATEST_PASSAGE = 40
+LATEST_PASSAGE = 100
 
-PAUSE_SECONDS = bot.LEASE.total_seconds() * 1.6
+PAUSE_SECONDS = one.LEASE.total_seconds() * 1.6
 STOP_SECONDS = 30.0
 """Until a worker must have ended after SIGTERM: its grace, and the waits of an engine whose store is away."""
 
@@ -92,7 +92,7 @@ class Workers:
         dies = self._world.is_stormy and chance.random() < DIES_BY_ITSELF
         points = sorted(point for point in POINTS if "." not in point or point.partition(".")[0] in self._store)
         point = chance.choice(points)
-        plan = bot.Plan(
+        plan = one.Plan(
             number=self._number,
             folder=self._world.folder,
             store=self._store,
@@ -100,9 +100,9 @@ class Workers:
             die_at=point if dies else "",
             die_nth=chance.randint(1, LAST_PASSAGE.get(point, LATEST_PASSAGE)),
         )
-        process = PROCESSES.Process(target=bot.main, args=(plan,), daemon=True)
+        process = PROCESSES.Process(target=one.main, args=(plan,), daemon=True)
         process.start()
-        worker = Worker(self._number, bot.socket_of(self._world.folder, self._number), process)
+        worker = Worker(self._number, one.socket_of(self._world.folder, self._number), process)
         self._alive.append(worker)
         return worker
 

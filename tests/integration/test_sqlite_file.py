@@ -1,5 +1,6 @@
 """The file: made when it is missing, refused and left alone when it is not ours."""
 
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from tests.integration.sqlite_child import conversation, send
 from turnkeeper.errors import StoreNewerError, StoreUnavailableError, StoreUnreadableError
+from turnkeeper.ports.documents import DocumentKey
 from turnkeeper.stores.sqlite import SqliteStore, schema
 
 pytestmark = pytest.mark.anyio
@@ -100,6 +102,26 @@ async def test_what_is_not_ours_is_refused_and_not_touched(tmp_path: Path, make:
     assert path.read_bytes() == content
     assert names_in(tmp_path) == ["there.db"]
     await store.close()
+
+
+async def test_a_file_whose_checkpoint_was_cut_off_is_whole_with_its_log(tmp_path: Path) -> None:
+    """Killed after the first page: the header promises more than the file holds, and the log has the rest."""
+    path, cut = tmp_path / "whole.db", tmp_path / "cut.db"
+    store = SqliteStore(path)
+    keys = [DocumentKey(collection="part", id=str(number)) for number in range(40)]
+    for key in keys:
+        await store.documents.put(key, key.id.encode() * 2_000)
+    for end in ("", "-wal"):
+        shutil.copy(f"{path}{end}", f"{cut}{end}")
+    await store.close()  # writes the log back
+    cut.write_bytes(path.read_bytes()[:4096] + cut.read_bytes()[4096:])
+
+    again = SqliteStore(cut)
+    found = [await again.documents.get(key) for key in keys]
+    await again.close()
+
+    assert cut.stat().st_size >= path.stat().st_size
+    assert [document and document.data for document in found] == [key.id.encode() * 2_000 for key in keys]
 
 
 async def test_a_newer_schema_is_refused_and_not_touched(tmp_path: Path) -> None:

@@ -47,7 +47,10 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     called_off: list[str] = []
     answer: list[str] = []
     buried: bool = False
+    silences: bool = False
 
+
+_WISHES = {Kind.OPT_OUT: True, Kind.OPT_IN: False}
 
 _decode_state = msgspec.json.Decoder(State).decode
 _decode_entry = msgspec.json.Decoder(Entry).decode
@@ -77,6 +80,7 @@ def turn_of(conversation: str, record: LogRecord) -> Turn:
         called_off=tuple(entry.called_off),
         answer=tuple(entry.answer),
         buried=entry.buried,
+        silences=entry.silences,
     )
 
 
@@ -114,6 +118,7 @@ class Bot:
             fence=turn.fence,
             messages=[message.id for message in turn.messages],
             positions=[_seq(turn)],
+            silences=heard[-1].kind is Kind.OPT_OUT,
         )
         effects, parts, retired = self._effects(turn, heard, words, state, entry)
         return Draft(
@@ -127,6 +132,8 @@ class Bot:
             replies=tuple(entry.answer),
             parts=parts,
             retired=retired,
+            opt_out=_WISHES.get(heard[-1].kind),
+            cancel_all=entry.silences,
         )
 
     async def _dawdle(self, turn: TurnInput, tools: Tools, state: State, words: set[str]) -> None:

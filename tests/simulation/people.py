@@ -16,6 +16,9 @@ from turnkeeper.model.message import Kind, Message
 from turnkeeper.testing.history import Answer, Asked
 from turnkeeper.testing.virtual_time import Process
 
+KINDS = (*[Kind.TEXT] * 30, Kind.OPT_OUT, Kind.OPT_IN)
+"""Few want to hear no more."""
+
 HANG_UP = 15.0
 """Seconds until a provider stops waiting for the answer to its webhook."""
 
@@ -64,7 +67,8 @@ class Person:
         for number in range(self._count):
             await asyncio.sleep(self._chance.random() * self._hurry)
             text = self._chance.choice(RARE_WORDS if number == rare else WORDS)
-            message = Message(id=f"{self._who.person}-{number}", kind=Kind.TEXT, text=text, channel=CHANNEL)
+            kind = self._chance.choice(KINDS)
+            message = Message(id=f"{self._who.person}-{number}", kind=kind, text=text, channel=CHANNEL)
             deliveries.append(asyncio.create_task(self._bring(message)))
             if self._chance.random() < 0.3:
                 await deliveries[-1]

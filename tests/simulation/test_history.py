@@ -202,6 +202,16 @@ def test_every_invariant_is_attacked_here() -> None:
     assert all(invariant.meaning for invariant in INVARIANTS)
 
 
+def test_what_nobody_wants_to_hear_need_not_be_sent() -> None:
+    """A person who said STOP is not sent what was still on its way."""
+    stop = msgspec.structs.replace(turn(2, "b"), silences=True)
+    history = [
+        event for event in instead(turn(2, "b"), stop) if event not in {got(1, "a"), got(1, "a", maybe_sent=True)}
+    ]
+
+    assert check(history).is_clean
+
+
 def test_a_history_survives_being_written_down() -> None:
     """Events are the same after a journey through lines of JSON."""
     lines = [to_line(event) for event in RIGHT]

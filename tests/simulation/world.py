@@ -31,6 +31,7 @@ from turnkeeper.testing.history import (
     Footprint,
     Healed,
     Idle,
+    Redriven,
     Rested,
     Setup,
     Sight,
@@ -155,6 +156,8 @@ class World:
         fate.cancel()
         self._heal()
         await asyncio.wait({people}, timeout=LONGEST_TALK)
+        if self.chance.random() < 0.3:
+            await self._redrive()
         self.note(Healed(at_ms=self.clock.now_ms()))
         if await self._rest():
             self.note(Rested(at_ms=self.clock.now_ms()))
@@ -219,6 +222,13 @@ class World:
             self.loop.thaw(worker.process)
             if worker.process.is_dead:
                 self._replace(worker)
+
+    async def _redrive(self) -> None:
+        """Put back what died so far, as an operator does."""
+        page = await self.store.deliveries.dead(limit=100)
+        for letter in page.items:
+            self.note(Redriven(conversation=letter.conversation.key, source=letter.source_id))
+        await self.store.deliveries.redrive([letter.id for letter in page.items])
 
     async def _rest(self) -> bool:
         """Wait until nothing is due and nothing will be; False if that never comes."""

@@ -9,13 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.unit.document_stores import KINDS, make_store
 from turnkeeper import Struct, minutes, seconds
 from turnkeeper.documents import Cache, Fixed
 from turnkeeper.errors import ConfigurationError, InvalidStateError, StateUndecodableError, StoreUnavailableError
 from turnkeeper.ports.documents import DocumentKey
 from turnkeeper.ports.store import Store
-from turnkeeper.stores.memory import MemoryStore
-from turnkeeper.stores.sqlite import SqliteStore
 from turnkeeper.testing import ManualClock
 
 pytestmark = pytest.mark.anyio
@@ -56,10 +55,10 @@ def clock() -> ManualClock:
     return ManualClock(START)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=KINDS)
 async def store(request: pytest.FixtureRequest, clock: ManualClock, tmp_path: Path) -> AsyncIterator[Store]:
-    """Return each embedded store in turn."""
-    opened = MemoryStore(clock=clock) if request.param == "memory" else SqliteStore(tmp_path / "s.db", clock=clock)
+    """Return each kind of store in turn."""
+    opened = make_store(request, clock, tmp_path)
     yield opened
     await opened.close()
 

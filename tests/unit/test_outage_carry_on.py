@@ -381,7 +381,7 @@ async def test_a_large_part_is_there_and_a_new_one_comes_back(bench: Bench) -> N
     async def keep(turn: Turn[Kept]) -> None:
         """Read the old part, and store a new one."""
         before = await turn.load(turn.state.text) if turn.state.text is not None else ""
-        turn.state.text = Ref(before + turn.text)
+        turn.state.text = turn.ref(before + turn.text)
         turn.reply(before + turn.text)
 
     app, switch = bench.server("carry_on", flow=flow)

@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -176,6 +178,22 @@ async def test_an_answer_that_never_comes_ends_the_connection(line: Multiplexer,
         await late
     assert 0.15 < loop.time() - began < SOON
     assert not line.is_open
+
+
+async def test_a_loop_that_was_held_up_reads_before_it_gives_up(
+    line: Multiplexer, server: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer came in time; that nobody had time to read it is not the server's fault."""
+    monkeypatch.setattr(line, "_limit", 0.02)
+    answer = line.call([("GET", "a")])
+    await server.until_read(b"a\r\n")
+    server.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8 * 1024 * 1024)
+    large = bytes(600 * 1024)  # more than one read
+    server.say(b"$%d\r\n%b\r\n" % (len(large), large))
+    time.sleep(0.05)  # noqa: ASYNC251 - the point of the test
+
+    assert await answer == [large]
+    assert line.is_open
 
 
 async def test_a_server_that_stops_reading_ends_the_connection(line: Multiplexer, server: Scripted) -> None:

@@ -28,7 +28,6 @@ from turnkeeper.ports.turns import (
     Turns,
 )
 
-
 OnForget = Callable[[ConversationId, bool], Awaitable[None]]
 """Called with a conversation that was erased, and whether all of its person's were."""
 

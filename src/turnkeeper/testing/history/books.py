@@ -60,8 +60,14 @@ class Book(msgspec.Struct, kw_only=True):
         return found
 
     def called_off(self) -> set[str]:
-        """Return the effects and promises that some turn cancelled."""
-        return {name for turn in self.turns for name in turn.called_off}
+        """Return the effects and promises that some turn cancelled, or that a person did not want to hear of."""
+        names = {name for turn in self.turns for name in turn.called_off}
+        if any(turn.silences for turn in self.turns):
+            last = max(place for place, turn in enumerate(self.turns) if turn.silences)
+            for turn in self.turns[:last]:
+                names.update(effect for effect, _ in turn.replies)
+                names.update(turn.promises)
+        return names
 
 
 class Books(msgspec.Struct, kw_only=True):

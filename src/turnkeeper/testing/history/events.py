@@ -93,6 +93,7 @@ class Turn(Event, frozen=True, kw_only=True, tag="turn"):
         called_off: Effects and promises that this turn cancelled.
         answer: Replies recorded for duplicates of these messages.
         buried: The first message was given up: it is a dead letter, state and version stay as they were.
+        silences: The person wants to hear no more: what was committed before and not sent yet may never be.
     """
 
     conversation: str
@@ -109,6 +110,7 @@ class Turn(Event, frozen=True, kw_only=True, tag="turn"):
     called_off: tuple[str, ...] = ()
     answer: tuple[str, ...] = ()
     buried: bool = False
+    silences: bool = False
 
 
 class Sight(Event, frozen=True, kw_only=True, tag="sight"):

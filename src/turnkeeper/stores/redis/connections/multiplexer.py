@@ -26,6 +26,9 @@ MAX_CALLS_WAITING = 16_384
 MAX_BYTES_WAITING = 64 * 1024 * 1024
 """Of commands behind those in flight."""
 
+LAST_LOOK_SECONDS = 0.01
+"""A loop that a handler held up reads first what has come meanwhile, before it calls an answer late."""
+
 _OTHER_SERVER = "READONLY"
 """What a primary answers that has become a replica: new calls must find the new one."""
 
@@ -191,17 +194,19 @@ class Multiplexer(asyncio.Protocol):
             if self._sweeper is None:
                 self._sweep()
 
-    def _sweep(self) -> None:
-        """Cut a connection whose oldest call is over its time; one timer serves all calls."""
+    def _sweep(self, overdue: _Call | None = None) -> None:
+        """Cut a connection whose oldest call is over its time, also after a last look; one timer serves all calls."""
         self._sweeper = None
         oldest = self._flying[0] if self._flying else self._waiting[0] if self._waiting else None
         if oldest is None:
             return
         due = oldest.since + self._limit
-        if due <= self._loop.time():
+        if due > self._loop.time():
+            self._sweeper = self._loop.call_at(due, self._sweep)
+        elif oldest is overdue:
             self.cut(f"no answer within {self._limit:g} s")
         else:
-            self._sweeper = self._loop.call_at(due, self._sweep)
+            self._sweeper = self._loop.call_later(LAST_LOOK_SECONDS, self._sweep, oldest)
 
     def _refusal(self, text: str) -> ErrorReply:
         """Return what the server refused; the parser calls this for each error, also inside a list."""

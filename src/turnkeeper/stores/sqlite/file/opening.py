@@ -107,8 +107,13 @@ def _refuse_foreign(path: Path) -> None:
     if not path.exists() or path.stat().st_size == 0:
         return
     uri = f"file:{quote(str(path))}?mode=ro&immutable=1"
-    with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
-        application_id, version = _identity(connection)
+    try:
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+            application_id, version = _identity(connection)
+    except sqlite3.DatabaseError:
+        if not path.with_name(f"{path.name}-wal").exists():
+            raise
+        return  # killed in the middle of a checkpoint: whole only together with its log, through which `_adopt` looks
     if application_id != schema.APPLICATION_ID:
         raise StoreUnreadableError(
             f"{path} belongs to another application (application_id {application_id}); "

@@ -44,11 +44,11 @@ class CountingWire(SingleConnectionWire):
         self.replies: list[object] = []
         self.lose: list[str] = []
 
-    async def send(self, commands: Sequence[Command], *, key: str) -> list[object]:
+    async def send(self, commands: Sequence[Command], *, key: str, durable: bool = False) -> list[object]:
         """Send all but what is to be lost."""
         self.batches.append(list(commands))
         kept = [command for command in commands if command[0] not in self.lose]
-        answers = await super().send(kept, key=key)
+        answers = await super().send(kept, key=key, durable=durable)
         self.replies += answers
         replies = iter(answers)
         lost = ErrorReply("OOM", "OOM lost by the test")

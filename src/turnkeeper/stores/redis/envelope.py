@@ -4,6 +4,7 @@ So the value stays readable JSON in `redis-cli`. What is no JSON object, and wha
 header line instead. Pure bytes: the state itself is never parsed.
 """
 
+import re
 import zlib
 
 import msgspec
@@ -16,6 +17,7 @@ _LEVEL = 1
 
 _MEMBER = b'{"turnkeeper":"'
 _HEADER = b"turnkeeper:"
+_PLAIN = re.compile(r"[A-Za-z0-9_:+@/-]*").fullmatch
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -24,13 +26,14 @@ class Envelope(msgspec.Struct, frozen=True):
     generation: int
     version: int
     fence: int
+    status: str
     commit_id: str
     state: bytes
 
 
-def seal(state: bytes, *, generation: int, version: int, fence: int, commit_id: str) -> bytes:
+def seal(state: bytes, *, generation: int, version: int, fence: int, status: str, commit_id: str) -> bytes:
     """Return a state as it is stored."""
-    facts = b"%d.%d.%d." % (generation, version, fence) + commit_id.encode().hex().encode()
+    facts = b"%d.%d.%d.%b.%b" % (generation, version, fence, _quoted(status), _quoted(commit_id))
     if len(state) > COMPRESS_ABOVE_BYTES:
         packed = zlib.compress(state, _LEVEL)
         if len(packed) < len(state):
@@ -55,5 +58,14 @@ def unseal(value: bytes) -> Envelope | None:
 
 
 def _envelope(facts: bytes, state: bytes) -> Envelope:
-    generation, version, fence, commit_id = facts.split(b".")
-    return Envelope(int(generation), int(version), int(fence), bytes.fromhex(commit_id.decode()).decode(), state)
+    generation, version, fence, status, commit_id = facts.split(b".")
+    return Envelope(int(generation), int(version), int(fence), _unquoted(status), _unquoted(commit_id), state)
+
+
+def _quoted(name: str) -> bytes:
+    """Return a name without a dot or a quotation mark; what is not plain stands in hexadecimal digits."""
+    return name.encode() if _PLAIN(name) else b"=" + name.encode().hex().encode()
+
+
+def _unquoted(name: bytes) -> str:
+    return (bytes.fromhex(name[1:].decode()) if name.startswith(b"=") else name).decode()

@@ -41,25 +41,25 @@ def log_element(one: LogRecord) -> bytes:
 def granted(reply: Sequence[Reply], token: str, state: bytes | None) -> Granted:
     """Return the grant that `begin.lua` and `commit.lua` describe."""
     (_, now, fence, version, generation, until, created, active, attempts, errors, interrupted, out, more, _, memos,
-     messages, head_lost) = reply  # fmt: skip
+     messages, lost) = reply  # fmt: skip
     return Granted(
         token=token,
         fence=fence,
         version=version,
         generation=generation,
         state=state if version > 0 else None,
-        messages=tuple(waiting(element) for element in messages),
+        messages=tuple([waiting(element) for element in messages]),
         more=more,
         now_ms=now,
         lease_until_ms=until,
         created_ms=created,
-        active_ms=number(active),
+        active_ms=active or None,
         attempts=attempts,
         errors=errors,
-        lost=head_lost == 1 or (version > 0 and state is None),
+        lost=lost == 1 or (version > 0 and state is None),
         interrupted=interrupted == 1,
         opted_out=out == 1,
-        memos={name.decode(): result for name, result in pairs(memos)},
+        memos={name.decode(): result for name, result in pairs(memos)} if memos else {},
     )
 
 

@@ -108,7 +108,7 @@ class SingleConnectionWire:
                 line = self._lines[loop] = _Line(self._pool.make_connection())  # type: ignore[no-untyped-call]
             return line
 
-    async def send(self, commands: Sequence[Command], *, key: str) -> list[object]:  # noqa: ARG002 - one node has all
+    async def send(self, commands: Sequence[Command], *, key: str, durable: bool = False) -> list[object]:  # noqa: ARG002 - one node has all
         """See `Wire.send`."""
         line = self._line()
         async with line.turn:

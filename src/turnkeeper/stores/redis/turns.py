@@ -1,13 +1,12 @@
 """The `Turns` port on Redis: a turn is two round trips, `begin.lua` with the state behind it and `commit.lua`.
 
-A third one comes only where the keys that a script must declare depend on what is stored: the end of a retention, a
-commit that forgets or cancels everything, and the first commit of a conversation whose status this process never saw.
+A third one comes only where the keys that a script must declare depend on what is stored: the end of a retention (one
+or two more), a commit that forgets a conversation with parts or that cancels all (one), the first commit of a
+conversation whose status this process never saw (one), and a head that the server evicted (one).
 """
 
 import hashlib
 from collections.abc import Sequence
-
-from msgspec.structs import replace
 
 from turnkeeper.errors import LimitError, StoreFullError, StoreUnavailableError
 from turnkeeper.model.conversation import ConversationId
@@ -36,13 +35,13 @@ from turnkeeper.ports.turns import (
 )
 from turnkeeper.stores.redis import codes
 from turnkeeper.stores.redis import keys as names
-from turnkeeper.stores.redis.committing import WINDOW_MS, Draft, draft
+from turnkeeper.stores.redis.committing import WINDOW_MS, Draft, Known, draft
 from turnkeeper.stores.redis.envelope import unseal
 from turnkeeper.stores.redis.lifetime import TRIES, end, erase
 from turnkeeper.stores.redis.medium import Medium, Place, run_grouped
 from turnkeeper.stores.redis.parsing import Reply, granted, number, record, status_of, text
+from turnkeeper.stores.redis.rebuilding import rebuilt
 from turnkeeper.stores.redis.scripts import Call
-from turnkeeper.stores.redis.silencing import silence
 from turnkeeper.stores.redis.wire import Command, ErrorReply
 
 
@@ -61,7 +60,8 @@ class RedisTurns:
         call = _begin_call(request, place)
         read_state: Command = ("GET", place.keys.state)
         for attempt in range(TRIES):
-            reply, value = await self._run(call, after=[read_state])
+            found: list[Reply] = await medium.scripts.run(call, after=[read_state], durable=request.message is not None)
+            reply, value = found
             if reply[0] == codes.OVER:
                 await end(medium, request.conversation)
                 continue
@@ -74,7 +74,7 @@ class RedisTurns:
                 continue  # somebody wrote between the two commands, or the lease is ours: the same token asks again
             medium.note_status(place, status_of(reply))
             grant = granted(reply, request.token, state)
-            return replace(grant, lost=True) if _is_orphan(value, reply) else grant
+            return await rebuilt(medium, request.conversation, grant, value) if reply[3] == 0 and value else grant
         raise StoreUnavailableError("the conversation's time ends again and again; nothing was written, repeat")
 
     async def commit(self, request: Commit, /) -> CommitAnswer:
@@ -82,17 +82,16 @@ class RedisTurns:
         check_commit(request)
         medium = self._medium
         keys, place = await medium.keys(), await medium.place(request.conversation)
+        known, given = Known(medium.status(place)), False
         if request.cancel_all:
-            await silence(medium, request)
-        parts: list[str] = []
-        if request.forget:
-            parts = await self._parts(place)
-        status, given = medium.status(place), False
+            known = Known(
+                known.status, others=await self._members(place, place.partition.people(request.conversation.person))
+            )
         for _ in range(TRIES):
-            sent = draft(request, keys, place, old_status=status, all_parts=parts, given=given)
+            sent = draft(request, keys, place, known=known, given=given)
             reply, value, refusal = await self._send(sent, place, request)
             if reply[0] == codes.AGAIN:
-                status, parts = text(reply[1]), [text(part) for part in reply[2]]
+                known = Known(text(reply[1]), [text(part) for part in reply[2]], reply[3])
                 continue
             if reply[0] == codes.NOSTAGE:
                 if given and refusal is not None:
@@ -107,7 +106,7 @@ class RedisTurns:
         after: list[Command] = []
         if request.state is None and not request.forget and request.next:
             after.append(("GET", place.keys.state))
-        replies = await self._medium.scripts.run(sent.call, before=sent.stages, after=after)
+        replies = await self._medium.scripts.run(sent.call, before=sent.stages, after=after, durable=True)
         refusals = [reply for reply in replies[: len(sent.stages)] if isinstance(reply, ErrorReply)]
         return replies[len(sent.stages)], replies[-1] if after else None, refusals[0] if refusals else None
 
@@ -119,7 +118,7 @@ class RedisTurns:
             return Conflict(version=reply[1])
         if reply[0] == codes.TAKE:
             raise LimitError(limit="take", found=request.take, allowed=reply[1])
-        _, version, claimed, repeated, grant, _ = reply
+        _, version, claimed, repeated, grant = reply
         following: Granted | None = None
         if grant is not None:
             state = request.state
@@ -132,9 +131,9 @@ class RedisTurns:
         medium.hint()
         return Committed(version=version, claimed=claimed == 1, next=following, repeated=repeated == 1)
 
-    async def _parts(self, place: Place) -> list[str]:
-        (found,) = await self._medium.scripts.read([("ZRANGE", place.keys.parts, 0, -1)], place.partition)
-        return [text(part) for part in found]
+    async def _members(self, place: Place, index: str) -> list[bytes]:
+        (found,) = await self._medium.scripts.read([("ZRANGE", index, 0, -1)], place.partition)
+        return list(found)
 
     async def renew(self, requests: Sequence[Renewal], /) -> Sequence[Renewed]:
         """See `Turns.renew`."""
@@ -160,7 +159,7 @@ class RedisTurns:
             (
                 request.token,
                 request.lease_ms,
-                names.turn_member(names.ref(request.conversation)),
+                place.turn,
                 int(request.memo is not None),
                 name,
                 result,
@@ -179,7 +178,7 @@ class RedisTurns:
                 request.token,
                 request.outcome.value,
                 request.wait_ms,
-                names.turn_member(names.ref(request.conversation)),
+                place.turn,
             ),
         )
         (reply,) = await self._run(call)
@@ -218,34 +217,28 @@ class RedisTurns:
 
 
 async def conversations_of(medium: Medium, conversation: ConversationId) -> list[ConversationId]:
-    """Return every conversation of a person in a flow that the store knows."""
+    """Return every conversation of a person in a flow that the store may know."""
     place = await medium.place(conversation)
     people = place.partition.people(conversation.person)
     (found,) = await medium.scripts.read([("ZRANGE", people, 0, -1)], place.partition)
+    plain = ConversationId(flow=conversation.flow, person=conversation.person)
     known = [names.conversation_of(member) for member in sorted(found)]
-    return [one for one in known if one.flow == conversation.flow]
+    return [plain, *(one for one in known if one.flow == conversation.flow)]
 
 
 def _begin_call(request: Begin, place: Place) -> Call:
-    mine, partition, conversation = place.keys, place.partition, request.conversation
-    flow, ref = conversation.flow, names.ref(conversation)
     arguments: list[str | bytes | int] = [
         request.token, request.lease_ms, MAX_HAND_OUT if request.mode is Mode.INTERRUPT else request.hand_out,
-        request.mode.value, int(request.run), ref, names.turn_member(ref), flow, MAX_INBOX, WINDOW_MS,
+        request.mode.value, int(request.run), place.turn, place.member, place.ref, place.is_only,
+        request.conversation.flow, MAX_INBOX, WINDOW_MS,
     ]  # fmt: skip
     if request.message is not None:
         message = request.message
-        arguments += (digest_of(message.id), message.id, message.payload, message.wait_ms, message.max_wait_ms)
-    return Call(
-        "begin",
-        partition,
-        (
-            mine.head, mine.inbox, mine.receipts, mine.answers, mine.memos, partition.due(flow), partition.recent(flow),
-            partition.shelf(flow, ""), partition.wish(flow, conversation.person), mine.state,
-            partition.people(conversation.person), partition.flows, mine.log, partition.planned,
-        ),
-        arguments,
-    )  # fmt: skip
+        name = message.id.encode("utf-8", "surrogatepass")
+        digest = hashlib.blake2b(name, digest_size=8).digest()
+        element = b"%d %b%b" % (len(name), name, message.payload)
+        arguments += (digest, element, message.wait_ms, message.max_wait_ms)
+    return Call("begin", place.partition, place.begin_keys, arguments)
 
 
 def digest_of(message_id: str) -> bytes:
@@ -266,11 +259,6 @@ def _begun(reply: Reply) -> Begun:
             return Busy()
         case _:
             return Idle(ready_ms=number(reply[1]))
-
-
-def _is_orphan(value: object, grant: Reply) -> bool:
-    """Return whether a state is there that its head does not know: the server evicted the head and left the state."""
-    return grant[3] == 0 and isinstance(value, bytes) and unseal(value) is not None
 
 
 def _state(value: object, grant: Reply) -> tuple[bytes | None, bool]:

@@ -32,11 +32,12 @@ class Wire(Protocol):
         """Whether keys live on several nodes by their hash tag. Known once it is open."""
         ...
 
-    async def send(self, commands: Sequence[Command], *, key: str) -> list[object]:
+    async def send(self, commands: Sequence[Command], *, key: str, durable: bool = False) -> list[object]:
         """Write all commands at once to the node that owns a key, and return the raw replies in their order.
 
         Replies are bytes, int, None, lists of them, or `ErrorReply` for a command that the server refused. May be
-        called from several threads' event loops.
+        called from several threads' event loops. What is `durable` is answered when the writes are as safe as the
+        store's durability level asks.
 
         Raises:
             StoreUnavailableError: Nothing was sent.

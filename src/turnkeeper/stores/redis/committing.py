@@ -29,6 +29,9 @@ WINDOW_MS = DEDUP_WINDOW // timedelta(milliseconds=1)
 GRACE_MS = PART_GRACE // timedelta(milliseconds=1)
 
 
+_encode = msgspec.msgpack.Encoder().encode
+
+
 class Draft(msgspec.Struct, frozen=True):
     """A commit ready to be sent: what is staged first, and the script's call."""
 
@@ -77,10 +80,11 @@ def draft(request: Commit, keys: Keys, place: Place, *, known: Known, given: boo
         more += (part_stage, *keys.document(part_key(request.conversation, part.id)))
     for part_id in (*request.adopted, *retired):
         more += keys.document(part_key(request.conversation, part_id))
-    silenced = _silenced(request, known.others)
-    for other in silenced:
-        its = keys.conversation(partition, other)
+    silenced: list[tuple[str, str]] = []
+    for other in _silenced(request, known.others) if request.cancel_all else ():
+        its, ref = keys.conversation(partition, other), names.ref(other)
         more += (its.head, its.state, its.effects, its.receipts)
+        silenced.append((ref.decode(), names.lane_ref(ref).decode()))
     first, second, third = place.commit_keys
     call = Call(
         "commit",
@@ -89,25 +93,28 @@ def draft(request: Commit, keys: Keys, place: Place, *, known: Known, given: boo
             *first, stage, *second, partition.shelf(flow, known.status), partition.shelf(flow, new_status), *third,
             *more,
         ),
-        [
-            request.token, request.fence, request.version, request.generation, request.commit_id, request.take, how,
-            value if how == "given" else b"", new_status, int(request.forget), int(request.active),
-            _optional(request.retain_ms), int(request.slide), int(request.log is not None), request.log or b"",
-            request.log_keep, request.log_keep_ms, int(request.reply is not None), request.reply or b"",
-            request.lane_token, request.lane_ms, _optional(request.opt_out), int(request.dead is not None),
-            request.dead or "", int(request.next), request.hand_out, request.lease_ms, place.member, place.ref,
-            place.lane, known.status, WINDOW_MS, RECEIPTS_KEPT, GRACE_MS, len(request.effects), len(request.cancel),
-            len(request.parts), len(request.adopted), len(retired), int(request.cancel_all), len(known.others),
-            len(known.parts), len(silenced), *_lists(request, retired, silenced),
-        ],
+        (
+            _encode((
+                request.token, request.fence, request.version, request.generation, request.commit_id, request.take, how,
+                new_status, request.forget, request.active, False if request.retain_ms is None else request.retain_ms,
+                request.slide, request.log is not None, request.log_keep, request.log_keep_ms,
+                request.reply is not None, request.lane_token, request.lane_ms,
+                "" if request.opt_out is None else str(int(request.opt_out)), request.dead is not None,
+                request.dead or "", request.next, request.hand_out, request.lease_ms, place.member, place.ref,
+                place.lane, known.status, WINDOW_MS, RECEIPTS_KEPT, GRACE_MS,
+                [(one.id, names.letter_of(one.kind), one.due_ms, one.name) for one in request.effects], request.cancel,
+                [part.id for part in request.parts], request.adopted, retired, request.cancel_all, len(known.others),
+                len(known.parts), silenced,
+            )),
+            value if how == "given" else b"", request.log or b"", request.reply or b"",
+            *[one.payload for one in request.effects],
+        ),
     )  # fmt: skip
     return Draft(stages, call)
 
 
 def _silenced(request: Commit, others: Sequence[bytes]) -> list[ConversationId]:
     """Return the person's other conversations in the flow: the one without a further name needs no index."""
-    if not request.cancel_all:
-        return []
     mine = request.conversation
     plain = ConversationId(flow=mine.flow, person=mine.person)
     known = [plain, *(names.conversation_of(member) for member in others)]
@@ -123,19 +130,3 @@ def _sealed(request: Commit) -> bytes:
         status=request.status,
         commit_id=request.commit_id,
     )
-
-
-def _lists(request: Commit, retired: Sequence[str], silenced: Sequence[ConversationId]) -> list[str | bytes | int]:
-    """Return the arguments that there may be any number of."""
-    lists: list[str | bytes | int] = []
-    for effect in request.effects:
-        lists += (effect.id, names.letter_of(effect.kind), effect.due_ms, effect.name, effect.payload)
-    lists += (*request.cancel, *(part.id for part in request.parts), *request.adopted, *retired)
-    for other in silenced:
-        ref = names.ref(other)
-        lists += (ref, names.lane_ref(ref))
-    return lists
-
-
-def _optional(value: int | bool | None) -> int | str:  # noqa: FBT001 - the opt-out is one
-    return "" if value is None else int(value)

@@ -211,7 +211,7 @@ class RedisDeliveries:
                 partition.dead(flow), partition.dead_bodies, mine.letters,
             ),
             (
-                age, place.ref, place.member, place.lane, place.is_only, flow, MAX_INBOX,
+                age, place.ref, place.member, place.lane, int(place.is_only), flow, MAX_INBOX,
                 digest_of(packed.source_id),
             ),
         )  # fmt: skip

@@ -1,6 +1,7 @@
 """A conversation's head as the scripts write it: one MessagePack list under one key.
 
-Its order is that of `lua/shared/head.lua`. A time of 0 is none. `changed` and `told` are ticks: microseconds that never come twice.
+Its order is that of `lua/shared/head.lua`. A time of 0 is none. `changed` and `told` are ticks: microseconds that never
+come twice.
 """
 
 from collections.abc import Sequence
@@ -69,7 +70,7 @@ class Head(msgspec.Struct, array_like=True, kw_only=True):
     @property
     def waiting(self) -> int:
         """Messages in the inbox, those of a running turn included."""
-        return len(records(self.pending))
+        return len(content_of(self.pending)) // RECORD_BYTES
 
     @property
     def unsent(self) -> int:
@@ -125,9 +126,9 @@ def head_of(packed: object) -> Head | None:
     raise StoreUnreadableError(f"the key of a conversation's head holds something else ({packed!r}); nothing changed")
 
 
-def records(packed: bytes | msgspec.Raw) -> list[tuple[bytes, int]]:
+def records(packed: msgspec.Raw) -> list[tuple[bytes, int]]:
     """Return digest and time of the messages that a field of a head names."""
-    content = _content(bytes(packed))
+    content = content_of(packed)
     starts = range(0, len(content), RECORD_BYTES)
     return [(content[at : at + 8], int.from_bytes(content[at + 8 : at + RECORD_BYTES], "big")) for at in starts]
 
@@ -138,8 +139,9 @@ def packed_records(messages: Sequence[tuple[bytes, int]]) -> msgspec.Raw:
     return msgspec.Raw(b"\xda" + len(content).to_bytes(2, "big") + content)
 
 
-def _content(raw: bytes) -> bytes:
+def content_of(packed: msgspec.Raw) -> bytes:
     """Return the bytes of a MessagePack string: Lua has one kind of strings, which need not be UTF-8."""
+    raw = bytes(packed)
     first = raw[0]
     if first & 0xE0 == 0xA0:  # noqa: PLR2004 - the format's own numbers, here and below
         return raw[1:]

@@ -67,9 +67,10 @@ class Place:
         partition = keys.partition(conversation.person)
         mine, flow = keys.conversation(partition, conversation), conversation.flow
         self.partition, self.keys = partition, mine
-        self.ref, self.member = names.ref(conversation), names.short(conversation)
-        self.lane, self.turn = names.lane_ref(self.ref), names.turn_member(self.ref)
-        self.is_only = int(names.is_only(conversation))
+        ref = names.ref(conversation)
+        self.ref, self.member = ref.decode(), names.short(conversation).decode()
+        self.lane, self.turn = names.lane_ref(ref).decode(), names.turn_member(ref).decode()
+        self.is_only = names.is_only(conversation)
         self.planned = partition.planned(conversation.person)
         people, wish = partition.people(conversation.person), partition.wish(flow, conversation.person)
         self.begin_keys = _packed(

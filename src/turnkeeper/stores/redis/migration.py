@@ -172,7 +172,7 @@ async def restore(medium: Medium, exported: Exported) -> bool:
             partition.flows, *renamed,
         ),
         (
-            len(written), place.ref, place.member, place.is_only, flow, exported.status,
+            len(written), place.ref, place.member, int(place.is_only), flow, exported.status,
             "" if exported.expires_ms is None else exported.expires_ms, int(exported.created_ms > 0),
             int(exported.version > 0), int(exported.opted_out), *due,
         ),
@@ -291,8 +291,8 @@ def _due(exported: Exported, place: Place) -> list[tuple[int, bytes]]:
     """Return when somebody must look at its inbox and at each of its lanes."""
     due: dict[bytes, int] = {}
     if exported.inbox:
-        due[place.turn] = max(_inbox(exported)[0].accepted_ms, exported.ready_ms)
+        due[place.turn.encode()] = max(_inbox(exported)[0].accepted_ms, exported.ready_ms)
     for one in exported.deliveries:
         lane = "" if names.letter_of(one.kind) == "r" else one.id
-        due.setdefault(names.lane_member(place.ref, one.kind, lane), max(one.due_ms, one.committed_ms))
+        due.setdefault(names.lane_member(place.ref.encode(), one.kind, lane), max(one.due_ms, one.committed_ms))
     return [(at_ms, member) for member, at_ms in due.items()]

@@ -8,6 +8,8 @@ conversation whose status this process never saw (one), and a head that the serv
 import hashlib
 from collections.abc import Sequence
 
+import msgspec
+
 from turnkeeper.errors import LimitError, StoreFullError, StoreUnavailableError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.checks import check_batch, check_begin, check_commit, check_payload, page_size
@@ -37,12 +39,15 @@ from turnkeeper.stores.redis import codes
 from turnkeeper.stores.redis import keys as names
 from turnkeeper.stores.redis.committing import WINDOW_MS, Draft, Known, draft
 from turnkeeper.stores.redis.envelope import unseal
+from turnkeeper.stores.redis.heads import Head
 from turnkeeper.stores.redis.lifetime import TRIES, end, erase
 from turnkeeper.stores.redis.medium import Medium, Place, run_grouped
-from turnkeeper.stores.redis.parsing import Reply, granted, number, record, status_of, text
+from turnkeeper.stores.redis.parsing import Reply, granted, granting, number, record, text
 from turnkeeper.stores.redis.rebuilding import rebuilt
 from turnkeeper.stores.redis.scripts import Call
 from turnkeeper.stores.redis.wire import Command, ErrorReply
+
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class RedisTurns:
@@ -69,12 +74,15 @@ class RedisTurns:
                 if reply[0] == codes.QUEUED:
                     medium.hint()
                 return _begun(reply)
-            state, fits = _state(value, reply)
+            head = granting(reply[2])
+            state, fits = _state(value, head)
             if not fits and attempt < TRIES - 1:
                 continue  # somebody wrote between the two commands, or the lease is ours: the same token asks again
-            medium.note_status(place, status_of(reply))
-            grant = granted(reply, request.token, state)
-            return await rebuilt(medium, request.conversation, grant, value) if reply[3] == 0 and value else grant
+            medium.note_status(place, head.status)
+            grant = granted(reply[1:], head, state)
+            if head.version == 0 and value:
+                return await rebuilt(medium, request.conversation, grant, value)
+            return grant
         raise StoreUnavailableError("the conversation's time ends again and again; nothing was written, repeat")
 
     async def commit(self, request: Commit, /) -> CommitAnswer:
@@ -118,14 +126,14 @@ class RedisTurns:
             return Conflict(version=reply[1])
         if reply[0] == codes.TAKE:
             raise LimitError(limit="take", found=request.take, allowed=reply[1])
-        _, version, claimed, repeated, grant = reply
+        _, version, claimed, repeated, *grant = reply
         following: Granted | None = None
-        if grant is not None:
-            state = request.state
+        if grant:
+            head, state = granting(grant[1]), request.state
             if state is None and not request.forget:
-                state, _ = _state(value, grant)
-            following = granted(grant, request.token, state)
-            medium.note_status(place, status_of(grant))
+                state, _ = _state(value, head)
+            following = granted(grant, head, state)
+            medium.note_status(place, head.status)
         elif not repeated and (request.state is not None or request.forget):
             medium.note_status(place, "" if request.forget else request.status)
         medium.hint()
@@ -227,18 +235,18 @@ async def conversations_of(medium: Medium, conversation: ConversationId) -> list
 
 
 def _begin_call(request: Begin, place: Place) -> Call:
-    arguments: list[str | bytes | int] = [
+    message = request.message
+    facts = _encode((
         request.token, request.lease_ms, MAX_HAND_OUT if request.mode is Mode.INTERRUPT else request.hand_out,
-        request.mode.value, int(request.run), place.turn, place.member, place.ref, place.is_only,
-        request.conversation.flow, MAX_INBOX, WINDOW_MS,
-    ]  # fmt: skip
-    if request.message is not None:
-        message = request.message
-        name = message.id.encode("utf-8", "surrogatepass")
-        digest = hashlib.blake2b(name, digest_size=8).digest()
-        element = b"%d %b%b" % (len(name), name, message.payload)
-        arguments += (digest, element, message.wait_ms, message.max_wait_ms)
-    return Call("begin", place.partition, place.begin_keys, arguments)
+        request.mode.value, request.run, place.turn, place.member, place.ref, place.is_only, request.conversation.flow,
+        MAX_INBOX, WINDOW_MS, message.wait_ms if message else 0, message.max_wait_ms if message else 0,
+    ))  # fmt: skip
+    if message is None:
+        return Call("begin", place.partition, place.begin_keys, (facts,))
+    name = message.id.encode()
+    digest = hashlib.blake2b(name, digest_size=8).digest()
+    element = b"%d %b%b" % (len(name), name, message.payload)
+    return Call("begin", place.partition, place.begin_keys, (facts, digest, element))
 
 
 def digest_of(message_id: str) -> bytes:
@@ -261,14 +269,13 @@ def _begun(reply: Reply) -> Begun:
             return Idle(ready_ms=number(reply[1]))
 
 
-def _state(value: object, grant: Reply) -> tuple[bytes | None, bool]:
+def _state(value: object, head: Head) -> tuple[bytes | None, bool]:
     """Return the state if it is the one that the head speaks of, and whether what was read fits the head."""
-    version, generation = grant[3], grant[4]
     if isinstance(value, ErrorReply):
         return None, False
-    if not isinstance(value, bytes) or version == 0:
+    if not isinstance(value, bytes) or head.version == 0:
         return None, True
     found = unseal(value)
-    if found is None or (found.generation, found.version) != (generation, version):
+    if found is None or (found.generation, found.version) != (head.generation, head.version):
         return None, False
     return found.state, True

@@ -20,11 +20,12 @@ local function new_head()
     '', '', ''}
 end
 
--- Written last: whatever fails before it has changed nothing that counts.
+-- Written last: whatever fails before it has changed nothing that counts. Returns what it wrote.
 local function write_head(key, head, lives)
   head[HAS_TTL] = lives and 1 or 0
-  if lives then redis.call('SET', key, cmsgpack.pack(head), 'PX', lives)
-  else redis.call('SET', key, cmsgpack.pack(head)) end
+  local packed = cmsgpack.pack(head)
+  if lives then redis.call('SET', key, packed, 'PX', lives) else redis.call('SET', key, packed) end
+  return packed
 end
 
 -- The number of a change: the time, and never one twice or backwards, even if the clock goes back.

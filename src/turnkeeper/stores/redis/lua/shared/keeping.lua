@@ -1,10 +1,9 @@
 -- shared/keeping: the log entry and the parts.
-local keep, keep_ms = tonumber(ARGV[16]), tonumber(ARGV[17])
 if h[LOG_KEEP] > 0 and h[LOG_KEEP] ~= keep then redis.call('LTRIM', KEYS[11], -h[LOG_KEEP], -1) end
-if flag(14) then
+if has_log then
   h[LOG_SEQ] = h[LOG_SEQ] + 1
   local length = redis.call('RPUSH', KEYS[11], string.format('%.0f %.0f %.0f %.0f ', h[LOG_SEQ], h[VERSION],
-    h[GENERATION], now) .. ARGV[15])
+    h[GENERATION], now) .. ARGV[3])
   if length >= keep + 8 then -- a few too many cost less than a trim each time; nobody is shown them
     redis.call('LTRIM', KEYS[11], -keep, -1)
     for _ = 1, 32 do  -- more than came since, and no walk through a long log at once
@@ -22,32 +21,29 @@ end
 if keep == 0 then redis.call('UNLINK', KEYS[11]) end
 h[LOG_KEEP], h[LOG_KEEP_MS] = keep, keep_ms
 
-if parts + adopted + retired > 0 then
-  local grace, id = tonumber(ARGV[34]), first_name + cancelled
-  for part = 1, parts do
-    local value, etag = KEYS[21 + 3 * part], KEYS[22 + 3 * part]
-    redis.call('RENAME', KEYS[20 + 3 * part], value)
-    redis.call('PERSIST', value)
-    redis.call('DEL', etag)
-    redis.call('HSET', etag, 'e', string.format('%.0f', tick), 'x', '')
-    redis.call('ZADD', KEYS[18], 0, ARGV[id + part])
-  end
-  local after = 22 + 3 * parts
-  for part = 1, adopted + retired do
-    local value, etag = KEYS[after + 2 * part - 1], KEYS[after + 2 * part]
-    local ends = redis.call('HGET', etag, 'x')
-    if ends and (ends == '' or tonumber(ends) > now) then
-      if part <= adopted then
-        redis.call('PERSIST', value)
-        redis.call('PERSIST', etag)
-        redis.call('HSET', etag, 'x', '')
-      else
-        redis.call('HSET', etag, 'x', now + grace)
-        redis.call('PEXPIRE', value, grace)
-        redis.call('PEXPIRE', etag, grace)
-      end
-      redis.call('ZADD', KEYS[18], part <= adopted and 0 or now + grace, ARGV[id + parts + part])
-    end
-  end
-  redis.call('ZREMRANGEBYSCORE', KEYS[18], 1, now)
+for at, part in ipairs(parts) do
+  local value, etag = KEYS[21 + 3 * at], KEYS[22 + 3 * at]
+  redis.call('RENAME', KEYS[20 + 3 * at], value)
+  redis.call('PERSIST', value)
+  redis.call('DEL', etag)
+  redis.call('HSET', etag, 'e', string.format('%.0f', tick), 'x', '')
+  redis.call('ZADD', KEYS[18], 0, part)
 end
+for at = 1, #adopted + #retired do
+  local part = adopted[at] or retired[at - #adopted]
+  local value, etag = KEYS[21 + 3 * #parts + 2 * at], KEYS[22 + 3 * #parts + 2 * at]
+  local ends = redis.call('HGET', etag, 'x')
+  if ends and (ends == '' or tonumber(ends) > now) then
+    if adopted[at] then
+      redis.call('PERSIST', value)
+      redis.call('PERSIST', etag)
+      redis.call('HSET', etag, 'x', '')
+    else
+      redis.call('HSET', etag, 'x', now + grace)
+      redis.call('PEXPIRE', value, grace)
+      redis.call('PEXPIRE', etag, grace)
+    end
+    redis.call('ZADD', KEYS[18], adopted[at] and 0 or now + grace, part)
+  end
+end
+if #parts + #retired > 0 then redis.call('ZREMRANGEBYSCORE', KEYS[18], 1, now) end

@@ -2,22 +2,22 @@
   -- stands before them and all of them may go now.
   local had_replies, replies = h[REPLIES], 0
   if had_replies == 0 then
-    claimed = ARGV[20] ~= '' and 1 or 0
+    claimed = lane_token ~= '' and 1 or 0
     h[FIRST_REPLY] = h[ORDER] + 1
-  elseif h[LANE_TOKEN] ~= '' and h[LANE_TOKEN] == ARGV[20] and h[LANE_UNTIL] > now then
+  elseif h[LANE_TOKEN] ~= '' and h[LANE_TOKEN] == lane_token and h[LANE_UNTIL] > now then
     local ids = first_replies(had_replies)
     if entry_of(ids[#ids])[7] == 1 then claimed = 1 end
   end
-  for at = 44, first_name, 5 do
-    if ARGV[at + 1] == 'r' then
+  for _, effect in ipairs(effects) do
+    if effect[2] == 'r' then
       replies = replies + 1
-      if tonumber(ARGV[at + 2]) > now then claimed = 0 end
+      if effect[3] > now then claimed = 0 end
     end
   end
   if replies == 0 then claimed = 0 end
   local opt_outs = tonumber(wish[2] or 0)
-  for at = 44, first_name, 5 do
-    local id, kind, due, name = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 3]
+  for at, effect in ipairs(effects) do
+    local id, kind, due, name = unpack(effect)
     if kind == 't' and name ~= '' then
       for _, other in ipairs(named(name)) do remove_entry(other, entry_of(other)) end
     end
@@ -26,10 +26,10 @@
     local entry = cmsgpack.pack({kind, h[ORDER], now, due, mine, 0, mine, opt_outs, name})
     if kind == 'r' then
       h[REPLIES] = h[REPLIES] + 1
-      redis.call('HSET', lane.o, 'e' .. id, entry, 'p' .. id, ARGV[at + 4], 'r' .. h[ORDER], id)
+      redis.call('HSET', lane.o, 'e' .. id, entry, 'p' .. id, ARGV[4 + at], 'r' .. h[ORDER], id)
     else
       redis.call('ZADD', lane.due, math.max(due, now), kind .. lane.ref .. id)
-      redis.call('HSET', lane.o, 'e' .. id, entry, 'p' .. id, ARGV[at + 4])
+      redis.call('HSET', lane.o, 'e' .. id, entry, 'p' .. id, ARGV[4 + at])
       if kind == 't' then
         h[TIMERS] = h[TIMERS] + 1
         if name ~= '' then name_timer(name, id) end
@@ -37,8 +37,8 @@
     end
   end
   if claimed == 1 then
-    h[LANE_TOKEN] = ARGV[20]
-    h[LANE_UNTIL] = math.max(now + tonumber(ARGV[21]), had_replies > 0 and h[LANE_UNTIL] or 0)
+    h[LANE_TOKEN] = lane_token
+    h[LANE_UNTIL] = math.max(now + lane_ms, had_replies > 0 and h[LANE_UNTIL] or 0)
     redis.call('ZADD', lane.due, h[LANE_UNTIL], 'r' .. lane.ref)
   elseif replies > 0 and had_replies == 0 then
     refresh_replies()

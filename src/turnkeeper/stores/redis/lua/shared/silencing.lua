@@ -12,16 +12,14 @@
     refresh_replies()
   end
   silence()
-  local mine, at_name = {h, lane}, first_name + cancelled + parts + adopted + retired
-  local at_key = 22 + 3 * parts + 2 * adopted + 2 * retired
-  for other = 1, tonumber(ARGV[43]) do
-    local key, name = at_key + 4 * other - 3, at_name + 2 * other - 1
+  local mine, at_key = {h, lane}, 22 + 3 * #parts + 2 * #adopted + 2 * #retired
+  for other, names in ipairs(silenced) do
+    local key = at_key + 4 * other - 3
     h = read_head(KEYS[key])
     if h and h[EFFECTS] > 0 then
-      lane = {o = KEYS[key + 2], due = KEYS[6], ref = ARGV[name + 1]}
+      lane = {o = KEYS[key + 2], due = KEYS[6], ref = names[2]}
       silence()
-      rest({head = KEYS[key], state = KEYS[key + 1], receipts = KEYS[key + 3], planned = KEYS[16]}, ARGV[name],
-        tonumber(ARGV[32]))
+      rest({head = KEYS[key], state = KEYS[key + 1], receipts = KEYS[key + 3], planned = KEYS[16]}, names[1], window)
     end
   end
   h, lane = mine[1], mine[2]

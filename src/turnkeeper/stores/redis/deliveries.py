@@ -52,7 +52,7 @@ class Letter(msgspec.Struct, frozen=True, array_like=True):
     name: str
     maybe_sent: int
     committed_ms: int
-    opt_outs: int
+    tick: int
 
 
 class RedisDeliveries:

@@ -43,7 +43,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     attempts: int
     maybe_sent: int
     claimed: int
-    opt_outs: int
+    tick: int
     name: str
 
 
@@ -274,7 +274,7 @@ def _effects(exported: Exported, place: Place) -> list[Command]:
             attempts=one.attempts,
             maybe_sent=int(one.maybe_sent),
             claimed=0,
-            opt_outs=0,
+            tick=0,
             name=one.name,
         )
         fields += (f"e{one.id}", msgspec.msgpack.encode(entry), f"p{one.id}", one.payload)

@@ -28,12 +28,9 @@ local function refuse(...)
   for part = 1, #parts do redis.call('UNLINK', KEYS[20 + 3 * part]) end
   return {...}
 end
-local wish = {false, false}
-if #effects > 0 or hands_on or opt_out ~= '' then wish = redis.call('HMGET', KEYS[10], 'out', 'n') end
-local function committed(packed, ...)
-  if h[OWNER] == '' or h[OWNER] ~= token then return {'COMMITTED', h[VERSION], ...} end
-  local claimed, repeated = ...
-  return {'COMMITTED', h[VERSION], claimed, repeated, now, packed, wish[1],
+local function committed(packed, claimed, repeated)
+  if h[OWNER] == '' or h[OWNER] ~= token then return {'COMMITTED', h[VERSION], claimed, repeated} end
+  return {'COMMITTED', h[VERSION], claimed, repeated, now, packed, redis.call('HGET', KEYS[10], 'out'),
     h[HAS_MEMOS] == 1 and redis.call('HGETALL', KEYS[14]) or {}, redis.call('LRANGE', KEYS[4], 0, h[HANDED] - 1)}
 end
 if h[COMMIT_ID] == commit_id then
@@ -62,6 +59,7 @@ end
 -- A key of another type is met here, or by an index, before anything that counts is written.
 if how ~= 'none' then redis.call('STRLEN', KEYS[2]) end
 redis.call('HLEN', KEYS[5])
+if opt_out ~= '' or #h[PENDING] > 14 * take then redis.call('HLEN', KEYS[10]) end
 redis.call('LLEN', KEYS[4])
 if has_log then redis.call('LLEN', KEYS[11]) end
 
@@ -80,7 +78,7 @@ if #cancelled > 0 then
 end
 if opt_out ~= '' then
   redis.call('HSET', KEYS[10], 'out', opt_out)
-  wish = {opt_out, redis.call('HINCRBY', KEYS[10], 'n', opt_out)}
+  if opt_out == '1' then redis.call('HSET', KEYS[10], 'n', tick) end
 end
 local claimed = 0
 if #effects > 0 then

@@ -27,8 +27,7 @@ for at = 11, #ARGV, 2 do redis.call('ZADD', KEYS[1], ARGV[at], ARGV[at + 1]) end
 if ARGV[9] == '1' then redis.call('HINCRBY', KEYS[3], ARGV[6], 1) end
 if ARGV[7] ~= '' then redis.call('ZADD', KEYS[6], ARGV[7], ARGV[2]) end
 if ARGV[10] == '1' and redis.call('HGET', KEYS[7], 'out') ~= '1' then
-  redis.call('HINCRBY', KEYS[7], 'n', 1)
-  redis.call('HSET', KEYS[7], 'out', 1)
+  redis.call('HSET', KEYS[7], 'out', 1, 'n', tick)
 end
 if ARGV[4] == '0' then redis.call('ZADD', KEYS[8], 0, ARGV[2]) end
 redis.call('SADD', KEYS[9], ARGV[5])

@@ -1,5 +1,5 @@
 -- shared/effects: unsettled effects of one conversation. Needs `h` and `lane = {o=, due=, ref=}` before it.
--- An entry is {kind, order, committed, due, attempts, maybe_sent, claimed, opt_outs, name}. Replies stand under their
+-- An entry is {kind, order, committed, due, attempts, maybe_sent, claimed, tick, name}. Replies stand under their
 -- order too; the claimed ones are the first.
 local function entry_of(id)
   local raw = redis.call('HGET', lane.o, 'e' .. id)

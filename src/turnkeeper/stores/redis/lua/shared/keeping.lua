@@ -2,8 +2,8 @@
 if h[LOG_KEEP] > 0 and h[LOG_KEEP] ~= keep then redis.call('LTRIM', KEYS[11], -h[LOG_KEEP], -1) end
 if has_log then
   h[LOG_SEQ] = h[LOG_SEQ] + 1
-  local length = redis.call('RPUSH', KEYS[11], string.format('%.0f %.0f %.0f %.0f ', h[LOG_SEQ], h[VERSION],
-    h[GENERATION], now) .. ARGV[3])
+  local length = redis.call('RPUSH', KEYS[11],
+    h[LOG_SEQ] .. ' ' .. h[VERSION] .. ' ' .. h[GENERATION] .. ' ' .. now .. ' ' .. ARGV[3])
   if length >= keep + 8 then -- a few too many cost less than a trim each time; nobody is shown them
     redis.call('LTRIM', KEYS[11], -keep, -1)
     for _ = 1, 32 do  -- more than came since, and no walk through a long log at once

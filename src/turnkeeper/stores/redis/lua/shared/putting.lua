@@ -15,7 +15,6 @@
     end
   end
   if replies == 0 then claimed = 0 end
-  local opt_outs = tonumber(wish[2] or 0)
   for at, effect in ipairs(effects) do
     local id, kind, due, name = unpack(effect)
     if kind == 't' and name ~= '' then
@@ -23,7 +22,7 @@
     end
     local mine = kind == 'r' and claimed or 0
     h[ORDER], h[EFFECTS] = h[ORDER] + 1, h[EFFECTS] + 1
-    local entry = cmsgpack.pack({kind, h[ORDER], now, due, mine, 0, mine, opt_outs, name})
+    local entry = cmsgpack.pack({kind, h[ORDER], now, due, mine, 0, mine, tick, name})
     if kind == 'r' then
       h[REPLIES] = h[REPLIES] + 1
       redis.call('HSET', lane.o, 'e' .. id, entry, 'p' .. id, ARGV[4 + at], 'r' .. h[ORDER], id)

@@ -1,6 +1,8 @@
 """What only the Redis store promises: round trips, stages, times to live, a full server, a server that is not ours."""
 
+import os
 import random
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -30,6 +32,9 @@ LARGE = random.Random(1).randbytes(64 * 1024)
 """A state of 64 KB that does not compress, so that it is staged."""
 
 STATE = "shop:+15550100"
+
+CONVERSATIONS = int(os.environ.get("TURNKEEPER_EVICTED", "400"))
+"""How many share a server whose memory is cut; 20,000 take minutes."""
 
 Client = Any
 """redis-py's client, whose types leave open whether it decodes."""
@@ -296,13 +301,13 @@ def test_large_states_are_compressed() -> None:
     """Above 4 KB, where it saves anything; every state comes back as it was."""
     text = b'{"text":"' + b"a good dinner " * 500 + b'"}'
     for state in (b"", b"{}", b'{"a":1}', b"\x00\xff", text, LARGE, b"turnkeeper:-1"):
-        value = seal(state, generation=1767603600000, version=3, fence=4, commit_id='a.b"\n')
+        value = seal(state, generation=1767603600000, version=3, fence=4, status="o.k", commit_id='a.b"\n')
         found = unseal(value)
         assert found is not None
         assert (found.state, found.generation, found.version, found.fence) == (state, 1767603600000, 3, 4)
-        assert found.commit_id == 'a.b"\n'
+        assert (found.status, found.commit_id) == ("o.k", 'a.b"\n')
 
-    assert len(seal(text, generation=1, version=1, fence=1, commit_id="c")) < len(text) / 4
+    assert len(seal(text, generation=1, version=1, fence=1, status="open", commit_id="c")) < len(text) / 4
     assert len(text) > COMPRESS_ABOVE_BYTES
 
 
@@ -316,17 +321,89 @@ async def test_a_foreign_value_under_a_states_name_is_told_as_lost(talk: Talk, c
     assert (grant.lost, grant.state, grant.version) == (True, None, 1)
 
 
-async def test_an_evicted_head_is_told_as_lost_and_never_half_used(talk: Talk, client: Client) -> None:
-    """The state without its head is not taken for the conversation's; the next commit replaces it."""
-    await talk.turn("m1")
+async def test_an_evicted_head_is_rebuilt_from_its_state(
+    talk: Talk, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The envelope knows the version, the status and the fence; that older repetitions are not seen is logged."""
+    draft = replace(talk.draft(await talk.take("m1")), state=b'{"a":1}', status="open", retain_ms=HOUR // MS)
+    await talk.apply(draft)
     client.delete(head(client))
 
     grant = await talk.take("m2")
 
+    assert (grant.lost, grant.state, grant.version) == (False, b'{"a":1}', 1)
+    assert grant.fence > draft.fence
+    assert [record.message for record in caplog.records] == ["redis_head_rebuilt"]
+    await talk.apply(replace(talk.draft(grant), status="open"))
+    assert dict((await talk.store.catalog.counts(flow="shop")).statuses) == {"open": 1}
+    assert len((await talk.store.catalog.find(flow="shop")).items) == 1
+
+
+async def test_a_state_whose_time_was_over_is_not_brought_back(talk: Talk, client: Client) -> None:
+    """Its key lives a minute longer than it; a head that is gone does not make it younger."""
+    await talk.apply(replace(talk.draft(await talk.take("m1")), retain_ms=HOUR // MS))
+    client.delete(head(client))
+    client.pexpire(STATE, 30_000)
+    talk.clock.advance(HOUR)
+
+    grant = await talk.take("m2")
+
+    assert (grant.state, grant.version) == (None, 0)
+    assert client.get(STATE) is None
+
+
+async def test_head_and_state_evicted_are_told_as_lost(talk: Talk, client: Client) -> None:
+    """The plan still names the conversation, long before its time."""
+    await talk.apply(replace(talk.draft(await talk.take("m1")), retain_ms=HOUR // MS))
+    client.delete(head(client), STATE)
+
+    grant = await talk.take("m2")
+
     assert (grant.lost, grant.state, grant.version) == (True, None, 0)
-    await talk.apply(talk.draft(grant))
-    again = await talk.take("m3")
-    assert (again.lost, again.state) == (False, b"v1")
+
+
+async def test_an_opt_out_cancels_in_its_own_commit(talk: Talk, wire: CountingWire) -> None:
+    """Here and in the person's other conversations of the flow; a turn that cannot commit cancels nothing."""
+    other = talk.other(member="ana")
+    for each in (talk, other):
+        await each.turn("m1", job("j1"), timer("t1", name="t", due_ms=0))
+    grant = await talk.take("stop")
+    draft = replace(talk.draft(grant), cancel_all=True, opt_out=True)
+
+    refused = await talk.commit(replace(draft, fence=draft.fence + 1))
+    waits = (await talk.store.catalog.counts(flow="shop")).unsent
+    before = len(wire.batches)
+    await talk.apply(draft)
+
+    assert (refused, waits) == (Fenced(), 2)
+    counts = await talk.store.catalog.counts(flow="shop")
+    assert (counts.unsent, counts.timers) == (0, 0)
+    sent = [command[0] for batch in wire.batches[before : before + 2] for command in batch if command[0] != "HSET"]
+    assert sent == ["ZRANGE", "EVALSHA"]
+
+
+async def test_a_long_erasure_goes_in_several_steps(talk: Talk, wire: CountingWire) -> None:
+    """Nobody waits for a lane of a thousand; all is counted, and nothing is left."""
+    for turn in range(20):
+        grant = await talk.take(f"m{turn}")
+        await talk.apply(talk.draft(grant, *(job(f"j{turn}:{number}") for number in range(60))))
+    before = len(wire.batches)
+
+    gone = await talk.store.turns.forget(talk.conversation)
+
+    assert gone.deliveries == 1200
+    assert len(wire.batches) - before >= 3
+    assert (await talk.store.deliveries.due()).items == ()
+    assert await talk.store.catalog.export(talk.conversation) is None
+
+
+async def test_parts_are_no_collection(talk: Talk) -> None:
+    """They belong to their conversation: a scan lists none."""
+    await talk.apply(replace(talk.draft(await talk.take("m1")), parts=(Part(id="p1", data=b"1"),)))
+
+    page = await talk.store.documents.scan("part")
+
+    assert (page.items, page.cursor) == ((), None)
 
 
 async def test_a_forgotten_state_is_not_lost_when_the_server_removed_it_on_time(talk: Talk, client: Client) -> None:
@@ -341,28 +418,31 @@ async def test_a_forgotten_state_is_not_lost_when_the_server_removed_it_on_time(
     assert await talk.begin("m1") == Duplicate(done=True)
 
 
-async def test_memory_cut_to_a_part_loses_nothing_in_flight(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """With volatile-ttl: what was evicted is told as lost or begins anew, what is in flight is there."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"), "--maxmemory-policy", "volatile-ttl")
+@pytest.mark.parametrize("policy", ["volatile-ttl", "volatile-lru"])
+async def test_memory_cut_to_a_part_loses_nothing_in_flight(
+    tmp_path_factory: pytest.TempPathFactory, policy: str
+) -> None:
+    """What was evicted is told as lost or begins anew, never half used; what is in flight is there."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"), "--maxmemory-policy", policy)
     store = RedisStore(server.url())
     try:
-        talks = [Talk(store, ManualClock(), person=f"p{number}") for number in range(400)]
+        talks = [Talk(store, ManualClock(), person=f"p{number}") for number in range(CONVERSATIONS)]
         for number, one in enumerate(talks):
             effects = (reply("r"),) if number % 2 else ()
             draft = replace(one.draft(await one.take("m1"), *effects), state=LARGE[:8000], retain_ms=HOUR // MS)
             await one.apply(draft)
         with Redis(unix_socket_path=str(server.socket)) as client:
-            client.config_set("maxmemory", int(client.info("memory")["used_memory"] * 0.8))
+            client.config_set("maxmemory", int(client.info("memory")["used_memory"] * 0.7))
             client.set("one more", "write, which makes the server evict")
             assert client.info("stats")["evicted_keys"] > 0
             client.config_set("maxmemory", 0)
 
         grants = [await one.take("m2") for one in talks]
 
-        assert {(grant.lost, grant.state) for grant in grants[1::2]} == {(False, LARGE[:8000])}
-        idle = [(grant.lost, grant.state is None) for grant in grants[::2]]
-        assert {each for each in idle if each[1]} == {(True, True)}
-        assert any(lost for lost, _ in idle)
+        assert {(grant.lost, grant.state, grant.version) for grant in grants[1::2]} == {(False, LARGE[:8000], 1)}
+        idle = {(grant.lost, grant.state is None, grant.version) for grant in grants[::2]}
+        assert idle <= {(False, False, 1), (True, True, 1), (True, True, 0)}
+        assert any(lost for lost, _, _ in idle)
     finally:
         await store.close()
         server.stop()
@@ -422,17 +502,63 @@ async def test_a_foreign_meta_key_is_refused(server: RedisServer, database: int,
     assert client.get(META) == b"mine"
 
 
-async def test_a_key_of_the_wrong_type_is_told_and_kept(talk: Talk, client: Client) -> None:
-    """A foreign value where the inbox should be: nothing is written over it."""
-    await talk.turn("m1")
-    inbox = head(client).replace(b":h:", b":i:")
-    client.set(inbox, "mine")
+KINDS = ["h", "i", "o", "l", "due:shop", "status:shop:open", "tick", "state"]
+"""What a turn writes: head, inbox, effects, log, indexes."""
 
-    with pytest.raises(StoreUnreadableError, match="something else"):
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_key_of_the_wrong_type_is_told_and_kept(talk: Talk, client: Client, kind: str) -> None:
+    """In the middle of a turn: key and both types are named, and nothing of the conversation changes."""
+    await talk.turn("m1", job("j0"))
+    grant = await talk.take("m2")
+    draft = replace(talk.draft(grant, job("j1")), log=b"entry")
+    tag, _, name = head(client).decode().partition("h:")
+    key = STATE if kind == "state" else tag + (kind if ":" in kind or kind == "tick" else f"{kind}:{name}")
+    saved = client.dump(key)
+    client.delete(key)
+    client.sadd(key, "mine")
+    watched = [each for each in client.keys("*") if each.split(b":")[1:2] not in ([b"due"], [b"tick"], [b"clock"])]
+    before = {each: client.dump(each) for each in watched}
+
+    with pytest.raises(StoreUnreadableError, match=f"{re.escape(key)}' is a set and should be a"):
+        await talk.commit(draft)
+
+    assert {each: client.dump(each) for each in watched} == before
+    client.delete(key)
+    if saved is not None:
+        client.restore(key, 0, saved)
+    assert await talk.apply(draft) == Committed(version=2)
+
+
+@pytest.mark.parametrize("kind", ["h", "i", "due:shop", "state"])
+async def test_a_message_meets_a_key_of_the_wrong_type(talk: Talk, client: Client, kind: str) -> None:
+    """It is refused, and accepted when what stood there is gone."""
+    await talk.turn("m1")
+    tag, _, name = head(client).decode().partition("h:")
+    key = STATE if kind == "state" else tag + (kind if ":" in kind else f"{kind}:{name}")
+    saved = client.dump(key)
+    client.delete(key)
+    client.sadd(key, "mine")
+
+    with pytest.raises(StoreUnreadableError, match="is a set and should be a"):
         await talk.begin("m2")
-    assert client.get(inbox) == b"mine"
-    client.delete(inbox)
-    assert isinstance(await talk.begin("m2"), Granted)
+
+    assert client.smembers(key) == {b"mine"}
+    client.delete(key)
+    if saved is not None:
+        client.restore(key, 0, saved)
+    assert (await talk.take("m2")).messages[0].id == "m2"
+
+
+async def test_a_head_that_somebody_else_wrote_is_told_and_kept(talk: Talk, client: Client) -> None:
+    """A string, as a head is, but none of ours."""
+    await talk.turn("m1")
+    key = head(client)
+    client.set(key, "mine")
+
+    with pytest.raises(StoreUnreadableError, match="never wrote"):
+        await talk.begin("m2")
+    assert client.get(key) == b"mine"
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-random"])

@@ -116,13 +116,6 @@ else
   look = math.max(h[DEADLINE], h[READY])
 end
 
-redis.call('ZADD', KEYS[3], look, due_member)
-redis.call('RPUSH', KEYS[2], element)
-if h[HAS_TTL] == 1 then
-  redis.call('PERSIST', KEYS[5])
-  if h[HAS_OLDER] == 1 then redis.call('PERSIST', KEYS[7]) end
-end
-if forgets and had_memos then redis.call('UNLINK', KEYS[6]) end
 if not known then
   local last = redis.call('LINDEX', KEYS[12], -1)
   h[LOG_SEQ] = last and tonumber(string.match(last, '^%d+')) or 0
@@ -136,6 +129,13 @@ if h[CREATED] == 0 then
   h[CREATED], h[EXPIRES], h[CHANGED] = now, 0, next_tick(KEYS[10])
   redis.call('ZADD', KEYS[9], h[CHANGED], member)
 end
+redis.call('ZADD', KEYS[3], look, due_member)
+redis.call('RPUSH', KEYS[2], element)
+if h[HAS_TTL] == 1 then
+  redis.call('PERSIST', KEYS[5])
+  if h[HAS_OLDER] == 1 then redis.call('PERSIST', KEYS[7]) end
+end
+if forgets and had_memos then redis.call('UNLINK', KEYS[6]) end
 local packed = write_head(KEYS[1], h)
 if queued then return {'QUEUED', waiting, h[READY]} end
 return granted(packed, out, waiting == 1 and {element} or messages())

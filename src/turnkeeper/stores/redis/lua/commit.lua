@@ -56,17 +56,14 @@ if how == 'staged' and redis.call('EXISTS', KEYS[3]) == 0 then return {'NOSTAGE'
 for part = 1, #parts do
   if redis.call('EXISTS', KEYS[20 + 3 * part]) == 0 then return {'NOSTAGE'} end
 end
--- A key of another type is met here, or by an index, before anything that counts is written.
-if how ~= 'none' then redis.call('STRLEN', KEYS[2]) end
-redis.call('HLEN', KEYS[5])
-if opt_out ~= '' or #h[PENDING] > 14 * take then redis.call('HLEN', KEYS[10]) end
-redis.call('LLEN', KEYS[4])
-if has_log then redis.call('LLEN', KEYS[11]) end
+--@ meeting
 
 redis.call('PERSIST', KEYS[1])
 local has_state = how ~= 'none' and not forget
 local moves = has_state or forget
 local tick = next_tick(KEYS[9])
+local shelf = moves and KEYS[8] or KEYS[7]
+if not forget then redis.call('ZADD', shelf, tick, member) end
 --@ taking
 if silences then
 --@ resting
@@ -126,7 +123,7 @@ if left > 0 then
 else
   redis.call('ZREM', KEYS[6], 'c' .. due_ref)
 end
-if h[CREATED] > 0 then redis.call('ZADD', moves and KEYS[8] or KEYS[7], tick, member) end
+if forget and left > 0 then redis.call('ZADD', KEYS[8], tick, member) end
 -- Somebody looks at the latest when its time is over; that it became later is seen then. The half says: forgotten.
 if h[EXPIRES] > 0 and (h[PLANNED] == 0 or h[EXPIRES] < h[PLANNED] or forget) then
   h[PLANNED] = h[EXPIRES]

@@ -16,7 +16,7 @@ from turnkeeper.errors import ConfigurationError, StoreFullError, StoreNewerErro
 from turnkeeper.ports.clock import SystemClock
 from turnkeeper.ports.deliveries import Verdict
 from turnkeeper.ports.documents import DocumentKey, part_key
-from turnkeeper.ports.turns import Committed, Duplicate, Fenced, Granted, Part
+from turnkeeper.ports.turns import Committed, Duplicate, Fenced, Part
 from turnkeeper.stores.redis import RedisStore
 from turnkeeper.stores.redis.committing import GIVEN_BYTES
 from turnkeeper.stores.redis.envelope import COMPRESS_ABOVE_BYTES, seal, unseal

@@ -19,7 +19,8 @@ from turnkeeper.ports.documents import DocumentKey, part_key
 from turnkeeper.ports.turns import Committed, Duplicate, Fenced, Part
 from turnkeeper.stores.redis import RedisStore
 from turnkeeper.stores.redis.committing import GIVEN_BYTES
-from turnkeeper.stores.redis.envelope import COMPRESS_ABOVE_BYTES, seal, unseal
+from turnkeeper.stores.redis.compressing import COMPRESS_ABOVE_BYTES
+from turnkeeper.stores.redis.envelope import seal, unseal
 from turnkeeper.stores.redis.keys import META, SLOTS, slot, tags
 from turnkeeper.stores.redis.single import SingleConnectionWire
 from turnkeeper.stores.redis.wire import Command, ErrorReply
@@ -29,7 +30,7 @@ from turnkeeper.testing.conformance.scenario import DAY, HOUR, LEASE_MS, MS, Tal
 pytestmark = pytest.mark.anyio
 
 LARGE = random.Random(1).randbytes(64 * 1024)
-"""A state of 64 KB that does not compress, so that it is staged."""
+"""64 KB that do not compress; a state of that size is staged."""
 
 STATE = "shop:+15550100"
 
@@ -297,8 +298,8 @@ async def test_the_state_is_readable_json_under_its_own_name(talk: Talk, client:
     assert value.endswith(b'","status":"open","items":[1]}')
 
 
-def test_large_states_are_compressed() -> None:
-    """Above 4 KB, where it saves anything; every state comes back as it was."""
+def test_a_state_of_any_size_stays_what_it_is() -> None:
+    """Its envelope is around it, and nothing is compressed: `redis-cli` shows the JSON."""
     text = b'{"text":"' + b"a good dinner " * 500 + b'"}'
     for state in (b"", b"{}", b'{"a":1}', b"\x00\xff", text, LARGE, b"turnkeeper:-1"):
         value = seal(state, generation=1767603600000, version=3, fence=4, status="o.k", commit_id='a.b"\n')
@@ -307,8 +308,29 @@ def test_large_states_are_compressed() -> None:
         assert (found.state, found.generation, found.version, found.fence) == (state, 1767603600000, 3, 4)
         assert (found.status, found.commit_id) == ("o.k", 'a.b"\n')
 
-    assert len(seal(text, generation=1, version=1, fence=1, status="open", commit_id="c")) < len(text) / 4
-    assert len(text) > COMPRESS_ABOVE_BYTES
+    assert text[1:] in seal(text, generation=1, version=1, fence=1, status="open", commit_id="c")
+
+
+@pytest.mark.parametrize("data", [b"x", b"good dinner " * 1000, LARGE, b"turnkeeper:z\nmine"])
+async def test_large_parts_and_log_entries_are_compressed(talk: Talk, client: Client, data: bytes) -> None:
+    """Above 4 KB, where it saves anything; they come back as they were, also on another store."""
+    await talk.apply(replace(talk.draft(await talk.take("m1")), log=data, parts=(Part(id="p1", data=data),)))
+
+    document = await talk.store.documents.get(part_key(talk.conversation, "p1"))
+    exported = await talk.store.catalog.export(talk.conversation)
+
+    assert document is not None
+    assert exported is not None
+    assert document.data == exported.parts["p1"] == exported.log[-1].data == data
+    assert (await talk.store.turns.history(talk.conversation))[0].data == data
+    (key,) = client.keys("{*}:d:part:*")
+    is_smaller = client.strlen(key) < len(data) / 4
+    assert is_smaller == (len(data) > COMPRESS_ABOVE_BYTES and data != LARGE)
+    await talk.store.turns.forget(talk.conversation)
+    assert await talk.store.catalog.restore(exported)
+    again = await talk.store.catalog.export(talk.conversation)
+    assert again is not None
+    assert (again.parts, again.log[-1].data) == ({"p1": data}, data)
 
 
 async def test_a_foreign_value_under_a_states_name_is_told_as_lost(talk: Talk, client: Client) -> None:

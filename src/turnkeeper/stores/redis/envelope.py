@@ -1,19 +1,12 @@
 """What stands around a state in its key: which generation and version it is, in the first member of its JSON.
 
-So the value stays readable JSON in `redis-cli`. What is no JSON object, and what is large and so compressed, gets a
-header line instead. Pure bytes: the state itself is never parsed.
+So the value stays readable JSON in `redis-cli`, however large. What is no JSON object gets a header line instead. Pure
+bytes: the state itself is never parsed.
 """
 
 import re
-import zlib
 
 import msgspec
-
-COMPRESS_ABOVE_BYTES = 4096
-"""Below it zlib saves less memory than it costs time, and the value stays readable."""
-
-_LEVEL = 1
-"""Of zlib: text shrinks to about half; higher levels cost three times the time for a tenth."""
 
 _MEMBER = b'{"turnkeeper":"'
 _HEADER = b"turnkeeper:"
@@ -34,10 +27,6 @@ class Envelope(msgspec.Struct, frozen=True):
 def seal(state: bytes, *, generation: int, version: int, fence: int, status: str, commit_id: str) -> bytes:
     """Return a state as it is stored."""
     facts = b"%d.%d.%d.%b.%b" % (generation, version, fence, _quoted(status), _quoted(commit_id))
-    if len(state) > COMPRESS_ABOVE_BYTES:
-        packed = zlib.compress(state, _LEVEL)
-        if len(packed) < len(state):
-            return b"%bz%b\n%b" % (_HEADER, facts, packed)
     if state.startswith(b'{"'):
         return b'%b%b",%b' % (_MEMBER, facts, state[1:])
     return b"%b-%b\n%b" % (_HEADER, facts, state)
@@ -51,8 +40,8 @@ def unseal(value: bytes) -> Envelope | None:
             return _envelope(facts, b"{" + rest)
         if value.startswith(_HEADER):
             line, _, rest = value[len(_HEADER) :].partition(b"\n")
-            return _envelope(line[1:], zlib.decompress(rest) if line.startswith(b"z") else rest)
-    except (ValueError, zlib.error):
+            return _envelope(line[1:], rest)
+    except ValueError:
         return None
     return None
 

@@ -17,6 +17,7 @@ from turnkeeper.ports.turns import EffectKind
 from turnkeeper.stores.redis import codes
 from turnkeeper.stores.redis import keys as names
 from turnkeeper.stores.redis.committing import WINDOW_MS
+from turnkeeper.stores.redis.compressing import packed, unpacked
 from turnkeeper.stores.redis.envelope import seal, unseal
 from turnkeeper.stores.redis.heads import TICKS, Head, head_of, packed_records, records
 from turnkeeper.stores.redis.keys import KIND_OF
@@ -142,7 +143,8 @@ async def _parts(medium: Medium, place: Place, conversation: ConversationId, par
     keys = await medium.keys()
     reads: list[Command] = [("GET", keys.document(part_key(conversation, part))[0]) for part in sorted(parts)]
     values = await medium.scripts.read(reads, place.partition) if reads else []
-    return {part: value for part, value in zip(sorted(parts), values, strict=True) if isinstance(value, bytes)}
+    found = zip(sorted(parts), values, strict=True)
+    return {part: await unpacked(value) for part, value in found if isinstance(value, bytes)}
 
 
 async def restore(medium: Medium, exported: Exported) -> bool:
@@ -153,7 +155,10 @@ async def restore(medium: Medium, exported: Exported) -> bool:
     written = _contents(exported, place)
     for part in exported.parts:
         value, etag = keys.document(part_key(exported.conversation, part))
-        written += [("SET", value, exported.parts[part]), ("HSET", etag, "e", exported.changed_ms, "x", "")]
+        written += [
+            ("SET", value, await packed(exported.parts[part])),
+            ("HSET", etag, "e", exported.changed_ms, "x", ""),
+        ]
     stages: list[Command] = []
     renamed: list[str] = []
     for name, key, *arguments in written:

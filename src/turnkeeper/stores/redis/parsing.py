@@ -5,6 +5,7 @@ from typing import Any
 
 from turnkeeper.errors import StoreUnreadableError
 from turnkeeper.ports.turns import Granted, LogRecord, Waiting
+from turnkeeper.stores.redis.compressing import pack, unpack
 from turnkeeper.stores.redis.heads import Head, head_of
 
 Reply = Any
@@ -32,12 +33,14 @@ def inbox_element(message: Waiting) -> bytes:
 def record(element: bytes) -> LogRecord:
     """Return an element of the log: `seq version generation at_ms ` and its bytes."""
     seq, version, generation, at_ms, content = element.split(b" ", 4)
-    return LogRecord(seq=int(seq), version=int(version), generation=int(generation), at_ms=int(at_ms), data=content)
+    return LogRecord(
+        seq=int(seq), version=int(version), generation=int(generation), at_ms=int(at_ms), data=unpack(content)
+    )
 
 
 def log_element(one: LogRecord) -> bytes:
     """Return an entry as it stands in the log."""
-    return b"%d %d %d %d %b" % (one.seq, one.version, one.generation, one.at_ms, one.data)
+    return b"%d %d %d %d %b" % (one.seq, one.version, one.generation, one.at_ms, pack(one.data))
 
 
 def granting(packed: Reply) -> Head:

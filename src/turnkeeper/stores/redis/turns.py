@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from turnkeeper.errors import LimitError, StoreFullError, StoreUnavailableError
 from turnkeeper.model.conversation import ConversationId
@@ -30,6 +31,7 @@ from turnkeeper.ports.turns import (
     Idle,
     LogRecord,
     Mode,
+    Part,
     Queued,
     Release,
     Renewal,
@@ -38,6 +40,7 @@ from turnkeeper.ports.turns import (
 from turnkeeper.stores.redis import codes
 from turnkeeper.stores.redis import keys as names
 from turnkeeper.stores.redis.committing import WINDOW_MS, Draft, Known, draft
+from turnkeeper.stores.redis.compressing import packed
 from turnkeeper.stores.redis.envelope import unseal
 from turnkeeper.stores.redis.heads import Head
 from turnkeeper.stores.redis.lifetime import TRIES, end, erase
@@ -90,6 +93,7 @@ class RedisTurns:
         check_commit(request)
         medium = self._medium
         keys, place = await medium.keys(), await medium.place(request.conversation)
+        request = await _smaller(request)
         known, given = Known(medium.status(place)), False
         if request.cancel_all:
             known = Known(
@@ -247,6 +251,16 @@ def _begin_call(request: Begin, place: Place) -> Call:
     digest = hashlib.blake2b(name, digest_size=8).digest()
     element = b"%d %b%b" % (len(name), name, message.payload)
     return Call("begin", place.partition, place.begin_keys, (facts, digest, element))
+
+
+async def _smaller(request: Commit) -> Commit:
+    """Return a commit whose log entry and parts are as they are stored."""
+    log, parts = request.log, request.parts
+    if log is not None:
+        log = await packed(log)
+    if parts:
+        parts = tuple([Part(id=part.id, data=await packed(part.data)) for part in parts])
+    return request if log is request.log and parts is request.parts else replace(request, log=log, parts=parts)
 
 
 def digest_of(message_id: str) -> bytes:

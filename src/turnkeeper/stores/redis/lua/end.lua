@@ -30,6 +30,11 @@ if not h or (h[CREATED] == 0 and math.max(h[EXPIRES], changed) + window <= now) 
   for _, key in ipairs({3, 4, 10}) do redis.call('ZREM', KEYS[key], ARGV[2]) end
   redis.call('ZREM', KEYS[8], ARGV[1])
   redis.call('UNLINK', KEYS[1], KEYS[7])
+  local newest = h and h[LOG_KEEP_MS] > 0 and redis.call('LINDEX', KEYS[11], -1)
+  if newest then -- the head knew how long; without it the key's own time counts
+    local lives = tonumber(string.match(newest, '^%d+ %d+ %d+ (%d+) ')) + h[LOG_KEEP_MS] - now
+    if lives <= 0 then redis.call('UNLINK', KEYS[11]) else redis.call('PEXPIRE', KEYS[11], lives) end
+  end
   if redis.call('EXISTS', KEYS[11], KEYS[12]) == 0 then redis.call('ZREM', KEYS[9], ARGV[1]) end
   return {'OK'}
 end

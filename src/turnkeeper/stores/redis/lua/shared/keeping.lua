@@ -13,7 +13,7 @@ if has_log then
     end
   end
   if now + keep_ms + 60000 > h[LOG_ENDS] then
-    local lives = math.floor(keep_ms * 9 / 8) + 60000 -- an eighth more, so that not every commit has to move it
+    local lives = math.floor(keep_ms * 65 / 64) + 60000 -- a little more, so that not every commit has to move it
     redis.call('PEXPIRE', KEYS[11], lives)
     h[LOG_ENDS] = now + lives
   end

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from redis import Redis
+from redis.backoff import ConstantBackoff
+from redis.exceptions import ConnectionError as NotListeningError
+from redis.retry import Retry
 
 from tests.conformance.redis_servers import RedisServer
 from turnkeeper.errors import ConfigurationError, StoreFullError, StoreNewerError, StoreUnreadableError
@@ -61,10 +64,19 @@ class CountingWire(SingleConnectionWire):
         return [lost if command[0] in self.lose else next(replies) for command in commands]
 
 
+def own_server(folders: pytest.TempPathFactory, *options: str) -> RedisServer:
+    """Start a server, and wait until it listens: its socket is there a moment earlier."""
+    server = RedisServer(folders.mktemp("redis"), *options)
+    patient = Retry(ConstantBackoff(0.01), 500)
+    with Redis(unix_socket_path=str(server.socket), retry=patient, retry_on_error=[NotListeningError]) as client:
+        client.ping()
+    return server
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """Keep one server for all tests that do not change its settings."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server = own_server(tmp_path_factory)
     yield server
     server.stop()
 
@@ -445,7 +457,7 @@ async def test_memory_cut_to_a_part_loses_nothing_in_flight(
     tmp_path_factory: pytest.TempPathFactory, policy: str
 ) -> None:
     """What was evicted is told as lost or begins anew, never half used; what is in flight is there."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"), "--maxmemory-policy", policy)
+    server = own_server(tmp_path_factory, "--maxmemory-policy", policy)
     store = RedisStore(server.url())
     try:
         talks = [Talk(store, ManualClock(), person=f"p{number}") for number in range(CONVERSATIONS)]
@@ -468,6 +480,18 @@ async def test_memory_cut_to_a_part_loses_nothing_in_flight(
     finally:
         await store.close()
         server.stop()
+
+
+async def test_a_repeat_writes_something_again(talk: Talk, client: Client) -> None:
+    """Or who repeats on another connection would wait for replicas that have nothing to wait for."""
+    grant = await talk.take("m1", token="t")
+    draft = talk.draft(grant, reply("r1"))
+    await talk.apply(draft)
+
+    for repeat in (talk.commit(draft), talk.begin("m1")):
+        tick = client.zscore(head(client).split(b"h:")[0] + b"tick", "t")
+        await repeat
+        assert client.zscore(head(client).split(b"h:")[0] + b"tick", "t") > tick
 
 
 async def test_scripts_that_the_server_forgot_are_loaded_again(talk: Talk, client: Client) -> None:
@@ -588,7 +612,7 @@ async def test_a_server_that_evicts_what_is_in_flight_is_refused(
     tmp_path_factory: pytest.TempPathFactory, policy: str
 ) -> None:
     """Unless conversations may be lost at any time."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"), "--maxmemory-policy", policy)
+    server = own_server(tmp_path_factory, "--maxmemory-policy", policy)
     try:
         with pytest.raises(StoreUnreadableError, match="volatile-ttl"):
             await RedisStore(server.url()).open()
@@ -605,7 +629,7 @@ async def test_a_full_server_refuses_messages_and_still_drains(
     tmp_path_factory: pytest.TempPathFactory, size: int
 ) -> None:
     """Accepting writes nothing; renew, commit, claim, settle and release go on."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"), "--maxmemory-policy", "noeviction")
+    server = own_server(tmp_path_factory, "--maxmemory-policy", "noeviction")
     store = RedisStore(server.url())
     talk, other = Talk(store, ManualClock()), Talk(store, ManualClock(), person="+15550101")
     try:

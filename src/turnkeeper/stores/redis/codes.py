@@ -12,7 +12,7 @@ QUEUED: Final = b"QUEUED"
 """The message is durable, somebody else runs it."""
 
 DUPLICATE: Final = b"DUPLICATE"
-"""The message is known. Nothing was written."""
+"""The message is known. Nothing of the conversation was written."""
 
 FULL: Final = b"FULL"
 """The inbox is full. Nothing was written."""

@@ -104,6 +104,7 @@ class RedisTurns:
             reply, value, refusal = await self._send(sent, place, request)
             if reply[0] == codes.AGAIN:
                 known = Known(text(reply[1]), [text(part) for part in reply[2]], reply[3])
+                medium.note_status(place, known.status)
                 continue
             if reply[0] == codes.NOSTAGE:
                 if given and refusal is not None:

@@ -8,7 +8,7 @@
 -- gives GRANTED now head opted_out or false {memo, result, ...} {message, ...}
 --       QUEUED position ready | DUPLICATE done reply | FULL waiting | BUSY | IDLE ready
 --       OVER: the state's time is over; nothing was written, run end.lua and come again
--- writes due, inbox, head; of a new conversation also shelf, flows, people.
+-- writes due, inbox, head; of a new conversation also shelf, flows, people. DUPLICATE: the tick alone.
 -- cost  seven commands on the usual path; O(waiting + receipts in the head), both bounded.
 --
 -- Only accepting starts with a command that a full memory refuses (ZADD); taking over starts with PERSIST. What can
@@ -79,6 +79,7 @@ local function accepted(records)
 end
 if accepted(h[PENDING]) then
   if may_run then return take_over() end
+  write_again(KEYS[3], KEYS[10])
   return {'DUPLICATE', 0, false}
 end
 local seen = accepted(h[RECEIPTS])
@@ -86,7 +87,10 @@ if not seen and h[HAS_OLDER] == 1 then
   local score = redis.call('ZSCORE', KEYS[7], digest)
   if score then seen = math.floor(tonumber(score) / 4096) end
 end
-if seen and seen + window > now then return {'DUPLICATE', 1, redis.call('HGET', KEYS[8], digest)} end
+if seen and seen + window > now then
+  write_again(KEYS[3], KEYS[10])
+  return {'DUPLICATE', 1, redis.call('HGET', KEYS[8], digest)}
+end
 if waiting >= most then return {'FULL', waiting} end
 if mode == 'reject' and waiting > 0 then return {'BUSY'} end
 if h[CREATED] > 0 and h[EXPIRES] > 0 and h[EXPIRES] <= now and waiting == 0 and h[EFFECTS] == 0 then return {'OVER'} end

@@ -14,7 +14,7 @@ local h = read_head(KEYS[1])
 local lane = {o = KEYS[2], due = KEYS[3], ref = ARGV[5]}
 --@ effects
 local ids = {name}
-if h and name == '' then ids = first_replies(tonumber(ARGV[6])) end
+if name == '' then ids = h and first_replies(tonumber(ARGV[6])) or {} end
 local entries = {}
 for i, id in ipairs(ids) do
   entries[i] = h and entry_of(id)

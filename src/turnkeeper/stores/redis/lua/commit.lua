@@ -42,6 +42,7 @@ if h[COMMIT_ID] == commit_id then
     end
   end
   refuse()
+  write_again(KEYS[6], KEYS[9])
   return committed(cmsgpack.pack(h), claimed, 1)
 end
 if h[OWNER] ~= token or h[FENCE] ~= fence then return refuse('FENCED') end

@@ -20,17 +20,24 @@ local function new_head()
     '', '', ''}
 end
 
+-- The number of a change: the time, and never one twice or backwards, even if the clock goes back.
+local function next_tick(key)
+  local tick = time[1] * 1000000 + time[2]
+  if redis.call('ZADD', key, 'GT', 'CH', tick, 't') == 0 then tick = tonumber(redis.call('ZINCRBY', key, 1, 't')) end
+  return tick
+end
+
+-- Write something that replicas and the log of the server get, although nothing is new: who repeats a request on another
+-- connection waits for that. Passes a full memory.
+local function write_again(index, key)
+  redis.call('ZREM', index, '')
+  next_tick(key)
+end
+
 -- Written last: whatever fails before it has changed nothing that counts. Returns what it wrote.
 local function write_head(key, head, lives)
   head[HAS_TTL] = lives and 1 or 0
   local packed = cmsgpack.pack(head)
   if lives then redis.call('SET', key, packed, 'PX', lives) else redis.call('SET', key, packed) end
   return packed
-end
-
--- The number of a change: the time, and never one twice or backwards, even if the clock goes back.
-local function next_tick(key)
-  local tick = time[1] * 1000000 + time[2]
-  if redis.call('ZADD', key, 'GT', 'CH', tick, 't') == 0 then tick = tonumber(redis.call('ZINCRBY', key, 1, 't')) end
-  return tick
 end

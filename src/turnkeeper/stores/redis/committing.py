@@ -16,7 +16,7 @@ from turnkeeper.stores.redis import keys as names
 from turnkeeper.stores.redis.envelope import seal
 from turnkeeper.stores.redis.keys import Keys
 from turnkeeper.stores.redis.medium import Place
-from turnkeeper.stores.redis.scripts import Call
+from turnkeeper.stores.redis.scripts import Call, facts
 from turnkeeper.stores.redis.wire import Command
 
 GIVEN_BYTES = 4096
@@ -27,9 +27,6 @@ STAGE_MS = timedelta(days=1) // timedelta(milliseconds=1)
 
 WINDOW_MS = DEDUP_WINDOW // timedelta(milliseconds=1)
 GRACE_MS = PART_GRACE // timedelta(milliseconds=1)
-
-
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -94,7 +91,7 @@ def draft(request: Commit, keys: Keys, place: Place, *, known: Known, given: boo
             *more,
         ),
         (
-            _encode((
+            facts(
                 request.token, request.fence, request.version, request.generation, request.commit_id, request.take, how,
                 new_status, request.forget, request.active, False if request.retain_ms is None else request.retain_ms,
                 request.slide, request.log is not None, request.log_keep, request.log_keep_ms,
@@ -105,7 +102,7 @@ def draft(request: Commit, keys: Keys, place: Place, *, known: Known, given: boo
                 [(one.id, names.letter_of(one.kind), one.due_ms, one.name) for one in request.effects], request.cancel,
                 [part.id for part in request.parts], request.adopted, retired, request.cancel_all, len(known.others),
                 len(known.parts), silenced,
-            )),
+            ),
             value if how == "given" else b"", request.log or b"", request.reply or b"",
             *[one.payload for one in request.effects],
         ),

@@ -32,6 +32,21 @@ _RETRYABLE = frozenset(
 """Answers of a server that did nothing and may do it later."""
 
 
+_encode = msgspec.msgpack.Encoder().encode
+
+_SHORT = 16
+"""A list of fewer elements has a header of one byte in MessagePack; one of up to 65,535 has three."""
+
+
+def facts(*values: object) -> bytes:
+    """Return values as one argument, from which a script gets them with one `cmsgpack.unpack` and without a table.
+
+    It is their MessagePack without the header of a list; a script reads forty such values in a third of the time that
+    forty arguments take. No bytes: the server's own MessagePack knows but one kind of strings.
+    """
+    return _encode(values)[1 if len(values) < _SHORT else 3 :]
+
+
 class Call(msgspec.Struct, frozen=True):
     """A script with its keys, all in one partition, and its arguments."""
 

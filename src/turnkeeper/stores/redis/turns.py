@@ -8,7 +8,6 @@ conversation whose status this process never saw (one), and a head that the serv
 import hashlib
 from collections.abc import Sequence
 
-import msgspec
 from msgspec.structs import replace
 
 from turnkeeper.errors import LimitError, StoreFullError, StoreUnavailableError
@@ -47,10 +46,8 @@ from turnkeeper.stores.redis.lifetime import TRIES, end, erase
 from turnkeeper.stores.redis.medium import Medium, Place, run_grouped
 from turnkeeper.stores.redis.parsing import Reply, granted, granting, number, record, text
 from turnkeeper.stores.redis.rebuilding import rebuilt
-from turnkeeper.stores.redis.scripts import Call
+from turnkeeper.stores.redis.scripts import Call, facts
 from turnkeeper.stores.redis.wire import Command, ErrorReply
-
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class RedisTurns:
@@ -241,17 +238,17 @@ async def conversations_of(medium: Medium, conversation: ConversationId) -> list
 
 def _begin_call(request: Begin, place: Place) -> Call:
     message = request.message
-    facts = _encode((
+    said = facts(
         request.token, request.lease_ms, MAX_HAND_OUT if request.mode is Mode.INTERRUPT else request.hand_out,
         request.mode.value, request.run, place.turn, place.member, place.ref, place.is_only, request.conversation.flow,
         MAX_INBOX, WINDOW_MS, message.wait_ms if message else 0, message.max_wait_ms if message else 0,
-    ))  # fmt: skip
+    )  # fmt: skip
     if message is None:
-        return Call("begin", place.partition, place.begin_keys, (facts,))
+        return Call("begin", place.partition, place.begin_keys, (said,))
     name = message.id.encode()
     digest = hashlib.blake2b(name, digest_size=8).digest()
     element = b"%d %b%b" % (len(name), name, message.payload)
-    return Call("begin", place.partition, place.begin_keys, (facts, digest, element))
+    return Call("begin", place.partition, place.begin_keys, (said, digest, element))
 
 
 async def _smaller(request: Commit) -> Commit:

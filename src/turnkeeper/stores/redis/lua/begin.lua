@@ -2,9 +2,9 @@
 --
 -- KEYS  1 head  2 inbox  3 due  4 wish  5 state  6 memos  7 receipts  8 answers  9 shelf of no status  10 tick  11 flows
 --       12 log  13 planned  14 people
--- ARGV  1 MessagePack of token, lease_ms, hand_out, mode (queue, reject, interrupt), run, due member, member, ref, is the
---       person's only one, flow, most waiting, window_ms, wait_ms, max_wait_ms; with a message also: 2 digest (8 bytes)
---       3 "length id payload"
+-- ARGV  1 MessagePack values, one behind the other: token, lease_ms, hand_out, mode (queue, reject, interrupt), run,
+--       due member, member, ref, is the person's only one, flow, most waiting, window_ms, wait_ms, max_wait_ms; with a
+--       message also: 2 digest (8 bytes)  3 "length id payload"
 -- gives GRANTED now head opted_out or false {memo, result, ...} {message, ...}
 --       QUEUED position ready | DUPLICATE done reply | FULL waiting | BUSY | IDLE ready
 --       OVER: the state's time is over; nothing was written, run end.lua and come again
@@ -17,7 +17,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 --@ head
 local token, lease, hand_out, mode, run, due_member, member, ref, is_only, flow, most, window, wait, max_wait =
-  unpack(cmsgpack.unpack(ARGV[1]))
+  cmsgpack.unpack(ARGV[1])
 local digest = ARGV[2]
 local h = read_head(KEYS[1])
 local known = h ~= nil

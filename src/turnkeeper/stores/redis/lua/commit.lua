@@ -4,7 +4,7 @@
 --       10 wish  11 log  12 receipts  13 answers  14 memos  15 statuses  16 planned  17 gone  18 parts  19 people
 --       20 dead  21 letters' bodies  22 letters  then: of every new part stage, value, etag; of every adopted and then
 --       every retired one value, etag; of every other conversation to be silenced head, state, effects, receipts
--- ARGV  1 MessagePack of what is named below, in that order  2 state's bytes  3 log's bytes  4 reply's bytes; then the
+-- ARGV  1 MessagePack values, one behind the other, as named below  2 state's bytes  3 log's bytes  4 reply's bytes; then the
 --       payloads of the effects
 -- gives COMMITTED version claimed repeated now; with a next turn also head opted_out or false {memo, result, ...}
 --       {message, ...} | FENCED | CONFLICT version | TAKE handed_out | NOSTAGE
@@ -20,7 +20,7 @@ if not h then return {'FENCED'} end
 local token, fence, from_version, from_generation, commit_id, take, how, new_status, forget, active, retain_ms, slide,
   has_log, keep, keep_ms, has_reply, lane_token, lane_ms, opt_out, is_dead, failure, hands_on, hand_out, lease, member,
   ref, due_ref, old_status, window, receipts_kept, grace, effects, cancelled, parts, adopted, retired, silences,
-  known_others, known_parts, silenced = unpack(cmsgpack.unpack(ARGV[1]))
+  known_others, known_parts, silenced = cmsgpack.unpack(ARGV[1])
 local lane = {o = KEYS[5], due = KEYS[6], ref = due_ref}
 --@ effects
 local function refuse(...)

@@ -10,8 +10,9 @@ local HAS_ANSWERS, STATUS, OWNER, COMMIT_ID, LANE_TOKEN, PENDING, RECEIPTS = 33,
 local function read_head(key)
   local raw = redis.call('GET', key)
   if not raw then return nil end
-  local is_packed, head = pcall(cmsgpack.unpack, raw)
-  if not is_packed or type(head) ~= 'table' or #head ~= 39 then error('FOREIGN ' .. key) end
+  -- The list's header says 39; behind it the fields come at once, which is faster than a table that grows.
+  local head = string.sub(raw, 1, 3) == '\220\0\39' and {select(3, pcall(cmsgpack.unpack_limit, raw, 39, 3))}
+  if not head or #head ~= 39 then error('FOREIGN ' .. key) end
   return head
 end
 

@@ -1,38 +1,30 @@
 """What only the Redis store promises: round trips, stages, times to live, a full server, a server that is not ours."""
 
-import random
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
 from redis import Redis
 
 from tests.conformance.redis_servers import RedisServer
-from turnkeeper.errors import ConfigurationError, StoreFullError, StoreNewerError, StoreUnreadableError
+from tests.integration.redis_looks import LARGE, STATE, Client, head, own_server
+from turnkeeper.errors import StoreFullError
 from turnkeeper.ports.clock import SystemClock
 from turnkeeper.ports.deliveries import Verdict
 from turnkeeper.ports.documents import DocumentKey, part_key
-from turnkeeper.ports.turns import Committed, Duplicate, Fenced, Granted, Part
+from turnkeeper.ports.turns import Committed, Duplicate, Fenced, Part
 from turnkeeper.stores.redis import RedisStore
 from turnkeeper.stores.redis.committing import GIVEN_BYTES
-from turnkeeper.stores.redis.envelope import COMPRESS_ABOVE_BYTES, seal, unseal
-from turnkeeper.stores.redis.keys import META, SLOTS, slot, tags
+from turnkeeper.stores.redis.compressing import COMPRESS_ABOVE_BYTES
+from turnkeeper.stores.redis.envelope import seal, unseal
+from turnkeeper.stores.redis.keys import SLOTS, slot, tags
 from turnkeeper.stores.redis.single import SingleConnectionWire
 from turnkeeper.stores.redis.wire import Command, ErrorReply
 from turnkeeper.testing import ManualClock
 from turnkeeper.testing.conformance.scenario import DAY, HOUR, LEASE_MS, MS, Talk, job, reply, timer
 
 pytestmark = pytest.mark.anyio
-
-LARGE = random.Random(1).randbytes(64 * 1024)
-"""A state of 64 KB that does not compress, so that it is staged."""
-
-STATE = "shop:+15550100"
-
-Client = Any
-"""redis-py's client, whose types leave open whether it decodes."""
 
 
 class CountingWire(SingleConnectionWire):
@@ -44,11 +36,11 @@ class CountingWire(SingleConnectionWire):
         self.replies: list[object] = []
         self.lose: list[str] = []
 
-    async def send(self, commands: Sequence[Command], *, key: str) -> list[object]:
+    async def send(self, commands: Sequence[Command], *, key: str, durable: bool = False) -> list[object]:
         """Send all but what is to be lost."""
         self.batches.append(list(commands))
         kept = [command for command in commands if command[0] not in self.lose]
-        answers = await super().send(kept, key=key)
+        answers = await super().send(kept, key=key, durable=durable)
         self.replies += answers
         replies = iter(answers)
         lost = ErrorReply("OOM", "OOM lost by the test")
@@ -58,7 +50,7 @@ class CountingWire(SingleConnectionWire):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """Keep one server for all tests that do not change its settings."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server = own_server(tmp_path_factory)
     yield server
     server.stop()
 
@@ -89,12 +81,6 @@ async def talk(server: RedisServer, database: int, wire: CountingWire) -> AsyncI
     store = RedisStore(server.url(database), clock=clock, wire=wire)
     yield Talk(store, clock)
     await store.close()
-
-
-def head(client: Client) -> bytes:
-    """Return the key of the only head."""
-    (key,) = client.keys("{*}:h:*")
-    return bytes(key)
 
 
 def stages(client: Client) -> list[bytes]:
@@ -292,18 +278,39 @@ async def test_the_state_is_readable_json_under_its_own_name(talk: Talk, client:
     assert value.endswith(b'","status":"open","items":[1]}')
 
 
-def test_large_states_are_compressed() -> None:
-    """Above 4 KB, where it saves anything; every state comes back as it was."""
+def test_a_state_of_any_size_stays_what_it_is() -> None:
+    """Its envelope is around it, and nothing is compressed: `redis-cli` shows the JSON."""
     text = b'{"text":"' + b"a good dinner " * 500 + b'"}'
     for state in (b"", b"{}", b'{"a":1}', b"\x00\xff", text, LARGE, b"turnkeeper:-1"):
-        value = seal(state, generation=1767603600000, version=3, fence=4, commit_id='a.b"\n')
+        value = seal(state, generation=1767603600000, version=3, fence=4, status="o.k", commit_id='a.b"\n')
         found = unseal(value)
         assert found is not None
         assert (found.state, found.generation, found.version, found.fence) == (state, 1767603600000, 3, 4)
-        assert found.commit_id == 'a.b"\n'
+        assert (found.status, found.commit_id) == ("o.k", 'a.b"\n')
 
-    assert len(seal(text, generation=1, version=1, fence=1, commit_id="c")) < len(text) / 4
-    assert len(text) > COMPRESS_ABOVE_BYTES
+    assert text[1:] in seal(text, generation=1, version=1, fence=1, status="open", commit_id="c")
+
+
+@pytest.mark.parametrize("data", [b"x", b"good dinner " * 1000, LARGE, b"turnkeeper:z\nmine"])
+async def test_large_parts_and_log_entries_are_compressed(talk: Talk, client: Client, data: bytes) -> None:
+    """Above 4 KB, where it saves anything; they come back as they were, also on another store."""
+    await talk.apply(replace(talk.draft(await talk.take("m1")), log=data, parts=(Part(id="p1", data=data),)))
+
+    document = await talk.store.documents.get(part_key(talk.conversation, "p1"))
+    exported = await talk.store.catalog.export(talk.conversation)
+
+    assert document is not None
+    assert exported is not None
+    assert document.data == exported.parts["p1"] == exported.log[-1].data == data
+    assert (await talk.store.turns.history(talk.conversation))[0].data == data
+    (key,) = client.keys("{*}:d:part:*")
+    is_smaller = client.strlen(key) < len(data) / 4
+    assert is_smaller == (len(data) > COMPRESS_ABOVE_BYTES and data != LARGE)
+    await talk.store.turns.forget(talk.conversation)
+    assert await talk.store.catalog.restore(exported)
+    again = await talk.store.catalog.export(talk.conversation)
+    assert again is not None
+    assert (again.parts, again.log[-1].data) == ({"p1": data}, data)
 
 
 async def test_a_foreign_value_under_a_states_name_is_told_as_lost(talk: Talk, client: Client) -> None:
@@ -316,17 +323,89 @@ async def test_a_foreign_value_under_a_states_name_is_told_as_lost(talk: Talk, c
     assert (grant.lost, grant.state, grant.version) == (True, None, 1)
 
 
-async def test_an_evicted_head_is_told_as_lost_and_never_half_used(talk: Talk, client: Client) -> None:
-    """The state without its head is not taken for the conversation's; the next commit replaces it."""
-    await talk.turn("m1")
+async def test_an_evicted_head_is_rebuilt_from_its_state(
+    talk: Talk, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The envelope knows the version, the status and the fence; that older repetitions are not seen is logged."""
+    draft = replace(talk.draft(await talk.take("m1")), state=b'{"a":1}', status="open", retain_ms=HOUR // MS)
+    await talk.apply(draft)
     client.delete(head(client))
 
     grant = await talk.take("m2")
 
+    assert (grant.lost, grant.state, grant.version) == (False, b'{"a":1}', 1)
+    assert grant.fence > draft.fence
+    assert [record.message for record in caplog.records] == ["redis_head_rebuilt"]
+    await talk.apply(replace(talk.draft(grant), status="open"))
+    assert dict((await talk.store.catalog.counts(flow="shop")).statuses) == {"open": 1}
+    assert len((await talk.store.catalog.find(flow="shop")).items) == 1
+
+
+async def test_a_state_whose_time_was_over_is_not_brought_back(talk: Talk, client: Client) -> None:
+    """Its key lives a minute longer than it; a head that is gone does not make it younger."""
+    await talk.apply(replace(talk.draft(await talk.take("m1")), retain_ms=HOUR // MS))
+    client.delete(head(client))
+    client.pexpire(STATE, 30_000)
+    talk.clock.advance(HOUR)
+
+    grant = await talk.take("m2")
+
+    assert (grant.state, grant.version) == (None, 0)
+    assert client.get(STATE) is None
+
+
+async def test_head_and_state_evicted_are_told_as_lost(talk: Talk, client: Client) -> None:
+    """The plan still names the conversation, long before its time."""
+    await talk.apply(replace(talk.draft(await talk.take("m1")), retain_ms=HOUR // MS))
+    client.delete(head(client), STATE)
+
+    grant = await talk.take("m2")
+
     assert (grant.lost, grant.state, grant.version) == (True, None, 0)
-    await talk.apply(talk.draft(grant))
-    again = await talk.take("m3")
-    assert (again.lost, again.state) == (False, b"v1")
+
+
+async def test_an_opt_out_cancels_in_its_own_commit(talk: Talk, wire: CountingWire) -> None:
+    """Here and in the person's other conversations of the flow; a turn that cannot commit cancels nothing."""
+    other = talk.other(member="ana")
+    for each in (talk, other):
+        await each.turn("m1", job("j1"), timer("t1", name="t", due_ms=0))
+    grant = await talk.take("stop")
+    draft = replace(talk.draft(grant), cancel_all=True, opt_out=True)
+
+    refused = await talk.commit(replace(draft, fence=draft.fence + 1))
+    waits = (await talk.store.catalog.counts(flow="shop")).unsent
+    before = len(wire.batches)
+    await talk.apply(draft)
+
+    assert (refused, waits) == (Fenced(), 2)
+    counts = await talk.store.catalog.counts(flow="shop")
+    assert (counts.unsent, counts.timers) == (0, 0)
+    sent = [command[0] for batch in wire.batches[before : before + 2] for command in batch if command[0] != "HSET"]
+    assert sent == ["ZRANGE", "EVALSHA"]
+
+
+async def test_a_long_erasure_goes_in_several_steps(talk: Talk, wire: CountingWire) -> None:
+    """Nobody waits for a lane of a thousand; all is counted, and nothing is left."""
+    for turn in range(20):
+        grant = await talk.take(f"m{turn}")
+        await talk.apply(talk.draft(grant, *(job(f"j{turn}:{number}") for number in range(60))))
+    before = len(wire.batches)
+
+    gone = await talk.store.turns.forget(talk.conversation)
+
+    assert gone.deliveries == 1200
+    assert len(wire.batches) - before >= 3
+    assert (await talk.store.deliveries.due()).items == ()
+    assert await talk.store.catalog.export(talk.conversation) is None
+
+
+async def test_parts_are_no_collection(talk: Talk) -> None:
+    """They belong to their conversation: a scan lists none."""
+    await talk.apply(replace(talk.draft(await talk.take("m1")), parts=(Part(id="p1", data=b"1"),)))
+
+    page = await talk.store.documents.scan("part")
+
+    assert (page.items, page.cursor) == ((), None)
 
 
 async def test_a_forgotten_state_is_not_lost_when_the_server_removed_it_on_time(talk: Talk, client: Client) -> None:
@@ -341,31 +420,16 @@ async def test_a_forgotten_state_is_not_lost_when_the_server_removed_it_on_time(
     assert await talk.begin("m1") == Duplicate(done=True)
 
 
-async def test_memory_cut_to_a_part_loses_nothing_in_flight(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """With volatile-ttl: what was evicted is told as lost or begins anew, what is in flight is there."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"), "--maxmemory-policy", "volatile-ttl")
-    store = RedisStore(server.url())
-    try:
-        talks = [Talk(store, ManualClock(), person=f"p{number}") for number in range(400)]
-        for number, one in enumerate(talks):
-            effects = (reply("r"),) if number % 2 else ()
-            draft = replace(one.draft(await one.take("m1"), *effects), state=LARGE[:8000], retain_ms=HOUR // MS)
-            await one.apply(draft)
-        with Redis(unix_socket_path=str(server.socket)) as client:
-            client.config_set("maxmemory", int(client.info("memory")["used_memory"] * 0.8))
-            client.set("one more", "write, which makes the server evict")
-            assert client.info("stats")["evicted_keys"] > 0
-            client.config_set("maxmemory", 0)
+async def test_a_repeat_writes_something_again(talk: Talk, client: Client) -> None:
+    """Or who repeats on another connection would wait for replicas that have nothing to wait for."""
+    grant = await talk.take("m1", token="t")
+    draft = talk.draft(grant, reply("r1"))
+    await talk.apply(draft)
 
-        grants = [await one.take("m2") for one in talks]
-
-        assert {(grant.lost, grant.state) for grant in grants[1::2]} == {(False, LARGE[:8000])}
-        idle = [(grant.lost, grant.state is None) for grant in grants[::2]]
-        assert {each for each in idle if each[1]} == {(True, True)}
-        assert any(lost for lost, _ in idle)
-    finally:
-        await store.close()
-        server.stop()
+    for repeat in (talk.commit(draft), talk.begin("m1")):
+        tick = client.zscore(head(client).split(b"h:")[0] + b"tick", "t")
+        await repeat
+        assert client.zscore(head(client).split(b"h:")[0] + b"tick", "t") > tick
 
 
 async def test_scripts_that_the_server_forgot_are_loaded_again(talk: Talk, client: Client) -> None:
@@ -389,106 +453,3 @@ def test_partitions_spread_evenly() -> None:
             assert max(shares) - min(shares) <= 1
 
     assert slot(b"123456789") == 0x31C3
-
-
-async def test_a_newer_schema_is_refused(server: RedisServer, database: int, client: Client) -> None:
-    """And not touched."""
-    client.hset(META, mapping={"schema": 99, "partitions": 16})
-
-    with pytest.raises(StoreNewerError, match="99"):
-        await RedisStore(server.url(database)).open()
-    assert client.keys("*") == [META.encode()]
-
-
-async def test_another_number_of_partitions_is_refused(server: RedisServer, database: int) -> None:
-    """Only if somebody asks for it: without the parameter the store takes what is there."""
-    first = RedisStore(server.url(database, partitions="8"))
-    await Talk(first, ManualClock()).turn("m1")
-    await first.close()
-
-    with pytest.raises(ConfigurationError, match="8 partitions"):
-        await RedisStore(server.url(database, partitions="16")).open()
-    again = RedisStore(server.url(database))
-    assert (await Talk(again, ManualClock()).take("m2")).version == 1
-    await again.close()
-
-
-async def test_a_foreign_meta_key_is_refused(server: RedisServer, database: int, client: Client) -> None:
-    """Somebody else's database is left as it is."""
-    client.set(META, "mine")
-
-    with pytest.raises(StoreUnreadableError, match="holds something else"):
-        await RedisStore(server.url(database)).open()
-    assert client.get(META) == b"mine"
-
-
-async def test_a_key_of_the_wrong_type_is_told_and_kept(talk: Talk, client: Client) -> None:
-    """A foreign value where the inbox should be: nothing is written over it."""
-    await talk.turn("m1")
-    inbox = head(client).replace(b":h:", b":i:")
-    client.set(inbox, "mine")
-
-    with pytest.raises(StoreUnreadableError, match="something else"):
-        await talk.begin("m2")
-    assert client.get(inbox) == b"mine"
-    client.delete(inbox)
-    assert isinstance(await talk.begin("m2"), Granted)
-
-
-@pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-random"])
-async def test_a_server_that_evicts_what_is_in_flight_is_refused(
-    tmp_path_factory: pytest.TempPathFactory, policy: str
-) -> None:
-    """Unless conversations may be lost at any time."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"), "--maxmemory-policy", policy)
-    try:
-        with pytest.raises(StoreUnreadableError, match="volatile-ttl"):
-            await RedisStore(server.url()).open()
-        store = RedisStore(server.url(durability="cache"))
-        await store.open()
-        assert (await store.catalog.info()).durability == "cache"
-        await store.close()
-    finally:
-        server.stop()
-
-
-@pytest.mark.parametrize("size", [1_000, 64_000])
-async def test_a_full_server_refuses_messages_and_still_drains(
-    tmp_path_factory: pytest.TempPathFactory, size: int
-) -> None:
-    """Accepting writes nothing; renew, commit, claim, settle and release go on."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"), "--maxmemory-policy", "noeviction")
-    store = RedisStore(server.url())
-    talk, other = Talk(store, ManualClock()), Talk(store, ManualClock(), person="+15550101")
-    try:
-        await talk.turn("m1", reply("r1"), job("j1"))
-        await talk.post("m2")
-        grant = await talk.take("m2")
-        await other.post("n1")
-        with Redis(unix_socket_path=str(server.socket)) as client:
-            client.config_set("maxmemory", "1mb")
-            size_before = client.dbsize()
-
-            with pytest.raises(StoreFullError):
-                await other.begin("n2")
-            with pytest.raises(StoreFullError):
-                await talk.other(person="new").begin("n1")
-
-            assert client.dbsize() == size_before
-        assert (await talk.renew(grant, memo=("step", b"result"))).held
-        effects = (reply("r2"), job("j2"))
-        state = LARGE[:size]
-        committed = await talk.apply(replace(talk.draft(grant, *effects), state=state, log=b"entry"))
-        assert committed.version == 2
-        claim = await talk.claimed()
-        for entry in claim.entries:
-            assert (await talk.settle(entry.id, Verdict.DONE)).held
-        await talk.claimed("j1")
-        assert (await talk.settle("j1", Verdict.DEAD, name="j1")).held
-        taken = await other.take()
-        assert await other.release(taken)
-        assert await talk.begin("m1") == Duplicate(done=True)
-        assert (await store.catalog.export(talk.conversation)) is not None
-    finally:
-        await store.close()
-        server.stop()

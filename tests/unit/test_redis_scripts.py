@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from turnkeeper.stores.redis import codes
+from turnkeeper.stores.redis.heads import Head
 from turnkeeper.stores.redis.scripts import digest, source
 
 LUA = Path(str(resources.files("turnkeeper.stores.redis"))) / "lua"
 SCRIPTS = sorted(path.stem for path in LUA.glob("*.lua"))
 CONTRACT = ("-- KEYS ", "-- ARGV ", "-- gives ", "-- writes ", "-- cost ")
-CODES = {value.decode() for name, value in vars(codes).items() if name.isupper()}
+CODES = {value.decode() for value in vars(codes).values() if isinstance(value, bytes)}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -48,8 +49,29 @@ def test_no_script_parses_json_builds_a_key_or_loops_without_end(name: str) -> N
     assert "while " not in text
     assert "repeat\n" not in text
     assert {
-        key for key in called if not re.match(r"KEYS\[|lane\.|rest\.|value$|etag$|stage$|key$|shelf$", key)
+        key for key in called if not re.match(r"KEYS\[|lane\.|keys\.|value$|etag$|stage$|key$|shelf$|index$", key)
     } == set()
+
+
+def test_the_head_has_one_order() -> None:
+    """The scripts write a list, and Python reads it: both count its fields alike."""
+    text = (LUA / "shared" / "head.lua").read_text(encoding="utf-8")
+    fields = dict(
+        pair
+        for names, numbers in re.findall(r"^local ([A-Z_, ]+) = ([\d, ]+)$", text, re.MULTILINE)
+        for pair in zip(names.split(", "), map(int, numbers.split(", ")), strict=True)
+    )
+    other_names = {
+        "CREATED": "created_ms", "ACTIVE": "active_ms", "FIRST": "first_ms", "EXPIRES": "expires_ms",
+        "DEADLINE": "lease_until_ms", "READY": "ready_ms", "LOG_ENDS": "log_ends_ms", "PLANNED": "planned_ms",
+        "LANE_UNTIL": "lane_until_ms", "OWNER": "token", "COMMIT_ID": "last_commit_id",
+    }  # fmt: skip
+
+    order = [other_names.get(name, name.lower()) for name, _ in sorted(fields.items(), key=lambda each: each[1])]
+
+    assert sorted(fields.values()) == list(range(1, len(fields) + 1))
+    assert order == list(Head.__struct_fields__)
+    assert f"#head ~= {len(order)}" in text
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -14,14 +14,14 @@ from turnkeeper.ports.catalog import Change, Changes, Counts, Exported, StoreInf
 from turnkeeper.ports.checks import page_size
 from turnkeeper.stores.redis import keys as names
 from turnkeeper.stores.redis.envelope import unseal
-from turnkeeper.stores.redis.heads import FIELDS, Head, head_of
+from turnkeeper.stores.redis.heads import TICKS, Head, head_of
 from turnkeeper.stores.redis.housekeeping import flows_of
-from turnkeeper.stores.redis.keys import Partition
+from turnkeeper.stores.redis.keys import PLANS, Partition
 from turnkeeper.stores.redis.medium import Look, Medium
 from turnkeeper.stores.redis.migration import export, restore
 from turnkeeper.stores.redis.opening import SCHEMA
 from turnkeeper.stores.redis.parsing import Reply, text
-from turnkeeper.stores.redis.scripts import Call
+from turnkeeper.stores.redis.scripts import Call, raise_error
 from turnkeeper.stores.redis.wire import Command
 
 _CHUNK = 500
@@ -34,6 +34,8 @@ _LOSES = {
 
 _Place = tuple[int, bytes]
 """Where a conversation stands in a list: its last change, and its name for those of one millisecond."""
+
+_Named = tuple[_Place, Partition, ConversationId]
 
 
 class RedisCatalog:
@@ -57,14 +59,10 @@ class RedisCatalog:
         after = None if cursor is None else _place(cursor)
         if person is not None:
             listed = await self._of_person(person, flow)
+            fitting = [one for one in listed if status in {None, one[1].status} and (after is None or one[0] < after)]
+            fitting.sort(key=lambda each: each[0], reverse=True)
         else:
-            listed = await self._newest(flow, status, after, rows + 1)
-        fitting = [
-            (place, summary)
-            for place, summary in listed
-            if status in {None, summary.status} and (after is None or place < after)
-        ]
-        fitting.sort(key=lambda each: each[0], reverse=True)
+            fitting = await self._newest(flow, status, after, rows + 1)
         page = fitting[:rows]
         more = None if len(fitting) <= rows else msgspec.json.encode((page[-1][0][0], page[-1][0][1].decode())).decode()
         return SummaryPage(items=tuple(summary for _, summary in page), cursor=more)
@@ -73,65 +71,103 @@ class RedisCatalog:
         keys = await self._medium.keys()
         partition = keys.partition(person)
         (found,) = await self._medium.scripts.read([("ZRANGE", partition.people(person), 0, -1)], partition)
-        members = [member for member in found if flow in {None, names.conversation_of(member).flow}]
-        return await self._summaries(partition, members)
+        flows = await flows_of(self._medium) if flow is None else [flow]
+        known = [ConversationId(flow=each, person=person) for each in flows]
+        known += [one for one in (names.conversation_of(member) for member in found) if flow in {None, one.flow}]
+        return await self._summaries(partition, known)
 
     async def _newest(
         self, flow: str | None, status: str | None, after: _Place | None, rows: int
     ) -> list[tuple[_Place, Summary]]:
-        """Return the newest listed conversations of every index, enough for a page whichever they come from."""
-        keys = await self._medium.keys()
+        """Return the newest listed conversations, those that an index names too long left out."""
         flows = await flows_of(self._medium) if flow is None else [flow]
-        lists = await asyncio.gather(
-            *(
-                self._of_index(
-                    partition, partition.recent(each) if status is None else partition.shelf(each, status), after, rows
-                )
-                for partition in keys.partitions
-                for each in flows
-            )
-        )
-        return [one for each in lists for one in each]
-
-    async def _of_index(
-        self, partition: Partition, index: str, after: _Place | None, rows: int
-    ) -> list[tuple[_Place, Summary]]:
-        """Read an index until enough of what it names is really there."""
+        shelves = await self._shelves(flows, status)
         found: list[tuple[_Place, Summary]] = []
-        newest, offset = ("+inf" if after is None else str(after[0])), 0
         while len(found) < rows:
-            command: Command = ("ZREVRANGEBYSCORE", index, newest, "-inf", "WITHSCORES", "LIMIT", offset, rows)
-            (flat,) = await self._medium.scripts.read([command], partition)
-            members = [
-                flat[at] for at in range(0, len(flat), 2) if after is None or (int(flat[at + 1]), flat[at]) < after
-            ]
-            found += await self._summaries(partition, members)
-            offset += rows
-            if len(flat) < 2 * rows:
+            named = await self._named(shelves, after, rows)
+            if not named:
                 break
+            after = named[-1][0]
+            live: dict[ConversationId, Summary] = {}
+            for partition in dict.fromkeys(partition for _, partition, _ in named):
+                wanted = [one for _, where, one in named if where is partition]
+                live.update({summary.conversation: summary for _, summary in await self._summaries(partition, wanted)})
+            found += [
+                (place, live[one]) for place, _, one in named if one in live and status in {None, live[one].status}
+            ]
         return found
 
-    async def _summaries(self, partition: Partition, members: Sequence[bytes]) -> list[tuple[_Place, Summary]]:
-        """Return what is listed of these: begun, and its time not over."""
-        heads, now = await self._heads(partition, members)
-        wishes = await self._wishes(partition, [head.conversation for head in heads if head is not None])
-        summaries = []
-        for head in heads:
-            if head is None or not head.is_listed(now):
-                continue
-            is_out = wishes[head.conversation.flow, head.conversation.person]
-            summaries.append(((head.changed_ms, names.ref(head.conversation)), head.summary(opted_out=is_out)))
-        return summaries
+    async def _shelves(self, flows: Sequence[str], status: str | None) -> list[tuple[Partition, str, str]]:
+        """Return the indexes that list what is asked for, with their flow."""
+        keys = await self._medium.keys()
+        if status is not None:
+            return [(each, flow, each.shelf(flow, status)) for each in keys.partitions for flow in flows]
 
-    async def _heads(self, partition: Partition, members: Sequence[bytes]) -> tuple[list[Head | None], int]:
-        if not members:
+        async def of(partition: Partition) -> list[tuple[Partition, str, str]]:
+            asked: list[Command] = [("HKEYS", partition.statuses(flow)) for flow in flows]
+            found = await self._medium.scripts.read(asked, partition) if asked else []
+            return [
+                (partition, flow, partition.shelf(flow, name))
+                for flow, statuses in zip(flows, found, strict=True)
+                for name in {"", *(text(one) for one in statuses)}
+            ]
+
+        return [one for each in await asyncio.gather(*(of(partition) for partition in keys.partitions)) for one in each]
+
+    async def _named(
+        self, shelves: Sequence[tuple[Partition, str, str]], after: _Place | None, rows: int
+    ) -> list[_Named]:
+        """Return the newest so many that the indexes name, or a few more: those of one millisecond come together."""
+        newest = "+inf" if after is None else str(after[0] * TICKS + TICKS - 1)
+
+        async def of(partition: Partition, indexes: Sequence[tuple[str, str]]) -> list[_Named]:
+            first = await self._medium.scripts.read(
+                [_newest_of(key, newest, "-inf", rows) for _, key in indexes], partition
+            )
+            rest: list[Command] = []
+            for (_, key), flat in zip(indexes, first, strict=True):
+                last = int(flat[-1]) // TICKS * TICKS if flat else 0
+                rest.append(_newest_of(key, str(last + TICKS - 1), str(last), -1))
+            ties = await self._medium.scripts.read(rest, partition)
+            return [
+                ((int(both[at + 1]) // TICKS, names.ref(one)), partition, one)
+                for (flow, _), flat, more in zip(indexes, first, ties, strict=True)
+                for both in ([*flat, *more],)
+                for at in range(0, len(both), 2)
+                for one in (names.conversation_in(flow, both[at]),)
+            ]
+
+        groups: dict[Partition, list[tuple[str, str]]] = {}
+        for partition, flow, key in shelves:
+            groups.setdefault(partition, []).append((flow, key))
+        lists = await asyncio.gather(*(of(partition, indexes) for partition, indexes in groups.items()))
+        unique = {one[2]: one for each in lists for one in each if after is None or one[0] < after}
+        return sorted(unique.values(), key=lambda one: one[0], reverse=True)[:rows]
+
+    async def _summaries(
+        self, partition: Partition, conversations: Sequence[ConversationId]
+    ) -> list[tuple[_Place, Summary]]:
+        """Return what is listed of these: begun, and its time not over."""
+        heads, now = await self._heads(partition, conversations)
+        wishes = await self._wishes(partition, conversations)
+        return [
+            ((head.changed_ms, names.ref(one)), head.summary(one, opted_out=wishes[one.flow, one.person]))
+            for one, head in zip(conversations, heads, strict=True)
+            if head is not None and head.is_listed(now)
+        ]
+
+    async def _heads(
+        self, partition: Partition, conversations: Sequence[ConversationId]
+    ) -> tuple[list[Head | None], int]:
+        if not conversations:
             return [], 0
         keys = await self._medium.keys()
-        conversations = [names.conversation_of(member) for member in members]
-        reads: list[Command] = [("HMGET", keys.conversation(partition, one).head, *FIELDS) for one in conversations]
+        reads: list[Command] = [("GET", keys.conversation(partition, one).head) for one in conversations]
         reply, *found = await self._medium.scripts.run(Call("now", partition, (), (0,)), after=reads)
         answer: Reply = reply
-        return [head_of(one, fields) for one, fields in zip(conversations, found, strict=True)], int(answer[1])
+        for one in found:
+            raise_error(one)
+        return [head_of(packed) for packed in found], int(answer[1])
 
     async def _wishes(
         self, partition: Partition, conversations: Iterable[ConversationId]
@@ -170,7 +206,7 @@ class RedisCatalog:
         for head in await self._over(partition, flow):
             counted[head.status] = counted.get(head.status, 0) - 1
         busy = {names.parse_due(member)[0] async for member in _members(self._medium, partition, partition.due(flow))}
-        heads, now = await self._heads(partition, [names.ref(one) for one in busy])
+        heads, now = await self._heads(partition, list(busy))
         known = [head for head in heads if head is not None]
         return Counts(
             statuses=counted,
@@ -183,9 +219,9 @@ class RedisCatalog:
 
     async def _over(self, partition: Partition, flow: str) -> list[Head]:
         """Return the heads of a flow that still count under a status although their time is over."""
-        reply: Reply = (await self._medium.scripts.run(Call("due", partition, [partition.planned], (_CHUNK, 1))))[0]
-        members = [member for member in reply[3][::2] if names.conversation_of(member).flow == flow]
-        heads, now = await self._heads(partition, members)
+        reply: Reply = (await self._medium.scripts.run(Call("due", partition, partition.plans(), (_CHUNK, PLANS))))[0]
+        named = [names.conversation_of(member) for member in reply[3][::2]]
+        heads, now = await self._heads(partition, [one for one in named if one.flow == flow])
         return [
             head
             for head in heads
@@ -204,40 +240,56 @@ class RedisCatalog:
         return await self._medium.look(look, wait=wait)
 
     async def _changes(self, flow: str, seen: Sequence[int], limit: int) -> tuple[Changes, int]:
+        """Return the first changes behind these numbers; what is listed newly and was not committed is none."""
+        shelves = await self._shelves([flow], None)
         keys = await self._medium.keys()
+        reached, items, now = list(seen), list[tuple[int, Change]](), 0
+        while not items:
+            lists = await asyncio.gather(
+                *(self._numbered(at, flow, shelves, reached[at], limit) for at in range(len(keys.partitions)))
+            )
+            page = sorted({one[2]: one for each in lists for one in sorted(each)}.values())[:limit]
+            if not page:
+                break
+            found = await asyncio.gather(*(self._change(keys.partitions[at], flow, one) for _, at, one, _ in page))
+            for (number, at, _, is_gone), (change, told, read_ms) in zip(page, found, strict=True):
+                if is_gone or told is None or told > seen[at]:
+                    items.append((number if is_gone or told is None else told, change))
+                reached[at], now = max(reached[at], number), max(now, read_ms)
+        items.sort(key=lambda each: each[0])
+        return Changes(items=tuple(one for _, one in items), cursor=msgspec.json.encode(reached).decode()), now
 
-        async def after(at: int, partition: Partition) -> list[tuple[int, int, bytes]]:
-            command: Command = (
-                "ZRANGEBYSCORE", partition.feed(flow), f"({seen[at]}", "+inf", "WITHSCORES", "LIMIT", 0, limit,
-            )  # fmt: skip
-            (flat,) = await self._medium.scripts.read([command], partition)
-            return [(int(flat[each + 1]), at, flat[each]) for each in range(0, len(flat), 2)]
+    async def _numbered(
+        self, at: int, flow: str, shelves: Sequence[tuple[Partition, str, str]], after: int, limit: int
+    ) -> list[tuple[int, int, bytes, bool]]:
+        """Return the number, partition and member of the first changes of one partition, and whether it is gone."""
+        partition = (await self._medium.keys()).partitions[at]
+        indexes = [partition.gone(flow), *(key for where, _, key in shelves if where is partition)]
+        asked: list[Command] = [
+            ("ZRANGEBYSCORE", key, f"({after}", "+inf", "WITHSCORES", "LIMIT", 0, limit) for key in indexes
+        ]
+        found = await self._medium.scripts.read(asked, partition)
+        return [
+            (int(flat[each + 1]), at, flat[each], index == 0)
+            for index, flat in enumerate(found)
+            for each in range(0, len(flat), 2)
+        ]
 
-        lists = await asyncio.gather(*(after(at, partition) for at, partition in enumerate(keys.partitions)))
-        page = sorted(one for each in lists for one in each)[:limit]
-        reached = list(seen)
-        items: list[Change] = []
-        changes = await asyncio.gather(*(self._change(keys.partitions[at], member) for _, at, member in page))
-        now = 0
-        for (number, at, _), (change, read_ms) in zip(page, changes, strict=True):
-            reached[at] = max(reached[at], number)
-            items.append(change)
-            now = max(now, read_ms)
-        return Changes(items=tuple(items), cursor=msgspec.json.encode(reached).decode()), now
-
-    async def _change(self, partition: Partition, member: bytes) -> tuple[Change, int]:
-        conversation = names.conversation_of(member)
+    async def _change(self, partition: Partition, flow: str, member: bytes) -> tuple[Change, int | None, int]:
+        """Return what became of a conversation, the number of its last told change (None: over), and the time."""
+        conversation = names.conversation_in(flow, member)
         place = await self._medium.place(conversation)
-        reads: list[Command] = [("HMGET", place.keys.head, *FIELDS), ("GET", place.keys.state)]
+        reads: list[Command] = [("GET", place.keys.head), ("GET", place.keys.state)]
         replies = await self._medium.scripts.run(Call("now", partition, (), (0,)), after=reads)
         answer: Reply = replies[0]
-        head = head_of(conversation, replies[1])
+        head = head_of(replies[1])
         if head is None or not head.is_listed(answer[1]):
-            return Change(conversation=conversation, status="", version=0, state=None), answer[1]
+            return Change(conversation=conversation, status="", version=0, state=None), None, answer[1]
         value = replies[2]
         found = unseal(value) if isinstance(value, bytes) and head.version > 0 else None
         state = found.state if found is not None and found.generation == head.generation else None
-        return Change(conversation=conversation, status=head.status, version=head.version, state=state), answer[1]
+        change = Change(conversation=conversation, status=head.status, version=head.version, state=state)
+        return change, head.told, answer[1]
 
     async def export(self, conversation: ConversationId, /) -> Exported | None:
         """See `Catalog.export`."""
@@ -268,6 +320,10 @@ class RedisCatalog:
                 "partitions": facts.partitions,
             },
         )
+
+
+def _newest_of(index: str, newest: str, oldest: str, rows: int) -> Command:
+    return ("ZREVRANGEBYSCORE", index, newest, oldest, "WITHSCORES", "LIMIT", 0, rows)
 
 
 async def _members(medium: Medium, partition: Partition, index: str) -> AsyncIterator[bytes]:

@@ -12,7 +12,7 @@ QUEUED: Final = b"QUEUED"
 """The message is durable, somebody else runs it."""
 
 DUPLICATE: Final = b"DUPLICATE"
-"""The message is known. Nothing was written."""
+"""The message is known. Nothing of the conversation was written."""
 
 FULL: Final = b"FULL"
 """The inbox is full. Nothing was written."""
@@ -52,3 +52,10 @@ NONE: Final = b"NONE"
 
 MEMOS: Final = b"MEMOS"
 """The message has as many memos as it may have. The lease was prolonged, the memo was not kept."""
+
+MORE: Final = b"MORE"
+"""A part is done: call again for the rest."""
+
+FOREIGN: Final = "FOREIGN "
+"""What an error begins with, and no answer: the key behind it holds a value that Turnkeeper never wrote. A script stops
+before its first write."""

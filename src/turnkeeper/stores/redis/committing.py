@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import msgspec
 
+from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.documents import part_key
 from turnkeeper.ports.limits import DEDUP_WINDOW, PART_GRACE, RECEIPTS_KEPT
 from turnkeeper.ports.turns import Commit
@@ -15,7 +16,7 @@ from turnkeeper.stores.redis import keys as names
 from turnkeeper.stores.redis.envelope import seal
 from turnkeeper.stores.redis.keys import Keys
 from turnkeeper.stores.redis.medium import Place
-from turnkeeper.stores.redis.scripts import Call
+from turnkeeper.stores.redis.scripts import Call, facts
 from turnkeeper.stores.redis.wire import Command
 
 GIVEN_BYTES = 4096
@@ -35,51 +36,86 @@ class Draft(msgspec.Struct, frozen=True):
     call: Call
 
 
-def draft(
-    request: Commit, keys: Keys, place: Place, *, old_status: str, all_parts: Sequence[str], given: bool
-) -> Draft:
+class Known(msgspec.Struct, frozen=True):
+    """What is thought to be stored, because a script must declare its keys; the script says if it is otherwise.
+
+    Attributes:
+        status: Of the conversation.
+        parts: All of them, for a commit that forgets.
+        others: The members of the person's index, for a commit that silences.
+    """
+
+    status: str
+    parts: Sequence[str] = ()
+    others: Sequence[bytes] = ()
+
+
+def draft(request: Commit, keys: Keys, place: Place, *, known: Known, given: bool) -> Draft:
     """Return a commit as it is sent.
 
     Args:
         request: Within the limits.
         keys: Of the store.
         place: Of the conversation.
-        old_status: What its status is thought to be; the script says if it is not.
-        all_parts: For a commit that forgets, every part of the conversation.
+        known: What its keys depend on.
         given: Send the state along however large it is, because its stage was lost.
     """
-    mine = place.keys
-    partition = place.partition
-    flow = request.conversation.flow
+    flow, partition = request.conversation.flow, place.partition
     has_state = request.state is not None and not request.forget
     value = _sealed(request) if has_state else b""
     how = "none" if not has_state else "given" if given or len(value) <= GIVEN_BYTES else "staged"
-    stage = mine.stage(request.commit_id)
-    new_status = request.status if has_state or not request.forget else ""
+    stage = place.keys.stage(request.commit_id)
+    new_status = "" if request.forget else request.status
     retired = request.retired
     if request.forget:
-        retired = tuple(dict.fromkeys([*retired, *all_parts, *(part.id for part in request.parts)]))
+        retired = tuple(dict.fromkeys([*retired, *known.parts, *(part.id for part in request.parts)]))
     stages: list[Command] = [("SET", stage, value, "PX", STAGE_MS)] if how == "staged" else []
-    part_keys: list[str] = []
+    more: list[str] = []
     for part in request.parts:
-        part_stage = mine.stage(request.commit_id, part.id)
+        part_stage = place.keys.stage(request.commit_id, part.id)
         stages.append(("SET", part_stage, part.data, "PX", STAGE_MS))
-        part_keys += (part_stage, *keys.document(part_key(request.conversation, part.id)))
+        more += (part_stage, *keys.document(part_key(request.conversation, part.id)))
     for part_id in (*request.adopted, *retired):
-        part_keys += keys.document(part_key(request.conversation, part_id))
+        more += keys.document(part_key(request.conversation, part_id))
+    silenced: list[tuple[str, str]] = []
+    for other in _silenced(request, known.others) if request.cancel_all else ():
+        its, ref = keys.conversation(partition, other), names.ref(other)
+        more += (its.head, its.state, its.effects, its.receipts)
+        silenced.append((ref.decode(), names.lane_ref(ref).decode()))
+    first, second, third = place.commit_keys
     call = Call(
         "commit",
         partition,
         (
-            mine.head, mine.state, stage, mine.inbox, mine.receipts, mine.answers, mine.memos, mine.effects, mine.queue,
-            partition.due(flow), partition.recent(flow), partition.shelf(flow, old_status),
-            partition.shelf(flow, new_status), partition.statuses(flow), partition.feed(flow), partition.tick,
-            partition.planned, partition.wish(flow, request.conversation.person), mine.log, mine.parts,
-            partition.dead(flow), partition.dead_bodies, mine.letters, *part_keys,
+            *first, stage, *second, partition.shelf(flow, known.status), partition.shelf(flow, new_status), *third,
+            *more,
         ),
-        (*_facts(request, how, value, new_status, old_status, len(retired)), *_lists(request, retired)),
+        (
+            facts(
+                request.token, request.fence, request.version, request.generation, request.commit_id, request.take, how,
+                new_status, request.forget, request.active, False if request.retain_ms is None else request.retain_ms,
+                request.slide, request.log is not None, request.log_keep, request.log_keep_ms,
+                request.reply is not None, request.lane_token, request.lane_ms,
+                "" if request.opt_out is None else str(int(request.opt_out)), request.dead is not None,
+                request.dead or "", request.next, request.hand_out, request.lease_ms, place.member, place.ref,
+                place.lane, known.status, WINDOW_MS, RECEIPTS_KEPT, GRACE_MS,
+                [(one.id, names.letter_of(one.kind), one.due_ms, one.name) for one in request.effects], request.cancel,
+                [part.id for part in request.parts], request.adopted, retired, request.cancel_all, len(known.others),
+                len(known.parts), silenced,
+            ),
+            value if how == "given" else b"", request.log or b"", request.reply or b"",
+            *[one.payload for one in request.effects],
+        ),
     )  # fmt: skip
     return Draft(stages, call)
+
+
+def _silenced(request: Commit, others: Sequence[bytes]) -> list[ConversationId]:
+    """Return the person's other conversations in the flow: the one without a further name needs no index."""
+    mine = request.conversation
+    plain = ConversationId(flow=mine.flow, person=mine.person)
+    known = [plain, *(names.conversation_of(member) for member in others)]
+    return [one for one in known if one.flow == mine.flow and one.key != mine.key]
 
 
 def _sealed(request: Commit) -> bytes:
@@ -88,38 +124,6 @@ def _sealed(request: Commit) -> bytes:
         generation=request.generation,
         version=request.version + 1,
         fence=request.fence,
+        status=request.status,
         commit_id=request.commit_id,
     )
-
-
-def _facts(
-    request: Commit, how: str, value: bytes, new_status: str, old_status: str, retired: int
-) -> tuple[str | bytes | int, ...]:
-    """Return the arguments that every commit has, in the order of the script's header."""
-    ref = names.ref(request.conversation)
-    return (
-        request.token, request.fence, request.version, request.generation, request.commit_id, request.take, how,
-        value if how == "given" else b"", new_status, _flag(is_set=request.forget), _flag(is_set=request.active),
-        _optional(request.retain_ms), _flag(is_set=request.slide), _flag(is_set=request.log is not None),
-        request.log or b"", request.log_keep, request.log_keep_ms, _flag(is_set=request.reply is not None),
-        request.reply or b"", request.lane_token, request.lane_ms, _optional(request.opt_out),
-        _flag(is_set=request.dead is not None), request.dead or "", _flag(is_set=request.next), request.hand_out,
-        request.lease_ms, ref, names.lane_ref(ref), old_status, WINDOW_MS, RECEIPTS_KEPT, GRACE_MS,
-        len(request.effects), len(request.cancel), len(request.parts), len(request.adopted), retired,
-    )  # fmt: skip
-
-
-def _lists(request: Commit, retired: Sequence[str]) -> list[str | bytes | int]:
-    """Return the arguments that there may be any number of."""
-    lists: list[str | bytes | int] = []
-    for effect in request.effects:
-        lists += (effect.id, names.letter_of(effect.kind), effect.due_ms, effect.name, effect.payload)
-    return [*lists, *request.cancel, *(part.id for part in request.parts), *request.adopted, *retired]
-
-
-def _flag(*, is_set: bool) -> int:
-    return int(is_set)
-
-
-def _optional(value: int | bool | None) -> int | str:  # noqa: FBT001 - the opt-out is one
-    return "" if value is None else int(value)

@@ -52,7 +52,7 @@ class Letter(msgspec.Struct, frozen=True, array_like=True):
     name: str
     maybe_sent: int
     committed_ms: int
-    opt_outs: int
+    tick: int
 
 
 class RedisDeliveries:
@@ -71,13 +71,10 @@ class RedisDeliveries:
             "claim",
             partition,
             (
-                place.keys.head, place.keys.effects, place.keys.queue, partition.due(conversation.flow),
+                place.keys.head, place.keys.effects, partition.due(conversation.flow),
                 partition.wish(conversation.flow, conversation.person),
             ),
-            (
-                lane.name, token, lease // timedelta(milliseconds=1), page_size(limit),
-                names.lane_ref(names.ref(conversation)), MOST_CLAIMED,
-            ),
+            (lane.name, token, lease // timedelta(milliseconds=1), page_size(limit), place.lane, MOST_CLAIMED),
         )  # fmt: skip
         reply: Reply = (await self._medium.scripts.run(call))[0]
         if reply[0] != codes.OK:
@@ -97,17 +94,16 @@ class RedisDeliveries:
     async def _settlement(self, one: Settlement) -> Call:
         conversation = one.lane.conversation
         place = await self._medium.place(conversation)
-        mine, partition, ref = place.keys, place.partition, names.ref(conversation)
+        mine, partition, flow = place.keys, place.partition, conversation.flow
         return Call(
             "settle",
             partition,
             (
-                mine.head, mine.state, mine.effects, mine.queue, partition.due(conversation.flow), partition.tick,
-                partition.dead(conversation.flow), partition.dead_bodies, mine.letters, mine.receipts,
-                partition.planned,
+                mine.head, mine.state, mine.effects, partition.due(flow), partition.tick, partition.dead(flow),
+                partition.dead_bodies, mine.letters, mine.receipts, place.planned,
             ),
             (
-                one.lane.name, one.token, one.id, one.verdict.value, one.wait_ms, one.error, ref, names.lane_ref(ref),
+                one.lane.name, one.token, one.id, one.verdict.value, one.wait_ms, one.error, place.ref, place.lane,
                 WINDOW_MS, MOST_CLAIMED,
             ),
         )  # fmt: skip
@@ -206,17 +202,18 @@ class RedisDeliveries:
         conversation, packed = found[0].conversation, found[1]
         place = await self._medium.place(conversation)
         mine, partition, flow = place.keys, place.partition, conversation.flow
-        ref = names.ref(conversation)
         call = Call(
             "redrive",
             partition,
             (
-                mine.head, mine.inbox, mine.effects, mine.queue, partition.due(flow), partition.recent(flow),
-                partition.shelf(flow, ""), partition.people(conversation.person), partition.flows, mine.log,
-                mine.state, mine.receipts,
+                mine.head, mine.inbox, mine.effects, partition.due(flow), partition.shelf(flow, ""), partition.tick,
+                partition.people(conversation.person), partition.flows, mine.log, mine.state, mine.receipts,
                 partition.dead(flow), partition.dead_bodies, mine.letters,
             ),
-            (age, ref, names.lane_ref(ref), flow, MAX_INBOX, digest_of(packed.source_id)),
+            (
+                age, place.ref, place.member, place.lane, int(place.is_only), flow, MAX_INBOX,
+                digest_of(packed.source_id),
+            ),
         )  # fmt: skip
         reply: Reply = (await self._medium.scripts.run(call))[0]
         if reply[0] == codes.OVER:
@@ -233,10 +230,10 @@ class RedisDeliveries:
             "cancel",
             place.partition,
             (
-                mine.head, mine.state, mine.effects, mine.queue, place.partition.due(conversation.flow), mine.receipts,
-                place.partition.planned,
+                mine.head, mine.state, mine.effects, place.partition.due(conversation.flow), mine.receipts,
+                place.planned,
             ),
-            (names.lane_ref(names.ref(conversation)), WINDOW_MS, *ids),
+            (place.ref, place.lane, WINDOW_MS, *ids),
         )  # fmt: skip
         reply: Reply = (await self._medium.scripts.run(call))[0]
         self._medium.hint()

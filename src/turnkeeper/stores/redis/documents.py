@@ -14,11 +14,15 @@ from turnkeeper.ports.checks import check_batch, check_part, page_size
 from turnkeeper.ports.documents import Document, DocumentKey, DocumentPage, Ttl
 from turnkeeper.stores.redis import codes
 from turnkeeper.stores.redis.committing import GIVEN_BYTES
+from turnkeeper.stores.redis.compressing import packed, unpacked
 from turnkeeper.stores.redis.keys import Keys, Partition
 from turnkeeper.stores.redis.medium import Medium
 from turnkeeper.stores.redis.parsing import Reply, number, text
 from turnkeeper.stores.redis.scripts import Call, raise_error
 from turnkeeper.stores.redis.wire import Command, ErrorReply
+
+PARTS = "part"
+"""The collection of what commits store apart; see `part_key`."""
 
 FOREIGN = "foreign"
 """The etag of a value that was not written through this port."""
@@ -61,10 +65,13 @@ class RedisDocuments:
             raise_error(one)
         answer: Reply = reply
         _, now, facts = answer
-        return {
-            key: _document(value, facts[2 * at], facts[2 * at + 1], now)
-            for at, (key, value) in enumerate(zip(keys, read, strict=True))
-        }
+        found: dict[DocumentKey, Document | None] = {}
+        for at, (key, value) in enumerate(zip(keys, read, strict=True)):
+            content = value
+            if key.collection == PARTS and isinstance(value, bytes):
+                content = await unpacked(value)
+            found[key] = _document(content, facts[2 * at], facts[2 * at + 1], now)
+        return found
 
     async def put(
         self,
@@ -81,6 +88,8 @@ class RedisDocuments:
         names = await self._medium.keys()
         partition = names.home(key)
         value, etag = names.document(key)
+        if key.collection == PARTS:
+            data = await packed(data)
         stage = f"{etag}:stage:{uuid.uuid4().hex}"
         staged = len(data) > GIVEN_BYTES
         stages: list[Command] = [("SET", stage, bytes(data), "PX", _STAGE_MS)] if staged else []

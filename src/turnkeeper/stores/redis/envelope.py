@@ -1,21 +1,16 @@
 """What stands around a state in its key: which generation and version it is, in the first member of its JSON.
 
-So the value stays readable JSON in `redis-cli`. What is no JSON object, and what is large and so compressed, gets a
-header line instead. Pure bytes: the state itself is never parsed.
+So the value stays readable JSON in `redis-cli`, however large. What is no JSON object gets a header line instead. Pure
+bytes: the state itself is never parsed.
 """
 
-import zlib
+import re
 
 import msgspec
 
-COMPRESS_ABOVE_BYTES = 4096
-"""Below it zlib saves less memory than it costs time, and the value stays readable."""
-
-_LEVEL = 1
-"""Of zlib: text shrinks to about half; higher levels cost three times the time for a tenth."""
-
 _MEMBER = b'{"turnkeeper":"'
 _HEADER = b"turnkeeper:"
+_PLAIN = re.compile(r"[A-Za-z0-9_:+@/-]*").fullmatch
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -24,17 +19,14 @@ class Envelope(msgspec.Struct, frozen=True):
     generation: int
     version: int
     fence: int
+    status: str
     commit_id: str
     state: bytes
 
 
-def seal(state: bytes, *, generation: int, version: int, fence: int, commit_id: str) -> bytes:
+def seal(state: bytes, *, generation: int, version: int, fence: int, status: str, commit_id: str) -> bytes:
     """Return a state as it is stored."""
-    facts = b"%d.%d.%d." % (generation, version, fence) + commit_id.encode().hex().encode()
-    if len(state) > COMPRESS_ABOVE_BYTES:
-        packed = zlib.compress(state, _LEVEL)
-        if len(packed) < len(state):
-            return b"%bz%b\n%b" % (_HEADER, facts, packed)
+    facts = b"%d.%d.%d.%b.%b" % (generation, version, fence, _quoted(status), _quoted(commit_id))
     if state.startswith(b'{"'):
         return b'%b%b",%b' % (_MEMBER, facts, state[1:])
     return b"%b-%b\n%b" % (_HEADER, facts, state)
@@ -48,12 +40,21 @@ def unseal(value: bytes) -> Envelope | None:
             return _envelope(facts, b"{" + rest)
         if value.startswith(_HEADER):
             line, _, rest = value[len(_HEADER) :].partition(b"\n")
-            return _envelope(line[1:], zlib.decompress(rest) if line.startswith(b"z") else rest)
-    except (ValueError, zlib.error):
+            return _envelope(line[1:], rest)
+    except ValueError:
         return None
     return None
 
 
 def _envelope(facts: bytes, state: bytes) -> Envelope:
-    generation, version, fence, commit_id = facts.split(b".")
-    return Envelope(int(generation), int(version), int(fence), bytes.fromhex(commit_id.decode()).decode(), state)
+    generation, version, fence, status, commit_id = facts.split(b".")
+    return Envelope(int(generation), int(version), int(fence), _unquoted(status), _unquoted(commit_id), state)
+
+
+def _quoted(name: str) -> bytes:
+    """Return a name without a dot or a quotation mark; what is not plain stands in hexadecimal digits."""
+    return name.encode() if _PLAIN(name) else b"=" + name.encode().hex().encode()
+
+
+def _unquoted(name: bytes) -> str:
+    return (bytes.fromhex(name[1:].decode()) if name.startswith(b"=") else name).decode()

@@ -1,47 +1,76 @@
-"""A conversation's head as the scripts write it, read for the catalogue. The letters are the fields of the hash."""
+"""A conversation's head as the scripts write it: one MessagePack list under one key.
+
+Its order is that of `lua/shared/head.lua`. A time of 0 is none. `changed` and `told` are ticks: microseconds that never
+come twice.
+"""
 
 from collections.abc import Sequence
 
 import msgspec
 
+from turnkeeper.errors import StoreUnreadableError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.catalog import Summary
-from turnkeeper.stores.redis.parsing import Reply, number, text
 
-FIELDS = ("g", "v", "f", "s", "c", "u", "t", "x", "q", "o", "d", "ou", "ot", "y", "a", "e", "k", "n", "mm")
-"""What is read of a head, in the order of `head_of`."""
+RECORD_BYTES = 14
+"""Of one message in the head, waiting or done: eight of its digest, six of when it was accepted."""
 
-PENDING_BYTES = 14
-"""Of one waiting message in the head: eight of its digest, six of when it was accepted."""
+TICKS = 1000
+"""Ticks of one millisecond."""
 
 
-class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """What a head says. `created_ms` 0: forgotten and not begun anew."""
+class Head(msgspec.Struct, array_like=True, kw_only=True):
+    """What a head says. `created_ms` 0: forgotten and not begun anew. Fields are only ever added at the end."""
 
-    conversation: ConversationId
     generation: int
-    version: int
-    fence: int
-    status: str
-    created_ms: int
-    changed_ms: int
-    active_ms: int | None
-    expires_ms: int | None
-    pending: bytes
-    token: str
-    lease_until_ms: int
-    effects: int
-    timers: int
-    ready_ms: int
-    attempts: int
-    errors: int
-    last_commit_id: str
-    next_seq: int
+    version: int = 0
+    fence: int = 0
+    created_ms: int = 0
+    changed: int = 0
+    told: int = 0
+    active_ms: int = 0
+    first_ms: int = 0
+    expires_ms: int = 0
+    lease_until_ms: int = 0
+    handed: int = 0
+    interrupted: int = 0
+    attempts: int = 0
+    errors: int = 0
+    ready_ms: int = 0
+    next_seq: int = 1
+    log_seq: int = 0
+    log_keep: int = 0
+    log_keep_ms: int = 0
+    log_ends_ms: int = 0
+    planned_ms: int = 0
+    has_ttl: int = 0
+    has_memos: int = 0
+    has_older: int = 0
+    taken: int = 0
+    lost: int = 0
+    effects: int = 0
+    timers: int = 0
+    order: int = 0
+    first_reply: int = 1
+    replies: int = 0
+    lane_until_ms: int = 0
+    has_answers: int = 0
+    status: str = ""
+    token: str = ""
+    last_commit_id: str = ""
+    lane_token: str = ""
+    pending: msgspec.Raw = msgspec.Raw(b"\xa0")
+    receipts: msgspec.Raw = msgspec.Raw(b"\xa0")
+
+    @property
+    def changed_ms(self) -> int:
+        """When it changed the last time, on the server's clock."""
+        return self.changed // TICKS
 
     @property
     def waiting(self) -> int:
         """Messages in the inbox, those of a running turn included."""
-        return len(self.pending) // PENDING_BYTES
+        return len(content_of(self.pending)) // RECORD_BYTES
 
     @property
     def unsent(self) -> int:
@@ -54,61 +83,67 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_over(self, now_ms: int) -> bool:
         """Return whether the time of the state is over and nothing is in flight."""
-        return self.expires_ms is not None and self.expires_ms <= now_ms and not self.pending and not self.effects
+        return 0 < self.expires_ms <= now_ms and not self.waiting and not self.effects
 
     def is_listed(self, now_ms: int) -> bool:
         """Return whether it has begun, and its time is not over."""
         return self.created_ms > 0 and not self.is_over(now_ms)
 
-    def summary(self, *, opted_out: bool) -> Summary:
+    def summary(self, conversation: ConversationId, *, opted_out: bool) -> Summary:
         """Return the row of a list."""
         return Summary(
-            conversation=self.conversation,
+            conversation=conversation,
             status=self.status,
             version=self.version,
             created_ms=self.created_ms,
             changed_ms=self.changed_ms,
-            active_ms=self.active_ms,
-            expires_ms=self.expires_ms,
+            active_ms=self.active_ms or None,
+            expires_ms=self.expires_ms or None,
             waiting=self.waiting,
             unsent=self.unsent,
             opted_out=opted_out,
         )
 
 
-def head_of(conversation: ConversationId, fields: object) -> Head | None:
-    """Return the head that a server's answer describes, None if there is none."""
-    if not isinstance(fields, list) or fields[0] is None:
+_DECODER = msgspec.msgpack.Decoder(Head)
+
+
+def head_of(packed: object) -> Head | None:
+    """Return the head that a key holds, None if there is none.
+
+    Raises:
+        StoreUnreadableError: Somebody else wrote it.
+    """
+    if packed is None:
         return None
-    generation, version, fence, status, created, changed, active, expires, pending, *rest = fields
-    token, deadline, effects, timers, ready, attempts, errors, commit_id, seq, _ = rest
-    return Head(
-        conversation=conversation,
-        generation=int(generation),
-        version=_whole(version),
-        fence=_whole(fence),
-        status=text(status),
-        created_ms=_whole(created),
-        changed_ms=_whole(changed),
-        active_ms=number(active),
-        expires_ms=number(expires),
-        pending=pending or b"",
-        token=text(token),
-        lease_until_ms=_whole(deadline),
-        effects=_whole(effects),
-        timers=_whole(timers),
-        ready_ms=_whole(ready),
-        attempts=_whole(attempts),
-        errors=_whole(errors),
-        last_commit_id=text(commit_id),
-        next_seq=_whole(seq) or 1,
-    )
+    try:
+        if isinstance(packed, bytes):
+            return _DECODER.decode(packed)
+    except msgspec.MsgspecError as exc:
+        raise StoreUnreadableError(
+            f"the head of a conversation is none of Turnkeeper's ({exc}); nothing changed"
+        ) from exc
+    raise StoreUnreadableError(f"the key of a conversation's head holds something else ({packed!r}); nothing changed")
 
 
-def _whole(value: Reply) -> int:
-    return int(value or 0)
+def records(packed: msgspec.Raw) -> list[tuple[bytes, int]]:
+    """Return digest and time of the messages that a field of a head names."""
+    content = content_of(packed)
+    starts = range(0, len(content), RECORD_BYTES)
+    return [(content[at : at + 8], int.from_bytes(content[at + 8 : at + RECORD_BYTES], "big")) for at in starts]
 
 
-def pending_of(records: Sequence[tuple[bytes, int]]) -> bytes:
-    """Return the field of a head that names its waiting messages: digest and time of each."""
-    return b"".join(digest + at_ms.to_bytes(6, "big") for digest, at_ms in records)
+def packed_records(messages: Sequence[tuple[bytes, int]]) -> msgspec.Raw:
+    """Return the field of a head that names these messages."""
+    content = b"".join(digest + at_ms.to_bytes(6, "big") for digest, at_ms in messages)
+    return msgspec.Raw(b"\xda" + len(content).to_bytes(2, "big") + content)
+
+
+def content_of(packed: msgspec.Raw) -> bytes:
+    """Return the bytes of a MessagePack string: Lua has one kind of strings, which need not be UTF-8."""
+    raw = bytes(packed)
+    first = raw[0]
+    if first & 0xE0 == 0xA0:  # noqa: PLR2004 - the format's own numbers, here and below
+        return raw[1:]
+    sizes = {0xD9: 1, 0xDA: 2, 0xDB: 4, 0xC4: 1, 0xC5: 2, 0xC6: 4}
+    return raw[1 + sizes[first] :]

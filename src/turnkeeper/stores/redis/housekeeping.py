@@ -5,6 +5,7 @@ import logging
 
 from turnkeeper.errors import OutcomeUnknownError, RetryableError
 from turnkeeper.stores.redis import keys as names
+from turnkeeper.stores.redis.keys import PLANS
 from turnkeeper.stores.redis.lifetime import end
 from turnkeeper.stores.redis.medium import Medium, run_grouped
 from turnkeeper.stores.redis.parsing import text
@@ -39,8 +40,8 @@ async def tidy(medium: Medium) -> None:
 async def sweep(medium: Medium, *, at_once: int) -> int:
     """Look at so many conversations of every partition whose time may be over; return how many were looked at."""
     keys = await medium.keys()
-    calls = [Call("due", partition, [partition.planned], (at_once, 1)) for partition in keys.partitions]
-    members = [member for reply in await run_grouped(medium, calls) for member in reply[3][::2]]
+    calls = [Call("due", partition, partition.plans(), (at_once, PLANS)) for partition in keys.partitions]
+    members = [member for reply in await run_grouped(medium, calls) for member in reply[3][::2][:at_once]]
     for member in members:
         await end(medium, names.conversation_of(member))
     return len(members)

@@ -8,6 +8,7 @@ import functools
 import hashlib
 import itertools
 import string
+import zlib
 
 import msgspec
 
@@ -23,6 +24,9 @@ PARTITIONS = 16
 
 CLUSTER_PARTITIONS = 64
 """Hash tags of a cluster: a node more or less moves a part of them, not a quarter of everything."""
+
+PLANS = 64
+"""Sorted sets for the ends of one partition: a server keeps one of up to 128 entries in a third of the memory."""
 
 META = "turnkeeper:meta"
 """Says which schema and how many partitions this database has. On a cluster every node could own its slot: one does."""
@@ -77,6 +81,29 @@ def conversation_of(member: bytes) -> ConversationId:
     )
 
 
+def short(conversation: ConversationId) -> bytes:
+    """Return the member that names a conversation in an index of one flow: the person, in nearly every case.
+
+    An index costs a hundred bytes for each conversation, and its members are a part of that.
+    """
+    if is_only(conversation) and not conversation.person.startswith("["):
+        return conversation.person.encode()
+    return msgspec.json.encode((conversation.person, conversation.member, conversation.state_key))
+
+
+def conversation_in(flow: str, member: bytes) -> ConversationId:
+    """Return the conversation that a member of a flow's index names."""
+    if not member.startswith(b"["):
+        return ConversationId(flow=flow, person=member.decode())
+    person, name, state_key = msgspec.json.decode(member, type=tuple[str, str, str])
+    return ConversationId(flow=flow, person=person, member=name, state_key=state_key)
+
+
+def is_only(conversation: ConversationId) -> bool:
+    """Return whether flow and person alone name it; no index is needed to find such a one."""
+    return not conversation.member and not conversation.state_key
+
+
 def lane_ref(member: bytes) -> bytes:
     """Return what names a conversation in the due index: a letter stands before it, a lane behind it."""
     return b"%d:%b" % (len(member), member)
@@ -106,42 +133,45 @@ def letter_of(kind: EffectKind) -> str:
 class Partition:
     """The keys that are shared by everybody in one partition."""
 
-    __slots__ = ("dead_bodies", "flows", "planned", "tag", "tick")
+    __slots__ = ("dead_bodies", "flows", "tag", "tick")
 
     def __init__(self, tag: str) -> None:
         """Take the hash tag without its braces."""
         self.tag = f"{{{tag}}}:"
         self.flows = f"{self.tag}flows"
         self.tick = f"{self.tag}tick"
-        self.planned = f"{self.tag}end"
         self.dead_bodies = f"{self.tag}letters"
 
     def due(self, flow: str) -> str:
         """Sorted set: what somebody must look at, by when."""
         return f"{self.tag}due:{quoted(flow)}"
 
-    def recent(self, flow: str) -> str:
-        """Sorted set: listed conversations by their last change."""
-        return f"{self.tag}recent:{quoted(flow)}"
-
     def shelf(self, flow: str, status: str) -> str:
-        """Sorted set: listed conversations of one status by their last change."""
+        """Sorted set: listed conversations of one status by the number of their last change."""
         return f"{self.tag}status:{quoted(flow)}:{quoted(status)}"
 
     def statuses(self, flow: str) -> str:
         """Hash: how many conversations with a state have which status."""
         return f"{self.tag}statuses:{quoted(flow)}"
 
-    def feed(self, flow: str) -> str:
-        """Sorted set: changed conversations by the number of their last change."""
-        return f"{self.tag}feed:{quoted(flow)}"
+    def gone(self, flow: str) -> str:
+        """Sorted set: what was forgotten, erased or restored, by the number of that change, for those who watch."""
+        return f"{self.tag}gone:{quoted(flow)}"
+
+    def planned(self, person: str) -> str:
+        """Sorted set, one of `PLANS`: when the time of conversations is over, and half a millisecond if it was."""
+        return f"{self.tag}end:{zlib.crc32(person.encode('utf-8', 'surrogatepass')) % PLANS}"
+
+    def plans(self) -> list[str]:
+        """Return all of these."""
+        return [f"{self.tag}end:{number}" for number in range(PLANS)]
 
     def dead(self, flow: str) -> str:
         """Sorted set: dead letters by age."""
         return f"{self.tag}dead:{quoted(flow)}"
 
     def people(self, person: str) -> str:
-        """Sorted set, which takes half the memory of a set: every conversation of a person."""
+        """Sorted set, half as large as a set: a person's conversations that need more than flow and person."""
         return f"{self.tag}w:{quoted(person)}"
 
     def wish(self, flow: str, person: str) -> str:
@@ -169,7 +199,6 @@ class ConversationKeys:
         "log",
         "memos",
         "parts",
-        "queue",
         "receipts",
         "state",
     )
@@ -187,7 +216,6 @@ class ConversationKeys:
         self.answers = f"{tag}a:{name}"
         self.memos = f"{tag}m:{name}"
         self.effects = f"{tag}o:{name}"
-        self.queue = f"{tag}q:{name}"
         self.log = f"{tag}l:{name}"
         self.parts = f"{tag}p:{name}"
         self.letters = f"{tag}g:{name}"
@@ -195,6 +223,20 @@ class ConversationKeys:
     def stage(self, commit_id: str, name: str = "") -> str:
         """Where a commit's state or part waits: under the commit's own id, so that no zombie's gets in."""
         return f"{self.head}:stage:{commit_id}:{name}"
+
+
+_TYPES = {
+    "h": "string", "i": "list", "r": "zset", "a": "hash", "m": "hash", "o": "hash", "l": "list", "p": "zset",
+    "g": "set", "due": "zset", "status": "zset", "statuses": "hash", "gone": "zset", "end": "zset", "dead": "zset",
+    "letters": "hash", "flows": "set", "tick": "zset", "w": "zset", "u": "hash", "names": "zset", "e": "hash",
+    "d": "string", "clock": "hash",
+}  # fmt: skip
+
+
+def type_of(key: str) -> str:
+    """Return the type that a key of ours has; one without a tag is a state or a document."""
+    kind = key.partition("}:")[2].partition(":")[0]
+    return "string" if not key.startswith("{") or ":stage:" in key else _TYPES.get(kind, "string")
 
 
 class Keys:

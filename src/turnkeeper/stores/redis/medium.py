@@ -15,7 +15,8 @@ import msgspec
 from turnkeeper.errors import StoreUnavailableError, TurnkeeperError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.clock import Clock
-from turnkeeper.stores.redis.keys import ConversationKeys, Keys, Partition
+from turnkeeper.stores.redis import keys as names
+from turnkeeper.stores.redis.keys import Keys
 from turnkeeper.stores.redis.opening import Durability, ServerFacts, check
 from turnkeeper.stores.redis.parsing import Reply
 from turnkeeper.stores.redis.scripts import Call, Scripts
@@ -32,6 +33,9 @@ _POLL_SECONDS = 1.0
 _STATUSES = 10_000
 """Conversations whose status is remembered between begin and commit; a forgotten one costs a round trip."""
 
+_PLACES = 4096
+"""Conversations whose keys are remembered: some four megabytes, and twenty microseconds saved in each call."""
+
 
 class Look(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """One look of somebody who waits: is it enough, and when will the clock alone change the answer?"""
@@ -42,11 +46,50 @@ class Look(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     next_ms: int | None = None
 
 
-class Place(msgspec.Struct, frozen=True):
-    """Where a conversation is kept."""
+class Place:
+    """Where a conversation is kept, and what every call about it sends."""
 
-    partition: Partition
-    keys: ConversationKeys
+    __slots__ = (
+        "begin_keys",
+        "commit_keys",
+        "is_only",
+        "keys",
+        "lane",
+        "member",
+        "partition",
+        "planned",
+        "ref",
+        "turn",
+    )
+
+    def __init__(self, keys: Keys, conversation: ConversationId) -> None:
+        """Compute it once: the next calls about the conversation find it."""
+        partition = keys.partition(conversation.person)
+        mine, flow = keys.conversation(partition, conversation), conversation.flow
+        self.partition, self.keys = partition, mine
+        ref = names.ref(conversation)
+        self.ref, self.member = ref.decode(), names.short(conversation).decode()
+        self.lane, self.turn = names.lane_ref(ref).decode(), names.turn_member(ref).decode()
+        self.is_only = names.is_only(conversation)
+        self.planned = partition.planned(conversation.person)
+        people, wish = partition.people(conversation.person), partition.wish(flow, conversation.person)
+        self.begin_keys = _packed(
+            mine.head, mine.inbox, partition.due(flow), wish, mine.state, mine.memos, mine.receipts, mine.answers,
+            partition.shelf(flow, ""), partition.tick, partition.flows, mine.log, self.planned, people,
+        )  # fmt: skip
+        self.commit_keys = (
+            _packed(mine.head, mine.state),
+            _packed(mine.inbox, mine.effects, partition.due(flow)),
+            _packed(
+                partition.tick, wish, mine.log, mine.receipts, mine.answers, mine.memos, partition.statuses(flow),
+                self.planned, partition.gone(flow), mine.parts, people, partition.dead(flow), partition.dead_bodies,
+                mine.letters,
+            ),
+        )  # fmt: skip
+
+
+def _packed(*keys: str) -> tuple[bytes, ...]:
+    return tuple(key.encode() for key in keys)
 
 
 class Medium:
@@ -67,6 +110,7 @@ class Medium:
         self._lock = threading.Lock()
         self._listeners: set[asyncio.Future[None]] = set()
         self._statuses: dict[str, str] = {}
+        self._places: dict[ConversationId, Place] = {}
         self._tidied = clock.monotonic()
 
     def may_tidy(self, every_seconds: float) -> bool:
@@ -118,9 +162,16 @@ class Medium:
 
     async def place(self, conversation: ConversationId) -> Place:
         """Return where a conversation is kept."""
-        keys = self._keys if self._keys is not None and not self._is_closed else await self.keys()
-        partition = keys.partition(conversation.person)
-        return Place(partition, keys.conversation(partition, conversation))
+        if self._is_closed or self._keys is None:
+            await self.keys()
+        place = self._places.get(conversation)
+        if place is None:
+            place = Place(await self.keys(), conversation)
+            with self._lock:
+                self._places[conversation] = place
+                if len(self._places) > _PLACES:
+                    del self._places[next(iter(self._places))]
+        return place
 
     def status(self, place: Place) -> str:
         """Return the status that a conversation had when it was last heard of, or nothing."""

@@ -13,11 +13,13 @@ from turnkeeper.errors import StoreFullError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.catalog import Exported, ExportedDelivery, ExportedReceipt
 from turnkeeper.ports.documents import part_key
+from turnkeeper.ports.turns import EffectKind
 from turnkeeper.stores.redis import codes
 from turnkeeper.stores.redis import keys as names
 from turnkeeper.stores.redis.committing import WINDOW_MS
+from turnkeeper.stores.redis.compressing import packed, unpacked
 from turnkeeper.stores.redis.envelope import seal, unseal
-from turnkeeper.stores.redis.heads import FIELDS, PENDING_BYTES, Head, head_of, pending_of
+from turnkeeper.stores.redis.heads import TICKS, Head, head_of, packed_records, records
 from turnkeeper.stores.redis.keys import KIND_OF
 from turnkeeper.stores.redis.medium import Medium, Place
 from turnkeeper.stores.redis.parsing import Reply, inbox_element, log_element, pairs, record, text, waiting
@@ -27,9 +29,6 @@ from turnkeeper.stores.redis.wire import Command, ErrorReply
 
 _STAGE_MS = timedelta(minutes=10) // timedelta(milliseconds=1)
 """How long what was to be restored lives if the last command never comes."""
-
-_BLOCKS = tuple(f"r{block}" for block in range(8))
-"""Fields of the head that hold its newest receipts."""
 
 _SCORE = 4096
 """A receipt's score is its time with twelve bits of order behind it."""
@@ -45,7 +44,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     attempts: int
     maybe_sent: int
     claimed: int
-    opt_outs: int
+    tick: int
     name: str
 
 
@@ -61,15 +60,14 @@ async def export(medium: Medium, conversation: ConversationId) -> Exported | Non
             mine.head, mine.inbox, mine.receipts, mine.answers, mine.memos, mine.effects, mine.log, mine.parts, wish,
             mine.state,
         ),
-        (*FIELDS, "lk", *_BLOCKS),
+        (),
     )  # fmt: skip
     reply: Reply = (await medium.scripts.run(call))[0]
-    _, now, fields, inbox, older, answers, memos, effects, log, parts, out, value = reply
-    head = head_of(conversation, fields[: len(FIELDS)])
+    _, now, packed, inbox, older, answers, memos, effects, log, parts, out, value = reply
+    head = head_of(packed)
     if head is None:
         return None
-    keep = fields[len(FIELDS)]
-    records = [record(element) for element in log]
+    kept = [record(element) for element in log[-head.log_keep :]]
     return Exported(
         conversation=conversation,
         generation=head.generation,
@@ -79,19 +77,19 @@ async def export(medium: Medium, conversation: ConversationId) -> Exported | Non
         state=None if head.is_over(now) else _state(head, value),
         created_ms=head.created_ms,
         changed_ms=head.changed_ms,
-        active_ms=head.active_ms,
-        expires_ms=head.expires_ms,
+        active_ms=head.active_ms or None,
+        expires_ms=head.expires_ms or None,
         ready_ms=head.ready_ms,
         attempts=head.attempts,
         errors=head.errors,
         last_commit_id=head.last_commit_id,
         inbox=tuple(waiting(element) for element in inbox),
         next_seq=head.next_seq,
-        receipts=_receipts(head, fields[len(FIELDS) + 1 :], older, dict(pairs(answers)), now),
+        receipts=_receipts(head, older, dict(pairs(answers)), now),
         deliveries=_deliveries(dict(pairs(effects))),
         parts=await _parts(medium, place, conversation, [text(part) for part in parts]),
         memos={text(name): result for name, result in pairs(memos)},
-        log=tuple(one for one in records if keep is None or one.at_ms + int(keep) > now),
+        log=tuple(one for one in kept if not head.log_keep_ms or one.at_ms + head.log_keep_ms > now),
         opted_out=out == b"1",
     )
 
@@ -103,14 +101,12 @@ def _state(head: Head, value: bytes | None) -> bytes | None:
     return found.state
 
 
-def _receipts(
-    head: Head, blocks: list[bytes | None], older: list[bytes], answers: Mapping[bytes, bytes], now: int
-) -> tuple[ExportedReceipt, ...]:
+def _receipts(head: Head, older: list[bytes], answers: Mapping[bytes, bytes], now: int) -> tuple[ExportedReceipt, ...]:
     """Return what is known of every message, the newest fact of each: it waits, or it is done and within its window."""
     done: dict[bytes, int] = {digest: int(float(score)) // _SCORE for digest, score in pairs(older)}
-    for digest, at_ms in (one for block in blocks if block for one in _split(block)):
+    for digest, at_ms in records(head.receipts):
         done[digest] = max(at_ms, done.get(digest, 0))
-    pending = dict(_split(head.pending))
+    pending = dict(records(head.pending))
     receipts = [
         ExportedReceipt(digest=digest.hex(), at_ms=at_ms, done=True, reply=answers.get(digest))
         for digest, at_ms in done.items()
@@ -120,11 +116,6 @@ def _receipts(
         *receipts,
         *(ExportedReceipt(digest=one.hex(), at_ms=at_ms, done=False, reply=None) for one, at_ms in pending.items()),
     )
-
-
-def _split(block: bytes) -> list[tuple[bytes, int]]:
-    starts = range(0, len(block), PENDING_BYTES)
-    return [(block[at : at + 8], int.from_bytes(block[at + 8 : at + PENDING_BYTES], "big")) for at in starts]
 
 
 def _deliveries(effects: Mapping[bytes, bytes]) -> tuple[ExportedDelivery, ...]:
@@ -152,18 +143,22 @@ async def _parts(medium: Medium, place: Place, conversation: ConversationId, par
     keys = await medium.keys()
     reads: list[Command] = [("GET", keys.document(part_key(conversation, part))[0]) for part in sorted(parts)]
     values = await medium.scripts.read(reads, place.partition) if reads else []
-    return {part: value for part, value in zip(sorted(parts), values, strict=True) if isinstance(value, bytes)}
+    found = zip(sorted(parts), values, strict=True)
+    return {part: await unpacked(value) for part, value in found if isinstance(value, bytes)}
 
 
 async def restore(medium: Medium, exported: Exported) -> bool:
     """See `Catalog.restore`. Nobody has the lease or a lane; fixed retention counts from the beginning."""
     keys, place = await medium.keys(), await medium.place(exported.conversation)
-    partition, flow, ref = place.partition, exported.conversation.flow, names.ref(exported.conversation)
+    partition, flow = place.partition, exported.conversation.flow
     mark = f":restore:{uuid.uuid4().hex}"
     written = _contents(exported, place)
     for part in exported.parts:
         value, etag = keys.document(part_key(exported.conversation, part))
-        written += [("SET", value, exported.parts[part]), ("HSET", etag, "e", exported.changed_ms, "x", "")]
+        written += [
+            ("SET", value, await packed(exported.parts[part])),
+            ("HSET", etag, "e", exported.changed_ms, "x", ""),
+        ]
     stages: list[Command] = []
     renamed: list[str] = []
     for name, key, *arguments in written:
@@ -171,18 +166,18 @@ async def restore(medium: Medium, exported: Exported) -> bool:
         # Unlinked first: the whole batch is sent again when the server does not know the script.
         stages += [("UNLINK", stage), (name, stage, *arguments), ("PEXPIRE", stage, _STAGE_MS)]
         renamed += [stage, str(key)]
-    due = [each for at_ms, member in _due(exported) for each in (at_ms, member)]
+    due = [each for at_ms, member in _due(exported, place) for each in (at_ms, member)]
     call = Call(
         "restore",
         partition,
         (
-            partition.due(flow), partition.recent(flow), partition.shelf(flow, exported.status),
-            partition.statuses(flow), partition.feed(flow), partition.tick, partition.planned,
+            partition.due(flow), partition.shelf(flow, exported.status), partition.statuses(flow),
+            partition.gone(flow), partition.tick, place.planned,
             partition.wish(flow, exported.conversation.person), partition.people(exported.conversation.person),
             partition.flows, *renamed,
         ),
         (
-            len(written), ref, flow, exported.status, exported.changed_ms,
+            len(written), place.ref, place.member, int(place.is_only), flow, exported.status,
             "" if exported.expires_ms is None else exported.expires_ms, int(exported.created_ms > 0),
             int(exported.version > 0), int(exported.opted_out), *due,
         ),
@@ -200,13 +195,14 @@ async def restore(medium: Medium, exported: Exported) -> bool:
 def _contents(exported: Exported, place: Place) -> list[Command]:
     """Return the commands that write a conversation's keys, the head first."""
     mine = place.keys
-    commands: list[Command] = [("HSET", mine.head, *_head_fields(exported))]
+    commands: list[Command] = [("SET", mine.head, msgspec.msgpack.encode(_head(exported)))]
     if exported.state is not None and exported.version > 0:
         sealed = seal(
             exported.state,
             generation=exported.generation,
             version=exported.version,
             fence=exported.fence,
+            status=exported.status,
             commit_id=exported.last_commit_id,
         )
         commands.append(("SET", mine.state, sealed))
@@ -239,24 +235,39 @@ def _inbox(exported: Exported) -> list[Reply]:
     return sorted(exported.inbox, key=lambda one: one.seq)
 
 
-def _head_fields(exported: Exported) -> list[str | bytes | int]:
-    pending = pending_of([(digest_of(one.id), one.accepted_ms) for one in _inbox(exported)])
-    fields: dict[str, str | bytes | int | None] = {
-        "g": exported.generation, "v": exported.version, "f": exported.fence, "s": exported.status,
-        "c": exported.created_ms, "u": exported.changed_ms, "t": exported.active_ms,
-        "b": exported.created_ms if exported.last_commit_id else None, "x": exported.expires_ms, "y": exported.ready_ms,
-        "a": exported.attempts, "e": exported.errors, "k": exported.last_commit_id or None, "n": exported.next_seq,
-        "q": pending, "l": max((one.seq for one in exported.log), default=0), "en": len(exported.deliveries),
-        "ou": len(exported.deliveries), "ot": sum(one.kind.value == "timer" for one in exported.deliveries),
-        "ro": 1 if any(one.done for one in exported.receipts) else None, "mm": 1 if exported.memos else None,
-        "pl": exported.expires_ms, "h": 0, "o": "", "d": 0, "z": 0,
-    }  # fmt: skip
-    return [each for name, value in fields.items() for each in (name, "" if value is None else value)]
+def _head(exported: Exported) -> Head:
+    done = sum(one.done for one in exported.receipts)
+    return Head(
+        generation=exported.generation,
+        version=exported.version,
+        fence=exported.fence,
+        created_ms=exported.created_ms,
+        changed=exported.changed_ms * TICKS,
+        active_ms=exported.active_ms or 0,
+        first_ms=exported.created_ms if exported.last_commit_id else 0,
+        expires_ms=exported.expires_ms or 0,
+        attempts=exported.attempts,
+        errors=exported.errors,
+        ready_ms=exported.ready_ms,
+        next_seq=exported.next_seq,
+        log_seq=max((one.seq for one in exported.log), default=0),
+        planned_ms=exported.expires_ms or 0,
+        has_memos=int(bool(exported.memos)),
+        has_older=int(done > 0),
+        has_answers=int(any(one.reply is not None for one in exported.receipts)),
+        taken=done,
+        effects=len(exported.deliveries),
+        timers=sum(one.kind is EffectKind.TIMER for one in exported.deliveries),
+        order=len(exported.deliveries),
+        replies=sum(one.kind is EffectKind.REPLY for one in exported.deliveries),
+        status=exported.status,
+        last_commit_id=exported.last_commit_id,
+        pending=packed_records([(digest_of(one.id), one.accepted_ms) for one in _inbox(exported)]),
+    )
 
 
 def _effects(exported: Exported, place: Place) -> list[Command]:
     fields: list[str | bytes | int] = []
-    queue: list[str | bytes | int] = []
     timers: dict[str, list[str]] = {}
     for order, one in enumerate(exported.deliveries, 1):
         letter = names.letter_of(one.kind)
@@ -268,27 +279,25 @@ def _effects(exported: Exported, place: Place) -> list[Command]:
             attempts=one.attempts,
             maybe_sent=int(one.maybe_sent),
             claimed=0,
-            opt_outs=0,
+            tick=0,
             name=one.name,
         )
         fields += (f"e{one.id}", msgspec.msgpack.encode(entry), f"p{one.id}", one.payload)
         if letter == "t" and one.name:
             timers.setdefault(one.name, []).append(one.id)
         if letter == "r":
-            queue += (order, one.id)
+            fields += (f"r{order}", one.id)
     for name, ids in timers.items():
         fields += (f"n{name}", "\n".join(ids))
-    commands: list[Command] = [("HSET", place.keys.effects, *fields)]
-    return [*commands, ("ZADD", place.keys.queue, *queue)] if queue else commands
+    return [("HSET", place.keys.effects, *fields)]
 
 
-def _due(exported: Exported) -> list[tuple[int, bytes]]:
+def _due(exported: Exported, place: Place) -> list[tuple[int, bytes]]:
     """Return when somebody must look at its inbox and at each of its lanes."""
-    ref = names.ref(exported.conversation)
     due: dict[bytes, int] = {}
     if exported.inbox:
-        due[names.turn_member(ref)] = max(_inbox(exported)[0].accepted_ms, exported.ready_ms)
+        due[place.turn.encode()] = max(_inbox(exported)[0].accepted_ms, exported.ready_ms)
     for one in exported.deliveries:
         lane = "" if names.letter_of(one.kind) == "r" else one.id
-        due.setdefault(names.lane_member(ref, one.kind, lane), max(one.due_ms, one.committed_ms))
+        due.setdefault(names.lane_member(place.ref.encode(), one.kind, lane), max(one.due_ms, one.committed_ms))
     return [(at_ms, member) for member, at_ms in due.items()]

@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from turnkeeper.errors import StoreUnreadableError
 from turnkeeper.ports.turns import Granted, LogRecord, Waiting
+from turnkeeper.stores.redis.compressing import pack, unpack
+from turnkeeper.stores.redis.heads import Head, head_of
 
 Reply = Any
 """A reply of the server, whose shape the header of its script promises."""
@@ -30,42 +33,51 @@ def inbox_element(message: Waiting) -> bytes:
 def record(element: bytes) -> LogRecord:
     """Return an element of the log: `seq version generation at_ms ` and its bytes."""
     seq, version, generation, at_ms, content = element.split(b" ", 4)
-    return LogRecord(seq=int(seq), version=int(version), generation=int(generation), at_ms=int(at_ms), data=content)
+    return LogRecord(
+        seq=int(seq), version=int(version), generation=int(generation), at_ms=int(at_ms), data=unpack(content)
+    )
 
 
 def log_element(one: LogRecord) -> bytes:
     """Return an entry as it stands in the log."""
-    return b"%d %d %d %d %b" % (one.seq, one.version, one.generation, one.at_ms, one.data)
+    return b"%d %d %d %d %b" % (one.seq, one.version, one.generation, one.at_ms, pack(one.data))
 
 
-def granted(reply: Sequence[Reply], token: str, state: bytes | None) -> Granted:
-    """Return the grant that `begin.lua` and `commit.lua` describe."""
-    (_, now, fence, version, generation, until, created, active, attempts, errors, interrupted, out, more, _, memos,
-     messages, head_lost) = reply  # fmt: skip
+def granting(packed: Reply) -> Head:
+    """Return the head of a grant.
+
+    Raises:
+        StoreUnreadableError: It is none of ours.
+    """
+    head = head_of(packed)
+    if head is None:
+        raise StoreUnreadableError("a grant came without its head; nothing is known of what was written")
+    return head
+
+
+def granted(reply: Sequence[Reply], head: Head, state: bytes | None) -> Granted:
+    """Return the grant that `begin.lua` and `commit.lua` describe, from its time on."""
+    now, _, out, memos, messages = reply
+    handed = tuple([waiting(element) for element in messages])
     return Granted(
-        token=token,
-        fence=fence,
-        version=version,
-        generation=generation,
-        state=state if version > 0 else None,
-        messages=tuple(waiting(element) for element in messages),
-        more=more,
+        token=head.token,
+        fence=head.fence,
+        version=head.version,
+        generation=head.generation,
+        state=state if head.version > 0 else None,
+        messages=handed,
+        more=head.waiting - len(handed),
         now_ms=now,
-        lease_until_ms=until,
-        created_ms=created,
-        active_ms=number(active),
-        attempts=attempts,
-        errors=errors,
-        lost=head_lost == 1 or (version > 0 and state is None),
-        interrupted=interrupted == 1,
-        opted_out=out == 1,
-        memos={name.decode(): result for name, result in pairs(memos)},
+        lease_until_ms=head.lease_until_ms,
+        created_ms=head.created_ms,
+        active_ms=head.active_ms or None,
+        attempts=head.attempts,
+        errors=head.errors,
+        lost=head.lost == 1 or (head.version > 0 and state is None),
+        interrupted=head.interrupted == 1,
+        opted_out=out == b"1",
+        memos={name.decode(): result for name, result in pairs(memos)} if memos else {},
     )
-
-
-def status_of(reply: Sequence[Reply]) -> str:
-    """Return the status that a grant tells: the next commit declares its shelf."""
-    return str(reply[13].decode())
 
 
 def number(value: Reply) -> int | None:

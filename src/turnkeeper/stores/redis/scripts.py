@@ -6,14 +6,15 @@ is replaced, so that they have other digests, and production can never run them 
 
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 
 import msgspec
 
 from turnkeeper.errors import OutcomeUnknownError, StoreFullError, StoreUnavailableError, StoreUnreadableError
 from turnkeeper.ports.clock import Clock
-from turnkeeper.stores.redis.keys import Partition
+from turnkeeper.stores.redis.codes import FOREIGN
+from turnkeeper.stores.redis.keys import Partition, type_of
 from turnkeeper.stores.redis.parsing import Reply
 from turnkeeper.stores.redis.wire import Command, ErrorReply, Wire
 
@@ -31,12 +32,27 @@ _RETRYABLE = frozenset(
 """Answers of a server that did nothing and may do it later."""
 
 
+_encode = msgspec.msgpack.Encoder().encode
+
+_SHORT = 16
+"""A list of fewer elements has a header of one byte in MessagePack; one of up to 65,535 has three."""
+
+
+def facts(*values: object) -> bytes:
+    """Return values as one argument, from which a script gets them with one `cmsgpack.unpack` and without a table.
+
+    It is their MessagePack without the header of a list; a script reads forty such values in a third of the time that
+    forty arguments take. No bytes: the server's own MessagePack knows but one kind of strings.
+    """
+    return _encode(values)[1 if len(values) < _SHORT else 3 :]
+
+
 class Call(msgspec.Struct, frozen=True):
     """A script with its keys, all in one partition, and its arguments."""
 
     script: str
     partition: Partition
-    keys: Sequence[str]
+    keys: Sequence[str | bytes]
     arguments: Sequence[str | bytes | int]
 
 
@@ -76,45 +92,77 @@ class Scripts:
         self._movable = movable
         self._ticks = self._told_ms = 0
 
-    async def run(self, call: Call, *, before: Sequence[Command] = (), after: Sequence[Command] = ()) -> list[object]:
+    async def run(
+        self, call: Call, *, before: Sequence[Command] = (), after: Sequence[Command] = (), durable: bool = False
+    ) -> list[object]:
         """Send a script between plain commands of its partition; return the raw replies of all.
 
-        A reply may be an `ErrorReply` for the plain commands; that of a script is raised.
+        A reply may be an `ErrorReply` for the plain commands; that of a script is raised. What is `durable` is as safe
+        as the store's durability level asks when the answer comes.
 
         Raises:
             StoreUnavailableError: Nothing was written.
             StoreFullError: Nothing was written.
             OutcomeUnknownError: The answer was lost.
         """
-        return await self.run_all([call], before=before, after=after)
+        return await self.run_all([call], before=before, after=after, durable=durable)
 
     async def run_all(
-        self, calls: Sequence[Call], *, before: Sequence[Command] = (), after: Sequence[Command] = ()
+        self,
+        calls: Sequence[Call],
+        *,
+        before: Sequence[Command] = (),
+        after: Sequence[Command] = (),
+        durable: bool = False,
     ) -> list[object]:
         """Do the same with several scripts: of one partition, or where one server has all partitions, of any."""
-        partitions = tuple({call.partition.tag: call.partition for call in calls}.values())
+        partitions = {call.partition.tag: call.partition for call in calls}
         commands = [*before, *(self.command(call) for call in calls), *after]
-        replies = await self._send(commands, partitions)
+        replies = await self._send(commands, partitions, durable=durable)
         if any(isinstance(reply, ErrorReply) and reply.code == "NOSCRIPT" for reply in replies):
             # Nothing of a script that is not known ran, and what ran beside it is safe to send twice.
             names = {call.script for call in calls}
             movable = self._movable is not None
             loads: list[Command] = [("SCRIPT", "LOAD", source(name, movable=movable)) for name in sorted(names)]
-            for reply in await self._send(loads, partitions):
+            for reply in await self._send(loads, partitions, durable=False):
                 raise_error(reply)
-            replies = await self._send(commands, partitions)
-        for reply in replies[len(before) : len(before) + len(calls)]:
-            raise_error(reply)
+            replies = await self._send(commands, partitions, durable=durable)
+        for call, reply in zip(calls, replies[len(before) :], strict=False):
+            if isinstance(reply, ErrorReply):
+                await self._explain(call, reply)
+                raise_error(reply)
         return replies
 
-    async def _send(self, commands: Sequence[Command], partitions: Sequence[Partition]) -> list[object]:
-        key = partitions[0].tag
-        if self._movable is None:
-            return await self.wire.send(commands, key=key)
-        clocks = self._clocks(self._movable, partitions)
-        return (await self.wire.send([*clocks, *commands], key=key))[len(clocks) :]
+    async def _explain(self, call: Call, error: ErrorReply) -> None:
+        """Raise for keys that hold something else, naming each with what it is and what it should be."""
+        if "WRONGTYPE" not in error.text and FOREIGN not in error.text:
+            return
+        keys = [key.decode() if isinstance(key, bytes) else key for key in call.keys]
+        found = await self.wire.send([("TYPE", key) for key in keys], key=call.partition.tag)
+        types = zip(keys, (kind.decode() if isinstance(kind, bytes) else "unknown" for kind in found), strict=True)
+        wrong = [
+            f"{key!r} is a {kind} and should be a {type_of(key)}"
+            for key, kind in types
+            if kind not in {"none", type_of(key)}
+        ]
+        if FOREIGN in error.text:
+            foreign = error.text.partition(FOREIGN)[2].split(" ", 1)[0]
+            wrong.append(f"{foreign!r} is a string that Turnkeeper never wrote")
+        raise StoreUnreadableError(
+            f"{'; '.join(wrong) or error.text}. Nothing of the conversation was changed. Use a database of its own, or "
+            "rename what stands there"
+        )
 
-    def _clocks(self, clock: Clock, partitions: Sequence[Partition]) -> list[Command]:
+    async def _send(
+        self, commands: Sequence[Command], partitions: Mapping[str, Partition], *, durable: bool
+    ) -> list[object]:
+        key = next(iter(partitions))
+        if self._movable is None:
+            return await self.wire.send(commands, key=key, durable=durable)
+        clocks = self._clocks(self._movable, partitions.values())
+        return (await self.wire.send([*clocks, *commands], key=key, durable=durable))[len(clocks) :]
+
+    def _clocks(self, clock: Clock, partitions: Iterable[Partition]) -> list[Command]:
         """Tell the server the test's time; microseconds count what happens within one millisecond."""
         now = clock.now_ms()
         self._ticks = min(self._ticks + 2, 998) if now == self._told_ms else 0

@@ -1,7 +1,8 @@
 """The `Turns` port on Redis: a turn is two round trips, `begin.lua` with the state behind it and `commit.lua`.
 
-A third one comes only where the keys that a script must declare depend on what is stored: the end of a retention, a
-commit that forgets or cancels everything, and the first commit of a conversation whose status this process never saw.
+A third one comes only where the keys that a script must declare depend on what is stored: the end of a retention (one
+or two more), a commit that forgets a conversation with parts or that cancels all (one), the first commit of a
+conversation whose status this process never saw (one), and a head that the server evicted (one).
 """
 
 import hashlib
@@ -29,6 +30,7 @@ from turnkeeper.ports.turns import (
     Idle,
     LogRecord,
     Mode,
+    Part,
     Queued,
     Release,
     Renewal,
@@ -36,13 +38,15 @@ from turnkeeper.ports.turns import (
 )
 from turnkeeper.stores.redis import codes
 from turnkeeper.stores.redis import keys as names
-from turnkeeper.stores.redis.committing import WINDOW_MS, Draft, draft
+from turnkeeper.stores.redis.committing import WINDOW_MS, Draft, Known, draft
+from turnkeeper.stores.redis.compressing import packed
 from turnkeeper.stores.redis.envelope import unseal
+from turnkeeper.stores.redis.heads import Head
 from turnkeeper.stores.redis.lifetime import TRIES, end, erase
 from turnkeeper.stores.redis.medium import Medium, Place, run_grouped
-from turnkeeper.stores.redis.parsing import Reply, granted, number, record, status_of, text
-from turnkeeper.stores.redis.scripts import Call
-from turnkeeper.stores.redis.silencing import silence
+from turnkeeper.stores.redis.parsing import Reply, granted, granting, number, record, text
+from turnkeeper.stores.redis.rebuilding import rebuilt
+from turnkeeper.stores.redis.scripts import Call, facts
 from turnkeeper.stores.redis.wire import Command, ErrorReply
 
 
@@ -61,7 +65,8 @@ class RedisTurns:
         call = _begin_call(request, place)
         read_state: Command = ("GET", place.keys.state)
         for attempt in range(TRIES):
-            reply, value = await self._run(call, after=[read_state])
+            found: list[Reply] = await medium.scripts.run(call, after=[read_state], durable=request.message is not None)
+            reply, value = found
             if reply[0] == codes.OVER:
                 await end(medium, request.conversation)
                 continue
@@ -69,12 +74,15 @@ class RedisTurns:
                 if reply[0] == codes.QUEUED:
                     medium.hint()
                 return _begun(reply)
-            state, fits = _state(value, reply)
+            head = granting(reply[2])
+            state, fits = _state(value, head)
             if not fits and attempt < TRIES - 1:
                 continue  # somebody wrote between the two commands, or the lease is ours: the same token asks again
-            medium.note_status(place, status_of(reply))
-            grant = granted(reply, request.token, state)
-            return replace(grant, lost=True) if _is_orphan(value, reply) else grant
+            medium.note_status(place, head.status)
+            grant = granted(reply[1:], head, state)
+            if head.version == 0 and value:
+                return await rebuilt(medium, request.conversation, grant, value)
+            return grant
         raise StoreUnavailableError("the conversation's time ends again and again; nothing was written, repeat")
 
     async def commit(self, request: Commit, /) -> CommitAnswer:
@@ -82,17 +90,18 @@ class RedisTurns:
         check_commit(request)
         medium = self._medium
         keys, place = await medium.keys(), await medium.place(request.conversation)
+        request = await _smaller(request)
+        known, given = Known(medium.status(place)), False
         if request.cancel_all:
-            await silence(medium, request)
-        parts: list[str] = []
-        if request.forget:
-            parts = await self._parts(place)
-        status, given = medium.status(place), False
+            known = Known(
+                known.status, others=await self._members(place, place.partition.people(request.conversation.person))
+            )
         for _ in range(TRIES):
-            sent = draft(request, keys, place, old_status=status, all_parts=parts, given=given)
+            sent = draft(request, keys, place, known=known, given=given)
             reply, value, refusal = await self._send(sent, place, request)
             if reply[0] == codes.AGAIN:
-                status, parts = text(reply[1]), [text(part) for part in reply[2]]
+                known = Known(text(reply[1]), [text(part) for part in reply[2]], reply[3])
+                medium.note_status(place, known.status)
                 continue
             if reply[0] == codes.NOSTAGE:
                 if given and refusal is not None:
@@ -107,7 +116,7 @@ class RedisTurns:
         after: list[Command] = []
         if request.state is None and not request.forget and request.next:
             after.append(("GET", place.keys.state))
-        replies = await self._medium.scripts.run(sent.call, before=sent.stages, after=after)
+        replies = await self._medium.scripts.run(sent.call, before=sent.stages, after=after, durable=True)
         refusals = [reply for reply in replies[: len(sent.stages)] if isinstance(reply, ErrorReply)]
         return replies[len(sent.stages)], replies[-1] if after else None, refusals[0] if refusals else None
 
@@ -119,22 +128,22 @@ class RedisTurns:
             return Conflict(version=reply[1])
         if reply[0] == codes.TAKE:
             raise LimitError(limit="take", found=request.take, allowed=reply[1])
-        _, version, claimed, repeated, grant, _ = reply
+        _, version, claimed, repeated, *grant = reply
         following: Granted | None = None
-        if grant is not None:
-            state = request.state
+        if grant:
+            head, state = granting(grant[1]), request.state
             if state is None and not request.forget:
-                state, _ = _state(value, grant)
-            following = granted(grant, request.token, state)
-            medium.note_status(place, status_of(grant))
+                state, _ = _state(value, head)
+            following = granted(grant, head, state)
+            medium.note_status(place, head.status)
         elif not repeated and (request.state is not None or request.forget):
             medium.note_status(place, "" if request.forget else request.status)
         medium.hint()
         return Committed(version=version, claimed=claimed == 1, next=following, repeated=repeated == 1)
 
-    async def _parts(self, place: Place) -> list[str]:
-        (found,) = await self._medium.scripts.read([("ZRANGE", place.keys.parts, 0, -1)], place.partition)
-        return [text(part) for part in found]
+    async def _members(self, place: Place, index: str) -> list[bytes]:
+        (found,) = await self._medium.scripts.read([("ZRANGE", index, 0, -1)], place.partition)
+        return list(found)
 
     async def renew(self, requests: Sequence[Renewal], /) -> Sequence[Renewed]:
         """See `Turns.renew`."""
@@ -160,7 +169,7 @@ class RedisTurns:
             (
                 request.token,
                 request.lease_ms,
-                names.turn_member(names.ref(request.conversation)),
+                place.turn,
                 int(request.memo is not None),
                 name,
                 result,
@@ -179,7 +188,7 @@ class RedisTurns:
                 request.token,
                 request.outcome.value,
                 request.wait_ms,
-                names.turn_member(names.ref(request.conversation)),
+                place.turn,
             ),
         )
         (reply,) = await self._run(call)
@@ -218,34 +227,38 @@ class RedisTurns:
 
 
 async def conversations_of(medium: Medium, conversation: ConversationId) -> list[ConversationId]:
-    """Return every conversation of a person in a flow that the store knows."""
+    """Return every conversation of a person in a flow that the store may know."""
     place = await medium.place(conversation)
     people = place.partition.people(conversation.person)
     (found,) = await medium.scripts.read([("ZRANGE", people, 0, -1)], place.partition)
+    plain = ConversationId(flow=conversation.flow, person=conversation.person)
     known = [names.conversation_of(member) for member in sorted(found)]
-    return [one for one in known if one.flow == conversation.flow]
+    return [plain, *(one for one in known if one.flow == conversation.flow)]
 
 
 def _begin_call(request: Begin, place: Place) -> Call:
-    mine, partition, conversation = place.keys, place.partition, request.conversation
-    flow, ref = conversation.flow, names.ref(conversation)
-    arguments: list[str | bytes | int] = [
+    message = request.message
+    said = facts(
         request.token, request.lease_ms, MAX_HAND_OUT if request.mode is Mode.INTERRUPT else request.hand_out,
-        request.mode.value, int(request.run), ref, names.turn_member(ref), flow, MAX_INBOX, WINDOW_MS,
-    ]  # fmt: skip
-    if request.message is not None:
-        message = request.message
-        arguments += (digest_of(message.id), message.id, message.payload, message.wait_ms, message.max_wait_ms)
-    return Call(
-        "begin",
-        partition,
-        (
-            mine.head, mine.inbox, mine.receipts, mine.answers, mine.memos, partition.due(flow), partition.recent(flow),
-            partition.shelf(flow, ""), partition.wish(flow, conversation.person), mine.state,
-            partition.people(conversation.person), partition.flows, mine.log, partition.planned,
-        ),
-        arguments,
+        request.mode.value, request.run, place.turn, place.member, place.ref, place.is_only, request.conversation.flow,
+        MAX_INBOX, WINDOW_MS, message.wait_ms if message else 0, message.max_wait_ms if message else 0,
     )  # fmt: skip
+    if message is None:
+        return Call("begin", place.partition, place.begin_keys, (said,))
+    name = message.id.encode()
+    digest = hashlib.blake2b(name, digest_size=8).digest()
+    element = b"%d %b%b" % (len(name), name, message.payload)
+    return Call("begin", place.partition, place.begin_keys, (said, digest, element))
+
+
+async def _smaller(request: Commit) -> Commit:
+    """Return a commit whose log entry and parts are as they are stored."""
+    log, parts = request.log, request.parts
+    if log is not None:
+        log = await packed(log)
+    if parts:
+        parts = tuple([Part(id=part.id, data=await packed(part.data)) for part in parts])
+    return request if log is request.log and parts is request.parts else replace(request, log=log, parts=parts)
 
 
 def digest_of(message_id: str) -> bytes:
@@ -268,19 +281,13 @@ def _begun(reply: Reply) -> Begun:
             return Idle(ready_ms=number(reply[1]))
 
 
-def _is_orphan(value: object, grant: Reply) -> bool:
-    """Return whether a state is there that its head does not know: the server evicted the head and left the state."""
-    return grant[3] == 0 and isinstance(value, bytes) and unseal(value) is not None
-
-
-def _state(value: object, grant: Reply) -> tuple[bytes | None, bool]:
+def _state(value: object, head: Head) -> tuple[bytes | None, bool]:
     """Return the state if it is the one that the head speaks of, and whether what was read fits the head."""
-    version, generation = grant[3], grant[4]
     if isinstance(value, ErrorReply):
         return None, False
-    if not isinstance(value, bytes) or version == 0:
+    if not isinstance(value, bytes) or head.version == 0:
         return None, True
     found = unseal(value)
-    if found is None or (found.generation, found.version) != (generation, version):
+    if found is None or (found.generation, found.version) != (head.generation, head.version):
         return None, False
     return found.state, True

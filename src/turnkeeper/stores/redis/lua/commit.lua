@@ -1,126 +1,144 @@
 -- commit: everything that one turn changes, at once or not at all. See ports/turns.py, `Turns.commit`.
 --
--- KEYS  1 head  2 state  3 stage  4 inbox  5 receipts  6 answers  7 memos  8 effects  9 queue  10 due  11 recent
---       12 shelf of the old status  13 shelf of the new one  14 statuses  15 feed  16 tick  17 planned  18 wish  19 log
---       20 parts  21 dead  22 letters' bodies  23 letters  then: of every new part stage, value, etag; of every adopted
---       and then every retired one value, etag
--- ARGV  1 token 2 fence 3 version 4 generation 5 commit_id 6 take 7 state (none, given, staged) 8 state's bytes
---       9 status 10 forget 11 active 12 retain_ms or '' 13 slide 14 log? 15 log's bytes 16 log_keep 17 log_keep_ms
---       18 reply? 19 reply's bytes 20 lane_token 21 lane_ms 22 opt_out ('', 0, 1) 23 dead? 24 error 25 next
---       26 hand_out 27 lease_ms 28 ref 29 due ref 30 old status 31 window_ms 32 receipts kept 33 grace_ms
---       34 effects 35 cancelled 36 parts 37 adopted 38 retired; then of every effect: id, kind, due, name, payload;
---       every cancelled name; ids of the new, adopted and retired parts
--- gives COMMITTED version claimed repeated grant now (the grant as GRANTED of begin.lua, or false) | FENCED | CONFLICT version | TAKE handed_out | NOSTAGE
---       AGAIN status {part, ...}
--- writes all of it. Nothing before the last check; the first write (PERSIST) passes a full memory.
--- cost  O(messages taken + effects + cancelled + parts), each bounded by the ports.
+-- KEYS  1 head  2 state  3 stage  4 inbox  5 effects  6 due  7 shelf of the old status  8 shelf of the new one  9 tick
+--       10 wish  11 log  12 receipts  13 answers  14 memos  15 statuses  16 planned  17 gone  18 parts  19 people
+--       20 dead  21 letters' bodies  22 letters  then: of every new part stage, value, etag; of every adopted and then
+--       every retired one value, etag; of every other conversation to be silenced head, state, effects, receipts
+-- ARGV  1 MessagePack values, one behind the other, as named below  2 state's bytes  3 log's bytes  4 reply's bytes; then the
+--       payloads of the effects
+-- gives COMMITTED version claimed repeated now; with a next turn also head opted_out or false {memo, result, ...}
+--       {message, ...} | FENCED | CONFLICT version | TAKE handed_out | NOSTAGE
+--       AGAIN status {part, ...} {ref, ...}: declare these
+-- writes all of it. Nothing before the last check; the first write (PERSIST) passes a full memory, the head comes last.
+-- cost  some fifteen commands on the usual path; O(messages taken + effects + cancelled + parts), each bounded by the
+--       ports; to silence O(unsettled effects of the person).
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local f = redis.call('HMGET', KEYS[1], 'o', 'f', 'v', 'g', 'h', 'k', 'a', 'e', 'y', 'c', 't', 'b', 'x', 'q', 's', 'l',
-  'ou', 'ot', 'mm', 'ro', 'rn', 'pl', 'd', 'z')
-local function num(i) return tonumber(f[i] or 0) end
-local function flag(i) return ARGV[i] == '1' end
-local wish = redis.call('HMGET', KEYS[18], 'out', 'n')
-local version, generation, pending, ready = num(3), num(4), f[14] or '', num(9)
-local attempts, errors, created, handed, status = num(7), num(8), num(10), num(5), f[15] or ''
-local deadline, interrupted, fence = num(23), num(24), num(2)
-local lane = {o = KEYS[8], q = KEYS[9], due = KEYS[10], ref = ARGV[29], n = num(17), timers = num(18)}
+--@ head
+local h = read_head(KEYS[1])
+if not h then return {'FENCED'} end
+local token, fence, from_version, from_generation, commit_id, take, how, new_status, forget, active, retain_ms, slide,
+  has_log, keep, keep_ms, has_reply, lane_token, lane_ms, opt_out, is_dead, failure, hands_on, hand_out, lease, member,
+  ref, due_ref, old_status, window, receipts_kept, grace, effects, cancelled, parts, adopted, retired, silences,
+  known_others, known_parts, silenced = cmsgpack.unpack(ARGV[1])
+local lane = {o = KEYS[5], due = KEYS[6], ref = due_ref}
 --@ effects
-local function granted()
-  local memos = f[19] == '1' and redis.call('HGETALL', KEYS[7]) or {}
-  return {'GRANTED', now, fence, version, generation, deadline, created, f[11] or '', attempts, errors, interrupted,
-    wish[1] == '1' and 1 or 0, #pending / 14 - handed, status, memos, redis.call('LRANGE', KEYS[4], 0, handed - 1), 0}
-end
-local effects, cancelled, parts = tonumber(ARGV[34]), tonumber(ARGV[35]), tonumber(ARGV[36])
-local adopted, retired = tonumber(ARGV[37]), tonumber(ARGV[38])
-local names = 38 + 5 * effects
 local function refuse(...)
-  redis.call('UNLINK', KEYS[3])
-  for part = 1, parts do redis.call('UNLINK', KEYS[21 + 3 * part]) end
+  if how == 'staged' then redis.call('UNLINK', KEYS[3]) end
+  for part = 1, #parts do redis.call('UNLINK', KEYS[20 + 3 * part]) end
   return {...}
 end
-if not f[2] then return refuse('FENCED') end
-if f[6] == ARGV[5] then
+local function committed(packed, claimed, repeated)
+  if h[OWNER] == '' or h[OWNER] ~= token then return {'COMMITTED', h[VERSION], claimed, repeated} end
+  return {'COMMITTED', h[VERSION], claimed, repeated, now, packed, redis.call('HGET', KEYS[10], 'out'),
+    h[HAS_MEMOS] == 1 and redis.call('HGETALL', KEYS[14]) or {}, redis.call('LRANGE', KEYS[4], 0, h[HANDED] - 1)}
+end
+if h[COMMIT_ID] == commit_id then
   local claimed = 0
-  if redis.call('HGET', lane.o, 'T') == ARGV[20] and tonumber(redis.call('HGET', lane.o, 'U')) > now then
-    for at = 39, names, 5 do
-      local entry = ARGV[at + 1] == 'r' and entry_of(ARGV[at])
+  if h[LANE_TOKEN] ~= '' and h[LANE_TOKEN] == lane_token and h[LANE_UNTIL] > now then
+    for _, effect in ipairs(effects) do
+      local entry = effect[2] == 'r' and entry_of(effect[1])
       if entry and entry[7] == 1 then claimed = 1 end
     end
   end
-  return refuse('COMMITTED', version, claimed, 1, (f[1] or '') ~= '' and f[1] == ARGV[1] and granted(), now)
+  refuse()
+  write_again(KEYS[6], KEYS[9])
+  return committed(cmsgpack.pack(h), claimed, 1)
 end
-if f[1] ~= ARGV[1] or f[2] ~= ARGV[2] then return refuse('FENCED') end
-if version ~= tonumber(ARGV[3]) or f[4] ~= ARGV[4] then return refuse('CONFLICT', version) end
-local take = tonumber(ARGV[6])
-if take > handed then return refuse('TAKE', handed) end
-if status ~= ARGV[30] or (flag(10) and redis.call('ZCARD', KEYS[20]) > retired) then
-  return {'AGAIN', status, redis.call('ZRANGE', KEYS[20], 0, -1)}
+if h[OWNER] ~= token or h[FENCE] ~= fence then return refuse('FENCED') end
+local version, status = h[VERSION], h[STATUS]
+if version ~= from_version or h[GENERATION] ~= from_generation then return refuse('CONFLICT', version) end
+if take > h[HANDED] then return refuse('TAKE', h[HANDED]) end
+if status ~= old_status or (forget and redis.call('ZCARD', KEYS[18]) ~= known_parts)
+  or (silences and redis.call('ZCARD', KEYS[19]) ~= known_others) then
+  return {'AGAIN', status, redis.call('ZRANGE', KEYS[18], 0, -1), redis.call('ZRANGE', KEYS[19], 0, -1)}
 end
-if ARGV[7] == 'staged' and redis.call('EXISTS', KEYS[3]) == 0 then return {'NOSTAGE'} end
-for part = 1, parts do
-  if redis.call('EXISTS', KEYS[21 + 3 * part]) == 0 then return {'NOSTAGE'} end
+if how == 'staged' and redis.call('EXISTS', KEYS[3]) == 0 then return {'NOSTAGE'} end
+for part = 1, #parts do
+  if redis.call('EXISTS', KEYS[20 + 3 * part]) == 0 then return {'NOSTAGE'} end
 end
+--@ meeting
 
 redis.call('PERSIST', KEYS[1])
-local tick = math.max(time[1] * 1000000 + time[2], tonumber(redis.call('GET', KEYS[16]) or 0) + 1)
+local has_state = how ~= 'none' and not forget
+local moves = has_state or forget
+local tick = next_tick(KEYS[9])
+local shelf = moves and KEYS[8] or KEYS[7]
+if not forget then redis.call('ZADD', shelf, tick, member) end
 --@ taking
-if cancelled > 0 then
-  for at = names + 1, names + cancelled do
-    for _, id in ipairs(meant(ARGV[at])) do
-      local entry = entry_of(id)
-      if entry then remove_entry(id, entry) end
-    end
-  end
+if silences then
+--@ resting
+--@ silencing
+end
+if #cancelled > 0 then
+  for _, name in ipairs(cancelled) do cancel(name, false) end
   refresh_replies()
 end
-if ARGV[22] ~= '' then
-  redis.call('HSET', KEYS[18], 'out', ARGV[22])
-  wish = {ARGV[22], redis.call('HINCRBY', KEYS[18], 'n', ARGV[22])}
+if opt_out ~= '' then
+  redis.call('HSET', KEYS[10], 'out', opt_out)
+  if opt_out == '1' then redis.call('HSET', KEYS[10], 'n', tick) end
 end
+local claimed = 0
+if #effects > 0 then
 --@ putting
+end
 
-local has_state = ARGV[7] ~= 'none' and not flag(10)
+if h[FIRST] == 0 then h[FIRST] = now end
+if active then h[ACTIVE] = now end
+h[EXPIRES] = 0
+if retain_ms then
+  h[EXPIRES] = ((not slide or h[ACTIVE] == 0) and h[FIRST] or h[ACTIVE]) + retain_ms
+end
 if has_state then
-  if ARGV[7] == 'staged' then redis.call('RENAME', KEYS[3], KEYS[2]) else redis.call('SET', KEYS[2], ARGV[8]) end
-  if version == 0 or status ~= ARGV[9] then
-    if version > 0 and redis.call('HINCRBY', KEYS[14], status, -1) <= 0 then redis.call('HDEL', KEYS[14], status) end
-    redis.call('HINCRBY', KEYS[14], ARGV[9], 1)
-    if status ~= ARGV[9] then redis.call('ZREM', KEYS[12], ARGV[28]) end
+  if version == 0 or status ~= new_status then
+    if version > 0 and redis.call('HINCRBY', KEYS[15], status, -1) <= 0 then redis.call('HDEL', KEYS[15], status) end
+    redis.call('HINCRBY', KEYS[15], new_status, 1)
+    if status ~= new_status then redis.call('ZREM', KEYS[7], member) end
+    if version == 0 then redis.call('ZREM', KEYS[17], member) end
   end
-  version, status = version + 1, ARGV[9]
+  h[VERSION], h[STATUS] = version + 1, new_status
 end
 --@ keeping
-if has_state or flag(10) then
-  redis.call('SET', KEYS[16], string.format('%.0f', tick))
-  redis.call('ZADD', KEYS[15], tick, ARGV[28])
+if forget then
+  redis.call('UNLINK', KEYS[2], KEYS[3])
+  redis.call('ZREM', KEYS[7], member)
+  redis.call('ZADD', KEYS[17], tick, member)
+  if version > 0 and redis.call('HINCRBY', KEYS[15], status, -1) <= 0 then redis.call('HDEL', KEYS[15], status) end
+  h[GENERATION], h[VERSION], h[STATUS], h[CREATED] = math.max(now, h[GENERATION] + 1), 0, '', 0
+  h[ACTIVE], h[FIRST], h[EXPIRES] = 0, 0, now
 end
 
-local grant = false
-local left = #pending / 14
-handed, interrupted = 0, 0
-if left > 0 and created == 0 then created, expires = now, '' end
-if left > 0 and flag(25) and ready <= now then
-  fence, deadline, handed = math.max(now, fence + 1), now + tonumber(ARGV[27]), math.min(tonumber(ARGV[26]), left)
-  attempts = attempts + 1
-end
-local owner = handed > 0 and ARGV[1] or ''
-if owner == '' then deadline = 0 end
-redis.call('HSET', KEYS[1], 'o', owner, 'f', fence, 'v', version, 'g', generation, 'h', handed, 'z', 0, 'd', deadline,
-  'k', ARGV[5], 'a', attempts, 'e', errors, 'c', created, 'u', now, 't', f[11] or '', 'b', f[12] or '', 'x', expires,
-  'q', pending, 's', status, 'ou', lane.n, 'ot', lane.timers)
-if left > 0 then
-  local oldest = struct.unpack('>I6', pending, 9)
-  redis.call('ZADD', KEYS[10], math.max(owner ~= '' and deadline or oldest, ready), 'c' .. ARGV[29])
+local left = #h[PENDING] / 14
+h[HANDED], h[INTERRUPTED], h[COMMIT_ID], h[CHANGED] = 0, 0, commit_id, tick
+if moves then h[TOLD], h[LOST] = tick, 0 end
+if left > 0 and h[CREATED] == 0 then h[CREATED], h[EXPIRES] = now, 0 end
+if left > 0 and hands_on and h[READY] <= now then
+  h[FENCE], h[DEADLINE] = math.max(now, h[FENCE] + 1), now + lease
+  h[HANDED], h[ATTEMPTS] = math.min(hand_out, left), h[ATTEMPTS] + 1
 else
-  redis.call('ZREM', KEYS[10], 'c' .. ARGV[29])
+  h[OWNER], h[DEADLINE] = '', 0
 end
-if created > 0 then
-  redis.call('ZADD', KEYS[11], now, ARGV[28])
-  local shelf = (has_state or flag(10)) and KEYS[13] or KEYS[12]
-  redis.call('ZADD', shelf, now, ARGV[28])
+if left > 0 then
+  local oldest = struct.unpack('>I6', h[PENDING], 9)
+  redis.call('ZADD', KEYS[6], math.max(h[OWNER] ~= '' and h[DEADLINE] or oldest, h[READY]), 'c' .. due_ref)
+else
+  redis.call('ZREM', KEYS[6], 'c' .. due_ref)
 end
-if has_state or flag(10) then redis.call('HDEL', KEYS[1], 'L') end
-if owner ~= '' then grant = granted() end
---@ quiescence
-return {'COMMITTED', version, claimed, 0, grant, now}
+if forget and left > 0 then redis.call('ZADD', KEYS[8], tick, member) end
+-- Somebody looks at the latest when its time is over; that it became later is seen then. The half says: forgotten.
+if h[EXPIRES] > 0 and (h[PLANNED] == 0 or h[EXPIRES] < h[PLANNED] or forget) then
+  h[PLANNED] = h[EXPIRES]
+  redis.call('ZADD', KEYS[16], h[EXPIRES] + (forget and 0.5 or 0), ref)
+end
+local ends
+if h[EXPIRES] > 0 and h[EFFECTS] == 0 and left == 0 then ends = math.max(h[EXPIRES] - now, 0) + 60000 end
+if has_state then
+  if how == 'staged' then
+    redis.call('RENAME', KEYS[3], KEYS[2])
+    if ends then redis.call('PEXPIRE', KEYS[2], ends) else redis.call('PERSIST', KEYS[2]) end
+  elseif ends then redis.call('SET', KEYS[2], ARGV[2], 'PX', ends)
+  else redis.call('SET', KEYS[2], ARGV[2]) end
+elseif ends then redis.call('PEXPIRE', KEYS[2], ends)
+else redis.call('PERSIST', KEYS[2]) end
+if ends and h[HAS_OLDER] == 1 then redis.call('PEXPIRE', KEYS[12], window + 60000) end
+return committed(write_head(KEYS[1], h, ends and ends + window), claimed, 0)

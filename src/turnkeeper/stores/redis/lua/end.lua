@@ -1,70 +1,75 @@
 -- end: forget a state whose time is over, if nothing is in flight. Receipts, answers and log stay their own time.
 --
--- KEYS  1 head  2 state  3 recent  4 shelf of the status  5 statuses  6 feed  7 tick  8 parts  9 planned  10 people
---       11 shelf of no status  12 log  13 letters; then of every part: value, etag
--- ARGV  1 ref  2 status  3 number of parts  4 window_ms  5 grace_ms; then the parts' ids
+-- KEYS  1 head  2 state  3 gone  4 shelf of the status  5 statuses  6 tick  7 parts  8 planned  9 people
+--       10 shelf of no status  11 log  12 letters; then of every part: value, etag
+-- ARGV  1 ref  2 member  3 status  4 number of parts  5 window_ms  6 grace_ms; then the parts' ids
 -- gives OK, also if it was forgotten before | NONE: something is in flight, or its time is not over
 --       AGAIN status {part, ...}: declare these
--- writes head (next generation), state (gone), catalogue, parts (go after their grace).
+-- writes catalogue, parts (go after their grace), state (gone), head (next generation).
 -- cost  O(parts), bounded by the number that was declared.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local tick = time[1] * 1000000 + time[2]
-local f = redis.call('HMGET', KEYS[1], 'g', 'c', 'x', 'q', 'ou', 's', 'v', 'u')
-local busy = (f[4] or '') ~= '' or tonumber(f[5] or 0) > 0
-local over = f[3] and f[3] ~= '' and tonumber(f[3]) <= now
-if busy or (f[1] and not over) then
-  redis.call('ZREM', KEYS[9], ARGV[1])
-  redis.call('HDEL', KEYS[1], 'pl')
-  if f[3] and f[3] ~= '' then
-    local look = over and now + tonumber(ARGV[4]) or tonumber(f[3])
-    redis.call('ZADD', KEYS[9], look, ARGV[1])
-    redis.call('HSET', KEYS[1], 'pl', look)
+--@ head
+local h = read_head(KEYS[1])
+local window, changed = tonumber(ARGV[5]), 0
+if h then
+  changed = math.floor(h[CHANGED] / 1000)
+  local over = h[EXPIRES] > 0 and h[EXPIRES] <= now
+  if h[PENDING] ~= '' or h[EFFECTS] > 0 or not over then
+    -- Something is in flight: looked at again later. What is not to end is in no plan.
+    redis.call('PERSIST', KEYS[1])
+    h[PLANNED] = h[EXPIRES] > 0 and (over and now + window or h[EXPIRES]) or 0
+    if h[PLANNED] > 0 then redis.call('ZADD', KEYS[8], h[PLANNED], ARGV[1]) else redis.call('ZREM', KEYS[8], ARGV[1]) end
+    local lives = h[HAS_TTL] == 1 and h[EXPIRES] - now + 60000 + window
+    write_head(KEYS[1], h, lives)
+    return {'NONE'}
   end
-  return {'NONE'}
 end
-local window = tonumber(ARGV[4])
-if not f[1] or (f[2] == '0' and math.max(tonumber(f[3]), tonumber(f[8] or 0)) + window <= now) then
+if not h or (h[CREATED] == 0 and math.max(h[EXPIRES], changed) + window <= now) then
   -- Swept: nothing of the head counts any more, or the server dropped it on time.
-  for _, key in ipairs({3, 4, 6, 9, 11}) do redis.call('ZREM', KEYS[key], ARGV[1]) end
-  redis.call('UNLINK', KEYS[1], KEYS[8])
-  if redis.call('EXISTS', KEYS[12], KEYS[13]) == 0 then redis.call('ZREM', KEYS[10], ARGV[1]) end
+  for _, key in ipairs({3, 4, 10}) do redis.call('ZREM', KEYS[key], ARGV[2]) end
+  redis.call('ZREM', KEYS[8], ARGV[1])
+  redis.call('UNLINK', KEYS[1], KEYS[7])
+  local newest = h and h[LOG_KEEP_MS] > 0 and redis.call('LINDEX', KEYS[11], -1)
+  if newest then -- the head knew how long; without it the key's own time counts
+    local lives = tonumber(string.match(newest, '^%d+ %d+ %d+ (%d+) ')) + h[LOG_KEEP_MS] - now
+    if lives <= 0 then redis.call('UNLINK', KEYS[11]) else redis.call('PEXPIRE', KEYS[11], lives) end
+  end
+  if redis.call('EXISTS', KEYS[11], KEYS[12]) == 0 then redis.call('ZREM', KEYS[9], ARGV[1]) end
   return {'OK'}
 end
-if f[2] ~= '0' then
-  if (f[6] or '') ~= ARGV[2] or redis.call('ZCARD', KEYS[8]) ~= tonumber(ARGV[3]) then
-    return {'AGAIN', f[6] or '', redis.call('ZRANGE', KEYS[8], 0, -1)}
-  end
-  redis.call('HSET', KEYS[1], 'g', math.max(now, tonumber(f[1]) + 1), 'v', 0, 's', '', 'c', 0, 'x', now, 'T', 1)
-  redis.call('HDEL', KEYS[1], 't', 'b')
-  redis.call('UNLINK', KEYS[2])
-  redis.call('ZREM', KEYS[3], ARGV[1])
-  redis.call('ZREM', KEYS[4], ARGV[1])
-  if tonumber(f[7] or 0) > 0 and redis.call('HINCRBY', KEYS[5], ARGV[2], -1) <= 0 then
-    redis.call('HDEL', KEYS[5], ARGV[2])
-  end
-  tick = math.max(tick, tonumber(redis.call('GET', KEYS[7]) or 0) + 1)
-  redis.call('SET', KEYS[7], string.format('%.0f', tick))
-  redis.call('ZADD', KEYS[6], tick, ARGV[1])
-  -- Nobody looked for a whole dedup window: the parts have had their grace.
-  local late = math.max(tonumber(f[3]), tonumber(f[8] or 0)) + window <= now
-  local grace = tonumber(ARGV[5])
-  for part = 1, tonumber(ARGV[3]) do
-    local value, etag = KEYS[12 + 2 * part], KEYS[13 + 2 * part]
-    if late then
-      redis.call('UNLINK', value, etag)
-    elseif redis.call('EXISTS', etag) == 1 then
-      redis.call('HSET', etag, 'x', now + grace)
-      redis.call('PEXPIRE', value, grace)
-      redis.call('PEXPIRE', etag, grace)
-    end
-    redis.call('ZADD', KEYS[8], now + grace, ARGV[5 + part])
-  end
-  redis.call('PEXPIRE', KEYS[1], window + 60000)
-  if late then redis.call('UNLINK', KEYS[8]) else redis.call('PEXPIRE', KEYS[8], grace + window) end
-  f[3], f[8] = now, 0
+if h[CREATED] == 0 then
+  local sweep = math.max(h[EXPIRES], changed) + window
+  redis.call('ZADD', KEYS[8], sweep + 0.5, ARGV[1])
+  return {'OK'}
 end
-local sweep = math.max(tonumber(f[3]), tonumber(f[8] or 0)) + window
-redis.call('ZADD', KEYS[9], sweep, ARGV[1])
-redis.call('HSET', KEYS[1], 'pl', sweep)
+if h[STATUS] ~= ARGV[3] or redis.call('ZCARD', KEYS[7]) ~= tonumber(ARGV[4]) then
+  return {'AGAIN', h[STATUS], redis.call('ZRANGE', KEYS[7], 0, -1)}
+end
+redis.call('PERSIST', KEYS[1])
+local tick = next_tick(KEYS[6])
+redis.call('ZADD', KEYS[3], tick, ARGV[2])
+redis.call('ZREM', KEYS[4], ARGV[2])
+if h[VERSION] > 0 and redis.call('HINCRBY', KEYS[5], ARGV[3], -1) <= 0 then redis.call('HDEL', KEYS[5], ARGV[3]) end
+-- Nobody looked for a whole dedup window: the parts have had their grace.
+local late = math.max(h[EXPIRES], changed) + window <= now
+local grace = tonumber(ARGV[6])
+for part = 1, tonumber(ARGV[4]) do
+  local value, etag = KEYS[11 + 2 * part], KEYS[12 + 2 * part]
+  if late then
+    redis.call('UNLINK', value, etag)
+  elseif redis.call('EXISTS', etag) == 1 then
+    redis.call('HSET', etag, 'x', now + grace)
+    redis.call('PEXPIRE', value, grace)
+    redis.call('PEXPIRE', etag, grace)
+  end
+  redis.call('ZADD', KEYS[7], now + grace, ARGV[6 + part])
+end
+if late then redis.call('UNLINK', KEYS[7]) else redis.call('PEXPIRE', KEYS[7], grace + window) end
+redis.call('UNLINK', KEYS[2])
+-- The half of a millisecond says that it was forgotten, and not evicted.
+redis.call('ZADD', KEYS[8], now + window + 0.5, ARGV[1])
+h[GENERATION], h[VERSION], h[STATUS], h[CREATED] = math.max(now, h[GENERATION] + 1), 0, '', 0
+h[ACTIVE], h[FIRST], h[EXPIRES], h[PLANNED], h[TOLD] = 0, 0, now, now + window, tick
+write_head(KEYS[1], h, window + 60000)
 return {'OK'}

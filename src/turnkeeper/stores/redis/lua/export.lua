@@ -1,8 +1,8 @@
 -- export: read a whole conversation at one moment. A transaction could not: a full server refuses to queue one.
 --
 -- KEYS  1 head  2 inbox  3 receipts  4 answers  5 memos  6 effects  7 log  8 parts  9 wish  10 state
--- ARGV  the fields of the head
--- gives OK now {field, ...} {message, ...} {digest, score, ...} {digest, answer, ...} {memo, result, ...}
+-- ARGV  none
+-- gives OK now head or false {message, ...} {digest, score, ...} {digest, answer, ...} {memo, result, ...}
 --       {field, entry, ...} {log entry, ...} {kept part, ...} opted_out or false, state or false
 -- writes nothing.
 -- cost  O(what there is): for migration and consoles, not for turns.
@@ -11,7 +11,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 return {
   'OK',
   now,
-  redis.call('HMGET', KEYS[1], unpack(ARGV)),
+  redis.call('GET', KEYS[1]),
   redis.call('LRANGE', KEYS[2], 0, -1),
   redis.call('ZRANGE', KEYS[3], 0, -1, 'WITHSCORES'),
   redis.call('HGETALL', KEYS[4]),

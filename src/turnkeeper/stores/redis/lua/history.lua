@@ -7,11 +7,16 @@
 -- cost  O(limit).
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local keep = redis.call('HGET', KEYS[1], 'lk') or ''
+--@ head
+local h = read_head(KEYS[1])
 local last = redis.call('LINDEX', KEYS[2], -1)
-if not last then return {'OK', now, keep, {}} end
+if not last then return {'OK', now, '', {}} end
 local stop = -1
 if ARGV[1] ~= '' then
   stop = math.min(tonumber(ARGV[1]) - tonumber(string.match(last, '^%d+')) - 2, -1)
 end
-return {'OK', now, keep, redis.call('LRANGE', KEYS[2], stop - tonumber(ARGV[2]) + 1, stop)}
+local start = stop - tonumber(ARGV[2]) + 1
+local keeps = h and h[LOG_KEEP_MS] > 0
+if keeps then start = math.max(start, -h[LOG_KEEP]) end
+local found = start <= stop and redis.call('LRANGE', KEYS[2], start, stop) or {}
+return {'OK', now, keeps and h[LOG_KEEP_MS] or '', found}

@@ -3,22 +3,25 @@
 -- KEYS  1 head  2 due  3 memos
 -- ARGV  1 token  2 lease_ms  3 due member  4 memo? (0, 1)  5 memo's name  6 memo's bytes  7 most memos
 -- gives OK waiting | NONE: not held | MEMOS count
--- writes head and due; with a memo also memos. Passes a full memory.
+-- writes due and head; with a memo also memos. Passes a full memory.
 -- cost  O(1).
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local f = redis.call('HMGET', KEYS[1], 'o', 'd', 'q', 'h', 'y')
-if not f[1] or f[1] == '' or f[1] ~= ARGV[1] then return {'NONE'} end
-redis.call('PERSIST', KEYS[1])
-local deadline = math.max(tonumber(f[2]), now + tonumber(ARGV[2]))
-redis.call('HSET', KEYS[1], 'd', deadline)
-redis.call('ZADD', KEYS[2], math.max(deadline, tonumber(f[5])), ARGV[3])
-if ARGV[4] == '1' then
-  local count = redis.call('HLEN', KEYS[3])
-  if count >= tonumber(ARGV[7]) and redis.call('HEXISTS', KEYS[3], ARGV[5]) == 0 then
-    return {'MEMOS', count + 1}
-  end
-  redis.call('HSET', KEYS[3], ARGV[5], ARGV[6])
-  redis.call('HSET', KEYS[1], 'mm', 1)
+--@ head
+local h = read_head(KEYS[1])
+if not h or h[OWNER] == '' or h[OWNER] ~= ARGV[1] then return {'NONE'} end
+local count, keeps = 0, ARGV[4] == '1'
+if keeps and redis.call('HEXISTS', KEYS[3], ARGV[5]) == 0 then
+  count = redis.call('HLEN', KEYS[3]) + 1
+  keeps = count <= tonumber(ARGV[7])
 end
-return {'OK', #f[3] / 14 - tonumber(f[4])}
+redis.call('PERSIST', KEYS[1])
+h[DEADLINE] = math.max(h[DEADLINE], now + tonumber(ARGV[2]))
+redis.call('ZADD', KEYS[2], math.max(h[DEADLINE], h[READY]), ARGV[3])
+if keeps then
+  redis.call('HSET', KEYS[3], ARGV[5], ARGV[6])
+  h[HAS_MEMOS] = 1
+end
+write_head(KEYS[1], h)
+if ARGV[4] == '1' and not keeps then return {'MEMOS', count} end
+return {'OK', #h[PENDING] / 14 - h[HANDED]}

@@ -1,37 +1,34 @@
 -- restore: bring in a conversation whose keys were staged, if none of that name is there.
 --
--- KEYS  1 due  2 recent  3 shelf  4 statuses  5 feed  6 tick  7 planned  8 wish  9 people  10 flows  11 number of pairs
---       is ARGV[1]: staged key, key, ... of which the first pair is the head's
--- ARGV  1 pairs  2 ref  3 flow  4 status  5 changed_ms  6 expires_ms or ''  7 listed (0, 1)  8 has a state (0, 1)
---       9 opted out (0, 1); then of everything that is due: time, member
+-- KEYS  1 due  2 shelf  3 statuses  4 gone  5 tick  6 planned  7 wish  8 people  9 flows  10 number of pairs is ARGV[1]:
+--       staged key, key, ... of which the first pair is the head's
+-- ARGV  1 pairs  2 ref  3 member  4 is the person's only one (0, 1)  5 flow  6 status  7 expires_ms or ''
+--       8 listed (0, 1)  9 has a state (0, 1)  10 opted out (0, 1); then of everything that is due: time, member
 -- gives OK | NONE: there is one; the stage is left to its own time | NOSTAGE: the stage was evicted
 -- writes all keys of the conversation, and its place in every index.
 -- cost  O(pairs + due).
 local time = redis.call('TIME')
-local pairs_ = tonumber(ARGV[1])
-if redis.call('EXISTS', KEYS[12]) == 1 then return {'NONE'} end
-if redis.call('EXISTS', KEYS[11]) == 0 then return {'NOSTAGE'} end
-for pair = 1, pairs_ do
-  local stage, key = KEYS[9 + 2 * pair], KEYS[10 + 2 * pair]
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+--@ head
+if redis.call('EXISTS', KEYS[11]) == 1 then return {'NONE'} end
+local h = read_head(KEYS[10])
+if not h then return {'NOSTAGE'} end
+local tick = next_tick(KEYS[5])
+if ARGV[8] == '1' then redis.call('ZADD', KEYS[2], h[CHANGED], ARGV[3]) end
+redis.call('ZADD', KEYS[4], tick, ARGV[3])
+for pair = 1, tonumber(ARGV[1]) do
+  local stage, key = KEYS[8 + 2 * pair], KEYS[9 + 2 * pair]
   if redis.call('EXISTS', stage) == 1 then
     redis.call('RENAME', stage, key)
     redis.call('PERSIST', key)
   end
 end
-for at = 10, #ARGV, 2 do redis.call('ZADD', KEYS[1], ARGV[at], ARGV[at + 1]) end
-if ARGV[7] == '1' then
-  redis.call('ZADD', KEYS[2], ARGV[5], ARGV[2])
-  redis.call('ZADD', KEYS[3], ARGV[5], ARGV[2])
+for at = 11, #ARGV, 2 do redis.call('ZADD', KEYS[1], ARGV[at], ARGV[at + 1]) end
+if ARGV[9] == '1' then redis.call('HINCRBY', KEYS[3], ARGV[6], 1) end
+if ARGV[7] ~= '' then redis.call('ZADD', KEYS[6], ARGV[7], ARGV[2]) end
+if ARGV[10] == '1' and redis.call('HGET', KEYS[7], 'out') ~= '1' then
+  redis.call('HSET', KEYS[7], 'out', 1, 'n', tick)
 end
-if ARGV[8] == '1' then redis.call('HINCRBY', KEYS[4], ARGV[4], 1) end
-local tick = math.max(time[1] * 1000000 + time[2], tonumber(redis.call('GET', KEYS[6]) or 0) + 1)
-redis.call('SET', KEYS[6], string.format('%.0f', tick))
-redis.call('ZADD', KEYS[5], tick, ARGV[2])
-if ARGV[6] ~= '' then redis.call('ZADD', KEYS[7], ARGV[6], ARGV[2]) end
-if ARGV[9] == '1' and redis.call('HGET', KEYS[8], 'out') ~= '1' then
-  redis.call('HINCRBY', KEYS[8], 'n', 1)
-  redis.call('HSET', KEYS[8], 'out', 1)
-end
-redis.call('ZADD', KEYS[9], 0, ARGV[2])
-redis.call('SADD', KEYS[10], ARGV[3])
+if ARGV[4] == '0' then redis.call('ZADD', KEYS[8], 0, ARGV[2]) end
+redis.call('SADD', KEYS[9], ARGV[5])
 return {'OK'}

@@ -1,13 +1,13 @@
--- shared/resting: once nothing is in flight the time to live of state and head counts. Needs `rest = {state=, receipts=,
--- planned=, window=}` and `f` with q at 3, x at 4, ro at 6.
-if lane.n == 0 and (f[3] or '') == '' and (f[4] or '') ~= '' then
-  local lives = math.max(tonumber(f[4]) - now, 0) + 60000
-  redis.call('PEXPIRE', rest.state, lives)
-  redis.call('PEXPIRE', KEYS[1], lives + rest.window)
-  redis.call('HSET', KEYS[1], 'T', 1)
-  if tonumber(f[4]) <= now then
-    redis.call('ZADD', rest.planned, f[4], (string.match(lane.ref, '^%d+:(.*)$')))
-    redis.call('HSET', KEYS[1], 'pl', f[4])
+-- shared/resting: write the head. A time to live only while nothing is in flight: it collects garbage and is no event,
+-- so it comes a minute after the state's own time, and the head outlives the state by the dedup window.
+local function rest(keys, member, window)
+  if h[EXPIRES] == 0 or h[EFFECTS] > 0 or h[PENDING] ~= '' then return write_head(keys.head, h) end
+  local lives = math.max(h[EXPIRES] - now, 0) + 60000
+  redis.call('PEXPIRE', keys.state, lives)
+  if h[HAS_OLDER] == 1 then redis.call('PEXPIRE', keys.receipts, window + 60000) end
+  if h[EXPIRES] <= now then
+    redis.call('ZADD', keys.planned, h[EXPIRES], member)
+    h[PLANNED] = h[EXPIRES]
   end
-  if f[6] == '1' then redis.call('PEXPIRE', rest.receipts, rest.window + 60000) end
+  write_head(keys.head, h, lives + window)
 end

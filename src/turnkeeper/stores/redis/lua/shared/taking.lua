@@ -1,53 +1,44 @@
 -- shared/taking: take messages off the inbox with their receipts; the attempts and memos of the first go with it.
--- 32 receipts stand in the head in blocks of four, older ones in a sorted set: so the head stays a small listpack.
-if take == 0 then attempts = attempts - 1 end
-if take > 0 and flag(23) then
-  local message = redis.call('LINDEX', KEYS[4], 0)
-  local _, stop, length = string.find(message, '^%d+ %d+ (%d+) ')
-  local id = string.format('%.0f', tick)
-  redis.call('HSET', KEYS[22], 'm' .. id, cmsgpack.pack({ARGV[28], string.sub(message, stop + 1, stop + length), '',
-    ARGV[24], attempts, version, now, '', 0, 0, 0}), 'p' .. id, string.sub(message, stop + length + 1))
-  redis.call('ZADD', KEYS[21], tick, id)
-  redis.call('SADD', KEYS[23], id)
-  redis.call('SET', KEYS[16], id)
-  tick = tick + 1
-end
+-- 32 receipts stand in the head, older ones in a sorted set.
+if take == 0 then h[ATTEMPTS] = h[ATTEMPTS] - 1 end
 if take > 0 then
+  if is_dead then
+    local message = redis.call('LINDEX', KEYS[4], 0)
+    local _, stop, length = string.find(message, '^%d+ %d+ (%d+) ')
+    local id = string.format('%.0f', next_tick(KEYS[9]))
+    redis.call('ZADD', KEYS[20], id, id)
+    redis.call('SADD', KEYS[22], id)
+    redis.call('HSET', KEYS[21], 'm' .. id, cmsgpack.pack({ref, string.sub(message, stop + 1, stop + length), '',
+      failure, h[ATTEMPTS], version, now, '', 0, 0, 0}), 'p' .. id, string.sub(message, stop + length + 1))
+  end
   redis.call('LTRIM', KEYS[4], take, -1)
-  if f[19] == '1' then
-    redis.call('UNLINK', KEYS[7])
-    redis.call('HDEL', KEYS[1], 'mm')
-    f[19] = false
-  end
-  attempts, errors = 0, 0
-  local pushed = num(21)
-  for at = 1, take * 14, 14 do
-    local record = string.sub(pending, at, at + 13)
-    local block = 'r' .. math.floor(pushed / 4) % 8
-    local before = redis.call('HGET', KEYS[1], block) or ''
-    if pushed % 4 == 0 and before ~= '' then
-      for old = 1, #before, 14 do
-        local ordinal = (pushed - 32 + math.floor(old / 14)) % 4096
-        redis.call('ZADD', KEYS[5], struct.unpack('>I6', before, old + 8) * 4096 + ordinal,
-          string.sub(before, old, old + 7))
-      end
-      f[20] = '1'
-      before = ''
+  if h[HAS_MEMOS] == 1 then redis.call('UNLINK', KEYS[14]) end
+  h[HAS_MEMOS], h[ATTEMPTS], h[ERRORS] = 0, 0, 0
+  h[TAKEN] = h[TAKEN] + take
+  if has_reply or h[HAS_ANSWERS] == 1 then
+    for at = 1, take * 14, 14 do
+      local digest = string.sub(h[PENDING], at, at + 7)
+      if has_reply then redis.call('HSET', KEYS[13], digest, ARGV[4]) else redis.call('HDEL', KEYS[13], digest) end
     end
-    pushed = pushed + 1
-    redis.call('HSET', KEYS[1], block, before .. record, 'rn', pushed)
-    if flag(18) then redis.call('HSET', KEYS[6], string.sub(record, 1, 8), ARGV[19])
-    elseif redis.call('EXISTS', KEYS[6]) == 1 then redis.call('HDEL', KEYS[6], string.sub(record, 1, 8)) end
+    if has_reply then
+      redis.call('PEXPIRE', KEYS[13], window + 60000)
+      h[HAS_ANSWERS] = 1
+    end
   end
-  if flag(18) then redis.call('PEXPIRE', KEYS[6], tonumber(ARGV[31]) + 60000) end
-  if f[20] == '1' then
-    local kept = tonumber(ARGV[32]) - math.min(pushed, 29 + (pushed - 1) % 4)
-    local gone = redis.call('ZRANGE', KEYS[5], 0, -(kept + 1))
+  local receipts = h[RECEIPTS] .. string.sub(h[PENDING], 1, take * 14)
+  h[PENDING] = string.sub(h[PENDING], take * 14 + 1)
+  local spare = #receipts > 448 and math.ceil(#receipts / 14) - 24 or 0 -- eight at least go together
+  for at = 1, spare * 14, 14 do
+    local ordinal = (h[TAKEN] - #receipts / 14 + math.floor(at / 14)) % 4096
+    redis.call('ZADD', KEYS[12], struct.unpack('>I6', receipts, at + 8) * 4096 + ordinal, string.sub(receipts, at, at + 7))
+    h[HAS_OLDER] = 1
+  end
+  h[RECEIPTS] = string.sub(receipts, spare * 14 + 1)
+  if h[TAKEN] > receipts_kept and h[HAS_OLDER] == 1 then
+    local gone = redis.call('ZRANGE', KEYS[12], 0, #h[RECEIPTS] / 14 - receipts_kept - 1)
     if gone[1] then
-      redis.call('ZREMRANGEBYRANK', KEYS[5], 0, -(kept + 1))
-      redis.call('HDEL', KEYS[6], unpack(gone))
+      redis.call('ZREM', KEYS[12], unpack(gone))
+      if h[HAS_ANSWERS] == 1 then redis.call('HDEL', KEYS[13], unpack(gone)) end
     end
-    redis.call('HSET', KEYS[1], 'ro', 1)
   end
-  pending = string.sub(pending, take * 14 + 1)
 end

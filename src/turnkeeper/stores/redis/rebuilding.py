@@ -1,0 +1,57 @@
+"""A head that the server evicted, rebuilt from the envelope of the state that it left.
+
+What only the head knew is lost: the receipts, so that a message from before may run again, and when it began.
+"""
+
+import logging
+
+from msgspec.structs import replace
+
+from turnkeeper.model.conversation import ConversationId
+from turnkeeper.ports.turns import Granted
+from turnkeeper.stores.redis import codes
+from turnkeeper.stores.redis.envelope import unseal
+from turnkeeper.stores.redis.medium import Medium
+from turnkeeper.stores.redis.parsing import Reply
+from turnkeeper.stores.redis.scripts import Call
+
+logger = logging.getLogger(__name__)
+
+
+async def rebuilt(medium: Medium, conversation: ConversationId, grant: Granted, value: object) -> Granted:
+    """Return a grant whose conversation had lost its head, with the state that is still there; one round trip.
+
+    The grant comes back as it is if the value is no state of ours, or one whose time was over.
+    """
+    found = unseal(value) if isinstance(value, bytes) else None
+    if found is None:
+        return grant
+    place = await medium.place(conversation)
+    partition, flow = place.partition, conversation.flow
+    call = Call(
+        "adopt",
+        partition,
+        (
+            place.keys.head, place.keys.state, partition.shelf(flow, ""), partition.shelf(flow, found.status),
+            partition.tick, place.planned,
+        ),
+        (
+            grant.token, found.fence, found.version, found.generation, found.commit_id, found.status, place.member,
+            place.ref,
+        ),
+    )  # fmt: skip
+    reply: Reply = (await medium.scripts.run(call))[0]
+    if reply[0] != codes.OK:
+        return grant
+    medium.note_status(place, found.status)
+    logger.warning("redis_head_rebuilt", extra={"flow": flow, "version": found.version, "dedup": "weaker"})
+    _, fence, active_ms = reply
+    return replace(
+        grant,
+        fence=fence,
+        version=found.version,
+        generation=found.generation,
+        state=found.state,
+        active_ms=active_ms,
+        lost=False,
+    )

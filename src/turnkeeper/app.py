@@ -207,7 +207,7 @@ class App:
             for view in self._views:
                 await view.open()
             await engine.start()
-            self._watch = asyncio.create_task(store.breaker.watch(store.inner.open))
+            self._watch = asyncio.create_task(store.breaker.watch(store.prove))
             await reception.start()
         except BaseException:
             await self._end()

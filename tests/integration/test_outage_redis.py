@@ -102,6 +102,12 @@ class Bot:
         return self._process is not None and self._process.poll() is not None
 
     @property
+    def outages(self) -> tuple[int, int]:
+        """How many outages it told of: begun, and over."""
+        text = (self._folder / "log").read_text()
+        return text.count("store_away"), text.count("store_back")
+
+    @property
     def log(self) -> str:
         """The end of what it logged."""
         return (self._folder / "log").read_text()[-4_000:]
@@ -172,6 +178,16 @@ def unmarked(folder: Path) -> Counter[str]:
     return Counter(f"{to} {text}" for to, text, maybe_sent in facts(folder / "sent") if not maybe_sent)
 
 
+def in_order(folder: Path) -> dict[str, list[str]]:
+    """Return the replies to each person, in the order in which each was sent first."""
+    sent: dict[str, list[str]] = {}
+    for to, text, _ in facts(folder / "sent"):
+        texts = sent.setdefault(str(to), [])
+        if text not in texts:
+            texts.append(str(text))
+    return sent
+
+
 def test_fail_applies_every_acknowledged_message_once(redis: Redis, folder: Path) -> None:
     """Refused while Redis is dead, with what is known; sent again, every message counts once and in order."""
     with Bot("fail", redis, folder) as bot:
@@ -192,6 +208,7 @@ def test_fail_applies_every_acknowledged_message_once(redis: Redis, folder: Path
     assert "StoreDownError" in reasons
     assert reasons <= {"StoreDownError", "StoreUnavailableError", "OutcomeUnknownError"}
     assert set(unmarked(folder).values()) == {1}
+    assert in_order(folder) == {person: [f"heard {word}" for word in WORDS] for person in PEOPLE}
 
 
 def test_queue_applies_every_acknowledged_message_once_and_in_order(redis: Redis, folder: Path) -> None:
@@ -206,10 +223,12 @@ def test_queue_applies_every_acknowledged_message_once_and_in_order(redis: Redis
         redis.start()
         bot.finish()
 
+    assert bot.outages == (2, 1), "one of each of its two processes, and one that was over"
     assert facts(folder / "refused") == []
     assert stored(redis, folder) == dict.fromkeys(PEOPLE, WORDS)
     assert list((folder / "local").iterdir()) == []
     assert set(unmarked(folder).values()) == {1}
+    assert in_order(folder) == {person: [f"heard {word}" for word in WORDS] for person in PEOPLE}
 
 
 def test_carry_on_answers_while_redis_is_dead_and_writes_back(redis: Redis, folder: Path) -> None:
@@ -230,6 +249,7 @@ def test_carry_on_answers_while_redis_is_dead_and_writes_back(redis: Redis, fold
     assert stored(redis, folder) == dict.fromkeys(PEOPLE, WORDS)
     assert list((folder / "local").iterdir()) == []
     assert set(unmarked(folder).values()) == {1}
+    assert in_order(folder) == {person: [f"heard {word}" for word in WORDS] for person in PEOPLE}
 
 
 def test_carry_on_reports_another_servers_turn_in_between_and_loses_neither_side(redis: Redis, folder: Path) -> None:

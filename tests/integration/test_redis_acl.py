@@ -83,6 +83,15 @@ async def test_a_right_that_is_missing_at_the_start_is_named(server: RedisServer
     await store.close()
 
 
+@pytest.mark.parametrize("command", ["rpush", "get", "zadd"])
+async def test_a_right_that_is_missing_inside_a_script_is_told(server: RedisServer, command: str) -> None:
+    """As what it is, not as an outcome that nobody knows."""
+    store = RedisStore(make_user(server, f"-{command}"))
+    with pytest.raises(StoreUnreadableError, match="does not allow this"):
+        await Talk(store, ManualClock()).turn("m1")
+    await store.close()
+
+
 async def test_keys_that_the_user_may_not_touch_are_told(server: RedisServer) -> None:
     """As what they are: rights, not an outage."""
     store = RedisStore(make_user(server, "resetkeys", "~other:*"))

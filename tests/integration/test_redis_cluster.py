@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.conformance.redis_groups import RedisClusterServers, until
-from tests.conformance.redis_servers import RedisServer
+from tests.conformance.redis_servers import RedisServer, free_port
 from tests.integration.redis_load import WRITERS, connected, load, progress, stored
 from turnkeeper.errors import ConfigurationError, StoreUnavailableError, StoreUnreadableError
 from turnkeeper.model.conversation import ConversationId
@@ -203,7 +203,7 @@ async def test_a_node_that_is_away_does_not_hide_the_others(servers: RedisCluste
 
 async def test_cluster_and_single_server_are_told_apart(servers: RedisClusterServers, tmp_path: Path) -> None:
     """Each says how to write the other; nothing is written."""
-    single = RedisServer(tmp_path, port=servers.nodes[0].port - 1)
+    single = RedisServer(tmp_path, port=free_port())
     try:
         with pytest.raises(StoreUnreadableError, match=r"write redis\+cluster://"):
             await RedisStore(servers.nodes[0].tcp_url()).open()

@@ -4,7 +4,6 @@ from tests.mutants.mutant import Mutant
 
 SIMULATION = "simulation"
 MEMORY_SUITE = "tests/conformance/test_memory.py -k "
-REDIS_SUITE = "tests/conformance/test_redis.py -k "
 
 _MEMORY_FENCE = (
     "    if not head.token or head.token != request.token or head.fence != request.fence:\n        return Fenced()\n"
@@ -303,4 +302,57 @@ SQLITE = (
 )
 """In SQLite."""
 
-MUTANTS = (*MEMORY, *ENGINE, *SQLITE)
+REDIS = (
+    Mutant(
+        name="Redis: a commit looks at nobody's fence",
+        file="stores/redis/lua/commit.lua",
+        old="if h[OWNER] ~= token or h[FENCE] ~= fence then return refuse('FENCED') end\n",
+        new="",
+        layer="model:redis",
+    ),
+    Mutant(
+        name="Redis: a repeated commit is not recognised",
+        file="stores/redis/lua/commit.lua",
+        old="if h[COMMIT_ID] == commit_id then\n",
+        new="if false then\n",
+        layer="model:redis",
+    ),
+    Mutant(
+        name="Redis: a lease that lasts is given to the next one who asks",
+        file="stores/redis/lua/begin.lua",
+        old="local leased = h[OWNER] ~= '' and h[DEADLINE] > now\n",
+        new="local leased = false\n",
+        layer="model:redis",
+    ),
+    Mutant(
+        name="Redis: a message that was seen before is taken again",
+        file="stores/redis/lua/begin.lua",
+        old="if seen and seen + window > now then",
+        new="if false then",
+        layer="model:redis",
+    ),
+    Mutant(
+        name="Redis: nobody is told of a turn that was given back",
+        file="stores/redis/lua/release.lua",
+        old="redis.call('ZADD', KEYS[2], math.max(h[READY], (struct.unpack('>I6', h[PENDING], 9))), ARGV[4])\n",
+        new="redis.call('ZREM', KEYS[2], ARGV[4])\n",
+        layer="model:redis",
+    ),
+    Mutant(
+        name="Redis: a claim that ran out leaves no doubt",
+        file="stores/redis/lua/claim.lua",
+        old="    if was == 1 then entry[6] = 1 end\n",
+        new="",
+        layer="model:redis",
+    ),
+    Mutant(
+        name="Redis: what is in flight has a time to live",
+        file="stores/redis/lua/commit.lua",
+        old="if h[EXPIRES] > 0 and h[EFFECTS] == 0 and left == 0 then ends =",
+        new="if h[EXPIRES] > 0 then ends =",
+        layer="tests/integration/test_redis_rules.py -k in_flight",
+    ),
+)
+"""In the scripts that run inside Redis."""
+
+MUTANTS = (*MEMORY, *ENGINE, *SQLITE, *REDIS)

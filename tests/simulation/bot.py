@@ -1,6 +1,6 @@
 """The bot that the simulation attacks: it writes down what it applied, and does whatever a message's words say.
 
-Words: `job` starts a job, `bell` sets a timer, `cancel` takes the last timer back, `step` remembers a step, `part` puts
+Words: `job` starts a job (with `flop` one that always fails, with `stuck` one that hangs once), `bell` sets a timer, `cancel` takes the last timer back, `step` remembers a step, `part` puts
 something large aside, `slow` takes longer than a lease the first time, `hang` never ends the first time, `fail` fails
 once or twice, `poison` always.
 """
@@ -23,6 +23,7 @@ CHANNEL = "sms"
 LOG_KEEP = 100_000
 """Every entry: the checker wants the whole log."""
 
+JOB_TIMEOUT = timedelta(seconds=30)
 TURN_TIMEOUT = timedelta(seconds=40)
 MAX_ATTEMPTS = 6
 
@@ -167,7 +168,8 @@ class Bot:
             entry.replies.append((add(EffectKind.REPLY, _encode(reply)), text))
             entry.answer.append(text)
         if "job" in words:
-            call = JobCall(name="count", args=msgspec.Raw(_encode([heard[-1].id])))
+            name = next((word for word in ("flop", "stuck") if word in words), "count")
+            call = JobCall(name=name, args=msgspec.Raw(_encode([heard[-1].id])))
             entry.promises.append(f"result:{add(EffectKind.JOB, _encode(call))}")
         if "cancel" in words and state.timers:
             entry.called_off.append(state.timers.pop())
@@ -204,14 +206,18 @@ class Bot:
             effects=(Effect(id=effect, kind=EffectKind.REPLY, payload=_encode(reply)),),
         )
 
-    def job_rules(self, name: str, /) -> JobRules | None:
-        """Know one job."""
-        return JobRules(attempts=4, delay=timedelta(milliseconds=100), max_delay=timedelta(seconds=1)) if name else None
+    def job_rules(self, _name: str, /) -> JobRules | None:
+        """Treat all jobs alike."""
+        return JobRules(
+            attempts=4, delay=timedelta(milliseconds=100), max_delay=timedelta(seconds=1), timeout=JOB_TIMEOUT
+        )
 
     async def work(self, job: JobInput, /) -> bytes:
-        """Take time, and fail now and then."""
+        """Take time, and fail now and then; or always, or never end the first time."""
+        if job.call.name == "stuck" and job.attempt == 1:
+            await asyncio.Event().wait()
         await self._clock.sleep(self._chance.choice((0.0, 0.01, 1.0, 20.0)) if job.attempt == 1 else 0.01)
-        if self._chance.random() < 0.2:
+        if job.call.name == "flop" or self._chance.random() < 0.2:
             raise HandlerFailedError(job.id)
         return b"1"
 

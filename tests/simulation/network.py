@@ -13,7 +13,7 @@ from tests.simulation.bot import CHANNEL
 from turnkeeper.errors import OutcomeUnknownError, RetryableError, StoreUnavailableError, TurnkeeperError
 from turnkeeper.ports.channel import OnUnknown, Outgoing, SendOutcome, Sent
 from turnkeeper.ports.store import Store
-from turnkeeper.ports.turns import Begin, Commit, Committed, Conflict, Fenced, Granted, Release, Renewal
+from turnkeeper.ports.turns import Begin, Busy, Commit, Committed, Conflict, Fenced, Full, Granted, Release, Renewal
 from turnkeeper.testing.history import (
     AnyEvent,
     Ending,
@@ -96,17 +96,23 @@ class Network:
         there, back = self.delay(), self.delay()
         if not (there or loses_answer or loses_request) and back < PATIENCE:
             answer = run_at_once(perform())  # it has arrived; whoever asked may still die before the answer comes
-            if self.fault("doubled"):
+            if not isinstance(answer, Full | Busy) and self.fault("doubled"):
                 self.later(self.delay(), lambda: run_at_once(perform()))
             await asyncio.sleep(back)
             return answer
         future: asyncio.Future[Any] = self.loop.create_future()
 
+        has_room = True
+
         def arrive() -> None:
+            nonlocal has_room
+            if not has_room:  # nobody repeats what was plainly refused
+                return
             try:
                 answer, error = run_at_once(perform()), None
             except TurnkeeperError as exc:
                 answer, error = None, exc
+            has_room = not isinstance(answer, Full | Busy)
             if not loses_answer:
                 self.later(back, give, future, answer, error)
 
@@ -273,11 +279,11 @@ class Provider:
     """Implements `turnkeeper.ports.channel.Channel`: takes replies, refuses them, or takes them without saying so."""
 
     name = CHANNEL
-    on_unknown = OnUnknown.RESEND
 
-    def __init__(self, network: Network) -> None:
-        """Take what is between."""
+    def __init__(self, network: Network, on_unknown: OnUnknown) -> None:
+        """Take what is between, and what it wants when nobody knows whether it took a reply."""
         self._network = network
+        self.on_unknown = on_unknown
 
     async def send(self, outgoing: Outgoing, /) -> Sent:
         """Have a reply taken, and answer, both after some time or never."""

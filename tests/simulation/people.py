@@ -25,7 +25,7 @@ HANG_UP = 15.0
 WORDS = ("", "", "", "", "", "job", "bell", "cancel", "step", "part", "fail", "job bell", "part step")
 """What messages say; the empty ones are the usual ones."""
 
-RARE_WORDS = ("slow", "hang", "poison", "slow part", "poison job")
+RARE_WORDS = ("slow", "hang", "poison", "slow part", "poison job", "job flop", "job stuck")
 """What one message of a person may say."""
 
 MAX_TRIES = 400

@@ -13,13 +13,14 @@ from importlib import import_module
 
 import msgspec
 
-from tests.simulation.bot import CHANNEL, TURN_TIMEOUT, Bot, applied_in, turn_of
+from tests.simulation.bot import CHANNEL, JOB_TIMEOUT, TURN_TIMEOUT, Bot, applied_in, turn_of
 from tests.simulation.network import SEND_TIMEOUT, Network, Provider, Weather, WiredStore
 from tests.simulation.people import Person
 from turnkeeper import engine as engine_package
 from turnkeeper.engine.engine import Engine
 from turnkeeper.engine.settings import Settings
 from turnkeeper.model.conversation import ConversationId
+from turnkeeper.ports.channel import OnUnknown
 from turnkeeper.ports.limits import MAX_INBOX
 from turnkeeper.ports.store import Store
 from turnkeeper.stores.memory import MemoryStore
@@ -44,8 +45,8 @@ from turnkeeper.testing.virtual_time import Process, VirtualClock, VirtualLoop, 
 LEASE = timedelta(seconds=15)
 SEND_LEASE = timedelta(seconds=30)
 
-ALLOWANCE = timedelta(seconds=20 + 22 + 10) + TURN_TIMEOUT
-"""The bot's own waits: a job, a slow handler, a timer, a handler that hangs."""
+ALLOWANCE = timedelta(seconds=22 + 10) + TURN_TIMEOUT + JOB_TIMEOUT
+"""The bot's own waits: a slow handler, a timer, a handler and a job that hang."""
 
 POLL = timedelta(seconds=2.5)
 """Rarer than in production: most of a run's steps would be looks that find nothing."""
@@ -98,7 +99,7 @@ class Worker:
         self.engine = Engine(
             store=WiredStore(world.store, world.network),
             programs={"echo": world.bot},
-            channels={CHANNEL: Provider(world.network)},
+            channels={CHANNEL: Provider(world.network, world.on_unknown)},
             settings=SETTINGS,
             entropy=random.Random(world.chance.getrandbits(64)),
         )
@@ -126,6 +127,7 @@ class World:
         policy = self.chance.choice(("queue", "queue", "coalesce", "interrupt", "reject"))
         retain_ms = self.chance.choice((86_400_000, 86_400_000, 20_000))
         self.bot = Bot(clock=self.clock, chance=self.chance, policy=policy, retain_ms=retain_ms)
+        self.on_unknown = self.chance.choice((OnUnknown.RESEND, OnUnknown.RESEND, OnUnknown.HOLD))
         self.room = self.chance.choice((MAX_INBOX, MAX_INBOX, 4))
         self.who = [ConversationId(flow="echo", person=f"p{number}") for number in range(self.chance.randint(1, 6))]
         self.deaths = self.chance.choice((0.0, 0.1, 0.3))
@@ -146,6 +148,7 @@ class World:
                 send_lease_ms=SEND_LEASE // timedelta(milliseconds=1),
                 allowance_ms=ALLOWANCE // timedelta(milliseconds=1),
                 idle_per_second=1 / POLL.total_seconds(),
+                resends=self.on_unknown is OnUnknown.RESEND,
                 retains=True,
             )
         )

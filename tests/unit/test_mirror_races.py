@@ -73,9 +73,9 @@ class Slow:
         self.at_the_gate.clear()
 
 
-def mirror(slow: Slow, *, window: timedelta = NEVER) -> Mirror:
+def mirror(slow: Any, *, window: timedelta = NEVER) -> Mirror:
     """Return a mirror of orders."""
-    return Mirror(slow, "order", ttl=Fixed(days(7)), window=window)  # type: ignore[arg-type] - documents are all it uses
+    return Mirror(slow, "order", ttl=Fixed(days(7)), window=window)
 
 
 async def restored(slow: Slow, **orders: dict[str, Any]) -> None:

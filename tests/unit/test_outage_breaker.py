@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tests.unit.outage_bench import SwitchedStore
-from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, StoreUnavailableError
+from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, StoreFullError, StoreUnavailableError
 from turnkeeper.outage import Breaker, GuardedStore, StoreDownError
 from turnkeeper.policy.outage import Outage, outage_of
 from turnkeeper.stores.memory import MemoryStore
@@ -182,6 +182,32 @@ async def test_the_watcher_closes_it_when_the_store_is_back(breaker: Breaker, cl
 
     assert await breaker.ask(calls.call) == "answer"
     assert breaker.circuit.since_ms is None
+
+
+async def test_a_probe_that_finds_the_store_full_ends_the_outage(breaker: Breaker, clock: ManualClock) -> None:
+    """It answers, and can be told that turns are done; that it takes no more is another matter."""
+    calls = Calls()
+    await fail(breaker, calls, 3)
+    calls.error = StoreFullError("no room")
+    watching = asyncio.create_task(breaker.watch(calls.call))
+    await clock.until_somebody_sleeps()
+    clock.advance(50 * MS)
+    await breaker.until(is_open=False)
+    watching.cancel()
+
+    assert not breaker.is_open
+
+
+async def test_a_store_that_was_open_before_is_asked_again(clock: ManualClock) -> None:
+    """Opening is remembered by stores: the probe is a write, so that an outage does not seem to be over at once."""
+    store = SwitchedStore(MemoryStore(clock=clock))
+    store.open_says_nothing = True
+    breaker = Breaker(clock=clock, failures=1, first_wait=50 * MS, longest_wait=2000 * MS)
+    guarded = GuardedStore(store, breaker, clock=clock)
+    store.switch.is_away = True
+
+    with pytest.raises(StoreUnavailableError):
+        await guarded.prove()
 
 
 async def test_a_worker_that_waits_for_something_due_neither_fails_nor_spins(clock: ManualClock) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.outage_bench import ANA, BEN, SETTINGS, Bench, Heard, Switch, heard
+from tests.unit.outage_bench import ANA, BEN, SETTINGS, TICK, Bench, Heard, Switch, heard
 from turnkeeper import Flow, Job, JobFailed, Ref, Retry, Struct, Turn, minutes, seconds
 from turnkeeper.engine.results import Taken
 from turnkeeper.engine.wire import encode
@@ -158,6 +158,39 @@ async def test_a_turn_that_was_running_is_answered_here(bench: Bench) -> None:
         assert await heard(app) == ["slow", "behind"]
         assert app.health().conflicts == 0
     assert sms.texts == ["1: slow", "2: behind"]
+
+
+async def test_it_comes_back_only_when_its_turn_is_over(bench: Bench) -> None:
+    """The store is back in the middle of a turn here, and the same turn ends on the store's side: it counts once."""
+    gate = asyncio.Event()
+    flow = Flow("counting", Heard, start="listening")
+
+    @flow.unknown
+    async def listen(turn: Turn[Heard]) -> None:
+        """Wait for the gate."""
+        await gate.wait()
+        turn.state.words.append(turn.text)
+        turn.reply(f"{len(turn.state.words)}: {turn.text}")
+
+    sms = FakeChannel("sms")
+    app, switch = bench.server("carry_on", sms, flow=flow)
+    async with app.running():
+        await app.accept(ANA, app.message("slow", id="m1", channel="sms"))
+        await bench.away(app, switch)
+        await bench.until(lambda: app.health().carried == 1)
+        switch.is_away = False
+        await bench.until(lambda: app.health().since_ms is None)
+        for _ in range(20):
+            bench.clock.advance(TICK)
+            await asyncio.sleep(0.002)
+        carried = app.health().carried
+        gate.set()
+        await bench.back(app, switch)
+
+        assert carried == 1
+        assert await heard(app) == ["slow"]
+        assert app.health().conflicts == 0
+    assert sms.texts == ["1: slow"]
 
 
 async def test_a_commit_whose_answer_was_lost_is_answered_once(bench: Bench) -> None:

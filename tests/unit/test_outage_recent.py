@@ -201,5 +201,5 @@ def test_only_the_last_ids_are_remembered(recent: Recent) -> None:
     known = recent.get(ANA)
 
     assert known is not None
-    assert list(known.receipts)[0] == "m5"
+    assert next(iter(known.receipts)) == "m5"
     assert len(known.receipts) == RECEIPTS_REMEMBERED

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from turnkeeper import App, Flow, Struct, Turn, seconds
+from turnkeeper import App, Flow, Struct, Turn, View, seconds
 from turnkeeper.errors import ConfigurationError, StoreUnavailableError
 from turnkeeper.ports.catalog import Changes
 from turnkeeper.stores.memory import MemoryStore
@@ -155,3 +155,64 @@ async def test_a_store_that_is_away_stops_no_view(caplog: pytest.LogCaptureFixtu
 
     assert kept == 1
     assert [record.message for record in caplog.records].count("view_store_down") == 1
+
+
+async def test_what_is_carried_on_elsewhere_is_shown_while_the_store_is_away() -> None:
+    """It joins what the view knows, and its end there is not its end: it comes back with the store."""
+    carried = MemoryStore()
+    app, beside = App(counting(), store=MemoryStore()), App(counting(), store=carried)
+    catalog: Any = Switched(app.store.catalog)
+    view = View(lambda: catalog, app.flow.check(), beside=lambda: [carried])
+    async with app.running(), beside.running():
+        await app.handle("ana", app.message("one"))
+        await view.open()
+        catalog.is_up = False
+        await beside.handle("ben", beside.message("two"))
+        async with asyncio.timeout(10):
+            while "ben" not in view:
+                await view.changed()
+        is_behind = view.is_behind
+        await carried.turns.forget(beside.conversation("ben"))
+        catalog.is_up = True
+        await app.handle("cleo", app.message("three"))
+        async with asyncio.timeout(10):
+            while "cleo" not in view:
+                await view.changed()
+
+        assert is_behind
+        assert sorted(view) == ["ana", "ben", "cleo"]
+    await view.close()
+
+
+class Switched:
+    """A catalog that can be away."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.is_up = True
+
+    async def watch(self, **options: Any) -> Changes:
+        """See `Catalog.watch`."""
+        if not self.is_up:
+            raise StoreUnavailableError("down")
+        changes: Changes = await self.inner.watch(**{**options, "wait": seconds(0.01)})
+        if not self.is_up:
+            raise StoreUnavailableError("down")
+        return changes
+
+
+async def test_a_view_that_opens_again_begins_anew() -> None:
+    """An application that stops closes its store; in memory that is the end of what it held."""
+    app = App(counting(), store="memory://")
+    view = app.view(app.flow)
+    async with app.running():
+        await app.handle("ana", app.message("one"))
+        while "ana" not in view:
+            await view.changed()
+    async with app.running():
+        again = dict(view)
+        await app.handle("ben", app.message("one"))
+        while "ben" not in view:
+            await view.changed()
+
+    assert again == {}

@@ -36,14 +36,16 @@ def free_port() -> int:
 class Running:
     """A bot's process, the chats, and the shops."""
 
-    def __init__(self, store: str) -> None:
-        """Take the bot's store."""
+    def __init__(self, store: str, *, log: Path | None = None, folder: Path | None = None) -> None:
+        """Take the bot's store, where its log goes, and the folder that it runs in."""
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.telegram = TelegramStandIn(webhook=f"{self.url}/webhooks/telegram", secret=DEMO_SECRET)
         self._store = store
+        self._folder = folder
         self._api = ""
         self._process: asyncio.subprocess.Process | None = None
+        self.log = log
         self.client = httpx.AsyncClient(timeout=10)
 
     @contextlib.asynccontextmanager
@@ -79,8 +81,9 @@ class Running:
                 self._store,
             ),
             env={**os.environ, "TELEGRAM_API": self._api, "PYTHONPATH": str(ROOT), **environ},
+            cwd=self._folder,
             stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
+            stderr=self._errors(),
         )
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
@@ -88,6 +91,20 @@ class Running:
                     await self.client.get(f"{self.url}/health")
                     return
                 await asyncio.sleep(0.05)
+
+    def _errors(self) -> int:
+        """Return where the bot's log goes: the end of the file, which outlives each of its processes."""
+        return (
+            asyncio.subprocess.DEVNULL
+            if self.log is None
+            else os.open(self.log, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+        )
+
+    async def until_health(self, status: str) -> None:
+        """Wait until the health page says so."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (await self.client.get(f"{self.url}/health")).json()["status"] != status:
+                await asyncio.sleep(0.1)
 
     async def kill(self) -> None:
         """Kill the bot with SIGKILL."""

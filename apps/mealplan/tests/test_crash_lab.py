@@ -23,7 +23,7 @@ CONVERSATION = (
 )
 
 
-@pytest.mark.timeout(900)  # with --crash-lab; without it takes seconds
+@pytest.mark.timeout(1800)  # with --crash-lab it takes minutes, without it seconds
 def test_no_crash_shows_in_the_main_conversation(crash_lab: Callable[..., CrashLabReport]) -> None:
     """Killed, doubled, late, out of order, without answers: the same plan, the same texts, nothing twice."""
     report = crash_lab(flow, script=CONVERSATION)

@@ -6,9 +6,10 @@ It is a copy: looking costs no round trip, and changing what is found changes no
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Generic, Self, TypeVar
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -23,6 +24,7 @@ from turnkeeper.errors import (
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.catalog import Catalog, Change
 from turnkeeper.ports.limits import MAX_BATCH
+from turnkeeper.ports.store import Store
 
 S = TypeVar("S")
 
@@ -31,7 +33,7 @@ logger = logging.getLogger(__name__)
 _WAIT = timedelta(seconds=1)
 """How long one look for changes waits: an idle view costs one round trip in it."""
 
-_BACKOFF_SECONDS = (0.1, 2.0)
+_BACKOFF_SECONDS = (0.1, 1.0)
 """First and longest wait before a store that did not answer is asked again."""
 
 _OUTAGE = (RetryableError, OutcomeUnknownError)
@@ -52,13 +54,27 @@ class View(Mapping[str, S]):
     Example: `orders = app.view(flow)`, then `orders["5866"].status` while the application runs.
 
     It opens and closes with its application. It is restored before its first use, and follows the store from then on.
-    While the store is away it keeps what it knows; `is_behind` says so.
+    While the store is away it keeps what it knows and shows what is carried on here; `is_behind` says so.
     """
 
-    def __init__(self, catalog: Callable[[], Catalog], plan: FlowPlan[S]) -> None:
-        """Take where to look, asked for at each look, and how to read it. Nothing is opened before `open`."""
+    def __init__(
+        self,
+        catalog: Callable[[], Catalog],
+        plan: FlowPlan[S],
+        *,
+        beside: Callable[[], Sequence[Store]] = tuple,
+    ) -> None:
+        """Bind a view. Nothing is opened before `open`.
+
+        Args:
+            catalog: Where to look, asked for at each look.
+            plan: How to read what is found.
+            beside: The stores in which conversations live while that one is away.
+        """
         self._catalog = catalog
         self._plan = plan
+        self._beside = beside
+        self._cursors: WeakKeyDictionary[Store, str] = WeakKeyDictionary()
         self._seen: dict[str, Seen[S]] = {}
         self._cursor = ""
         self._task: asyncio.Task[None] | None = None
@@ -156,6 +172,19 @@ class View(Mapping[str, S]):
             self._moved.set()
         return bool(changes.items)
 
+    async def _look_beside(self) -> None:
+        """Take in what is carried on here. It ends by being written back, and then comes from the store."""
+        for store in self._beside():
+            cursor = self._cursors.get(store, "")
+            with contextlib.suppress(*_OUTAGE):  # it was closed, since nobody lives there any more
+                changes = await store.catalog.watch(flow=self._plan.name, cursor=cursor, limit=MAX_BATCH)
+                self._cursors[store] = changes.cursor
+                carried = [change for change in changes.items if change.state is not None]
+                for change in carried:
+                    self._take(change)
+                if carried:
+                    self._moved.set()
+
     def _take(self, change: Change) -> None:
         conversation = change.conversation
         name = f"{conversation.person}:{conversation.member}" if conversation.member else conversation.person
@@ -175,6 +204,7 @@ class View(Mapping[str, S]):
         wait, longest = _BACKOFF_SECONDS
         while True:
             try:
+                await self._look_beside()
                 await self._look(_WAIT)
                 wait = _BACKOFF_SECONDS[0]
             except _OUTAGE as exc:

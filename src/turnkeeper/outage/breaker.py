@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from turnkeeper.errors import OutcomeUnknownError, StoreUnavailableError, TurnkeeperError
+from turnkeeper.errors import OutcomeUnknownError, RetryableError, StoreUnavailableError, TurnkeeperError
 from turnkeeper.ports.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -199,6 +199,8 @@ class Breaker:
             await self.probe(probe)
         except _LOST:
             return
+        except RetryableError:  # busy or full: it answers
+            self._note_success()
         except TurnkeeperError as exc:  # it answers, but cannot be used: restarted empty, demoted, another password
             self._note_failure(exc, self._incidents)
 

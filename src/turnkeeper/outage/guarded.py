@@ -28,6 +28,11 @@ from turnkeeper.ports.turns import (
     Turns,
 )
 
+_PROBE = DocumentKey(collection="turnkeeper.outage", id="probe")
+
+_PROBE_KEPT_MS = 60_000
+"""The probe leaves nothing behind for longer than anybody looks."""
+
 OnForget = Callable[[ConversationId, bool], Awaitable[None]]
 """Called with a conversation that was erased, and whether all of its person's were."""
 
@@ -58,6 +63,15 @@ class GuardedStore:
             if not self._may_open_later:
                 raise
             self.breaker.trip(exc)
+
+    async def prove(self) -> None:
+        """Ask the store whether it takes writes; that it was opened once, or that a replica answers, proves nothing.
+
+        Raises:
+            TurnkeeperError: It does not.
+        """
+        await self.inner.open()
+        await self.inner.documents.put(_PROBE, b"{}", ttl_ms=_PROBE_KEPT_MS)
 
     async def close(self) -> None:
         """See `Store.close`."""

@@ -13,6 +13,7 @@ from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.catalog import Change, Changes, Counts, Exported, StoreInfo, Summary, SummaryPage
 from turnkeeper.ports.checks import page_size
 from turnkeeper.stores.redis import keys as names
+from turnkeeper.stores.redis.connections.proving import LOSES
 from turnkeeper.stores.redis.envelope import unseal
 from turnkeeper.stores.redis.heads import TICKS, Head, head_of
 from turnkeeper.stores.redis.housekeeping import flows_of
@@ -26,11 +27,6 @@ from turnkeeper.stores.redis.wire import Command
 
 _CHUNK = 500
 """Members read at once where all of an index are read."""
-
-_LOSES = {
-    "memory": "what the server had not saved when it stopped: with AOF everysec the last second, with a failover more",
-    "cache": "whatever the server evicts, accepted messages and unsent replies too",
-}
 
 _Place = tuple[int, bytes]
 """Where a conversation stands in a list: its last change, and its name for those of one millisecond."""
@@ -311,13 +307,14 @@ class RedisCatalog:
             url=self._medium.wire.url,
             schema=SCHEMA,
             durability=self._medium.durability,
-            loses=_LOSES[self._medium.durability],
+            loses=LOSES[self._medium.durability],
             facts={
                 "version": facts.version,
                 "mode": facts.mode,
                 "policy": facts.policy,
                 "maxmemory_bytes": facts.maxmemory_bytes,
                 "partitions": facts.partitions,
+                "primary_changes": self._medium.wire.primary_changes,
             },
         )
 

@@ -47,6 +47,10 @@ def facts(*values: object) -> bytes:
     return _encode(values)[1 if len(values) < _SHORT else 3 :]
 
 
+_FORBIDDEN = ("can't run this command", "ACL failure in script", "can't access at least one of the keys")
+"""What 6.2, 7.0 and 8 say of a right that is missing inside a script, without a code."""
+
+
 class Call(msgspec.Struct, frozen=True):
     """A script with its keys, all in one partition, and its arguments."""
 
@@ -207,8 +211,9 @@ def raise_error(reply: object) -> None:
             f"a key that Turnkeeper uses holds something else ({reply.text}); nothing more was written. Use a database "
             "of its own, or rename what stands there"
         )
-    if reply.code in {"NOPERM", "NOAUTH", "WRONGPASS"}:
+    if reply.code in {"NOPERM", "NOAUTH", "WRONGPASS"} or any(mark in reply.text for mark in _FORBIDDEN):
         raise StoreUnreadableError(
-            f"the server does not allow this ({reply.text}); give the user EVALSHA, SCRIPT LOAD and its keys"
+            f"the server does not allow this ({reply.text}); give the user EVALSHA, SCRIPT LOAD, every command of the "
+            "scripts and its keys"
         )
     raise OutcomeUnknownError(f"a script failed: {reply.text}")

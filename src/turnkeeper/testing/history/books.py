@@ -36,6 +36,7 @@ class Book(msgspec.Struct, kw_only=True):
         reported: By commit id.
         dead: How often an id is among the dead letters.
         last: The look when everything was over.
+        resends: From the setup.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Book(msgspec.Struct, kw_only=True):
     prolonged: dict[int, int] = {}
     handed_back: dict[int, int] = {}
     last: Sight | None = None
+    resends: bool = True
 
     def taken(self) -> dict[str, Turn]:
         """Return the first turn that took each message."""
@@ -109,6 +111,7 @@ def gather(history: Iterable[AnyEvent]) -> Books:
         books.events += 1
         _note(books, event)
     for book in books.by_name.values():
+        book.resends = books.setup is None or books.setup.resends
         book.turns.sort(key=lambda turn: turn.seq)
         book.got.sort(key=lambda got: got.at_ms)
         book.grants.sort(key=lambda grant: grant.fence)

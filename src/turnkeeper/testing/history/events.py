@@ -49,6 +49,7 @@ class Setup(Event, frozen=True, kw_only=True, tag="setup"):
         lease_ms, send_lease_ms: The longest time for which a worker may own a turn or a lane without a word.
         allowance_ms: What a bot's own waits (timers, back-off, delays of jobs) may add until everything is at rest.
         idle_per_second: Store round trips that one idle worker may cost.
+        resends: A reply may be sent again when nobody knows whether it was sent; else only an operator puts it back.
         retains: Every commit says how long the state is kept, so that whatever is at rest has an end.
     """
 
@@ -56,6 +57,7 @@ class Setup(Event, frozen=True, kw_only=True, tag="setup"):
     send_lease_ms: int
     allowance_ms: int = 0
     idle_per_second: float = 1.0
+    resends: bool = True
     retains: bool = False
 
 

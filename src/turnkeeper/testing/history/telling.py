@@ -39,6 +39,8 @@ def replies_arrive_in_order(book: Book) -> Iterator[str]:
                 yield f"reply {got.effect} was sent again without maybe_sent"
             unmarked.add(got.effect)
         if got.effect in seen:
+            if not (book.resends or got.effect in book.redriven):
+                yield f"reply {got.effect} was sent again although its channel wants it held"
             continue
         seen.add(got.effect)
         place = places.get(got.effect)

@@ -1,0 +1,67 @@
+"""Redis is killed while orders come in and buttons are pressed: the bot answers, and everything is there afterwards."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from apps.dispatch.tests.orders import storefront
+from apps.dispatch.tests.running import Running
+from apps.dispatch.tests.test_killed import Crew
+from dispatch.flow import flow
+from tests.conformance.redis_servers import RedisServer
+from turnkeeper import App
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
+
+ORDERS = 6
+"""Half of them come while the store is there, half while it is away."""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    """Return a server that keeps what it acknowledged."""
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    started = RedisServer(folder, "--appendonly", "yes", "--appendfsync", "always")
+    yield started
+    started.stop()
+
+
+async def test_the_bot_goes_on_without_its_store(server: RedisServer, tmp_path: Path) -> None:
+    """Clicks are answered, the outage is told once in the log and in the health page, nothing is lost or doubled."""
+    log = tmp_path / "bot.log"
+    async with Running(server.url(), log=log, folder=tmp_path).running() as bot:
+        crew = Crew(bot)
+        for number in range(1, ORDERS // 2 + 1):
+            await bot.order(storefront(name=f"#{number}"), delivery=f"d{number}")
+        await bot.until(lambda: crew.press_everything() >= ORDERS)
+        await bot.until(partial(_all_answered, crew))
+        server.stop()
+        for number in range(ORDERS // 2 + 1, ORDERS + 1):
+            await bot.order(storefront(name=f"#{number}"), delivery=f"d{number}")
+        await bot.until(lambda: crew.press_everything() == ORDERS * 6)
+        await bot.until(partial(_all_answered, crew))
+        during = (await bot.client.get(f"{bot.url}/health")).json()
+        server.restart()
+        await bot.until_health("ok")
+
+    app = App(flow, store=server.url())
+    view = app.view(flow)
+    async with app.running():
+        orders = dict(view)
+    events = ["received", *["time_sent", "time_confirmed"] * 2, "assigned", "delivered"]
+    assert during["status"] == "degraded"
+    assert log.read_text().count("store_away") == 1
+    assert len(orders) == ORDERS
+    for order in orders.values():
+        assert sorted(entry["type"] for entry in order.status_history) == sorted(events)
+        assert order.status == "delivered"
+
+
+def _all_answered(crew: Crew) -> bool:
+    crew.press_everything()
+    return crew.bot.telegram.undelivered == 0 and all(
+        query in crew.bot.telegram.toasts for query in crew.pressed.values()
+    )

@@ -49,18 +49,29 @@ class Transaction:
         "blob_bytes",
         "execute",
         "has_published",
+        "heads",
         "is_short_of_room",
         "now_ms",
         "number",
         "soonest_ms",
     )
 
-    def __init__(self, connection: sqlite3.Connection, time: StoreTime, disk: Disk) -> None:
-        """Read where the last transaction, of whichever process, left off."""
+    def __init__(
+        self, connection: sqlite3.Connection, time: StoreTime, disk: Disk, heads: dict[tuple[str, str, str], object]
+    ) -> None:
+        """Read where the last transaction, of whichever process, left off.
+
+        Args:
+            connection: It has begun.
+            time: The store's clock.
+            disk: Where the file is.
+            heads: For `steps.heads`, which keeps there what it knows that the file holds. It outlives the transaction.
+        """
         self._connection = connection
         self._rows = connection.total_changes
         self.is_short_of_room = disk.is_short_of_room
         self.execute = connection.execute
+        self.heads = heads
         self._first, self._clock_ms = self.execute("SELECT number, clock_ms FROM meta").fetchone()
         self.number: int = self._first
         self.now_ms = time.read(self._clock_ms)
@@ -119,6 +130,8 @@ class Writer:
         self._checkpoints = checkpoints
         self._connection: sqlite3.Connection
         self._disk: Disk
+        self._heads: dict[tuple[str, str, str], object] = {}
+        self._data_version = -1
 
     def serve(self, connection: sqlite3.Connection, disk: Disk) -> None:
         """Write until the queue is closed and drained."""
@@ -164,7 +177,8 @@ class Writer:
         outcomes: list[Outcome[Transaction]] = []
         in_commit = False
         try:
-            transaction = Transaction(connection, self._time, self._disk)
+            self._forget_if_foreign()
+            transaction = Transaction(connection, self._time, self._disk, self._heads)
             for operation in batch:
                 tried.append(operation)
                 outcomes.append(self._run(transaction, operation))
@@ -185,6 +199,13 @@ class Writer:
         except Exception as exc:  # noqa: BLE001 - the commit stands, but its answer is lost, as a crash here would do
             outcomes = [self._lost(operation, exc) for operation in tried]
         return outcomes, batch[len(tried) :]
+
+    def _forget_if_foreign(self) -> None:
+        """Know nothing of the file any more if another connection, of whichever process, wrote to it meanwhile."""
+        (data_version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        if data_version != self._data_version:
+            self._data_version = data_version
+            self._heads.clear()
 
     def _after_failure(
         self, tried: list[Operation[Transaction]], exc: Exception, *, in_commit: bool
@@ -210,6 +231,7 @@ class Writer:
             return Outcome(operation, error=exc)
 
     def _roll_back(self) -> None:
+        self._heads.clear()  # they are as after the transaction
         try:
             if self._connection.in_transaction:  # after a full disk SQLite may have done it by itself
                 self._connection.execute("ROLLBACK")

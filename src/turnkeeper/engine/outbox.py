@@ -18,6 +18,7 @@ from turnkeeper.engine.deadlines import Deadlines
 from turnkeeper.engine.reasons import clean_reason, reason_of
 from turnkeeper.engine.settings import Settings, to_ms
 from turnkeeper.engine.settling import Settling, settle_one
+from turnkeeper.engine.tokens import Tokens
 from turnkeeper.engine.wire import UNREADABLE, decode_reply
 from turnkeeper.errors import OutcomeUnknownError, RetryableError
 from turnkeeper.model.conversation import ConversationId
@@ -66,23 +67,27 @@ class Outbox:
     """The senders of one process."""
 
     def __init__(
-        self, *, store: Store, channels: Mapping[str, Channel], settings: Settings, entropy: random.Random
+        self,
+        *,
+        store: Store,
+        channels: Mapping[str, Channel],
+        settings: Settings,
+        entropy: random.Random,
+        tokens: Tokens,
     ) -> None:
         """Take the channels by name; replies for other channels are left to other processes."""
         self._store = store
         self._channels = channels
         self._settings = settings
         self._entropy = entropy
+        self._tokens = tokens
         self._lease_seconds = settings.send_lease.total_seconds()
         self._send_seconds = settings.send_timeout.total_seconds()
         self._settling = Settling(store)
         self._deadlines = Deadlines()
         self._lanes: dict[Lane, _Queue] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[Lane, asyncio.Task[None]] = {}
         self._is_ending = False
-
-    def _fresh_token(self) -> str:
-        return f"{self._entropy.getrandbits(96):024x}"
 
     def has(self, lane: Lane) -> bool:
         """Return whether this process is sending in that lane now."""
@@ -91,7 +96,7 @@ class Outbox:
     @property
     def sending(self) -> bool:
         """Return whether anything is on its way or waits for its settlement."""
-        return bool(self._lanes or self._tasks or self._settling.pending)
+        return bool(self._tasks or self._settling.pending)
 
     def send_committed(
         self, conversation: ConversationId, effects: Sequence[Effect], *, token: str, claimed_at: float
@@ -127,14 +132,7 @@ class Outbox:
             queue.extend(parcels)
             return
         self._lanes[lane] = collections.deque(parcels)
-        task = asyncio.create_task(self._send_lane(lane))
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (exc := task.exception()) is not None:
-            logger.error("lane_broken", exc_info=exc)
+        self._tasks[lane] = asyncio.create_task(self._send_lane(lane))
 
     async def recover(self, lane: Lane) -> bool:
         """Take over a lane whose replies are due; False if there was nothing to take.
@@ -152,7 +150,7 @@ class Outbox:
 
     async def _claim(self, lane: Lane) -> list[tuple[Claimed, _Hold]]:
         """Claim what is due under a token of its own: what a commit claimed meanwhile comes from that commit only."""
-        hold = _Hold(self._fresh_token(), time.monotonic() + self._lease_seconds)
+        hold = _Hold(self._tokens.fresh(), time.monotonic() + self._lease_seconds)
         claim = await self._store.deliveries.claim(lane, token=hold.token, lease=self._settings.send_lease)
         return [] if claim is None else [(entry, hold) for entry in claim.entries]
 
@@ -181,8 +179,10 @@ class Outbox:
                     has_more = bool(queue)
         except (RetryableError, OutcomeUnknownError) as exc:
             logger.warning("lane_left_to_recovery", extra={"reason": str(exc)})
+        except Exception:
+            logger.exception("lane_broken")
         finally:
-            self._lanes.pop(lane, None)
+            del self._lanes[lane], self._tasks[lane]
 
     async def _send_next(self, lane: Lane, entry: Claimed, hold: _Hold) -> tuple[Settlement | None, float]:
         """Send one reply under its claim; None if the claim is gone. Also returns how long it took, in seconds."""
@@ -194,7 +194,12 @@ class Outbox:
         started = time.monotonic()
         verdict, wait_ms, error = await self._try(entry)
         settlement = Settlement(
-            lane=lane, token=hold.token, id=entry.id, verdict=verdict, wait_ms=wait_ms, error=clean_reason(error)
+            lane=lane,
+            token=hold.token,
+            id=entry.id,
+            verdict=verdict,
+            wait_ms=wait_ms,
+            error=clean_reason(error) if error else "",
         )
         return settlement, time.monotonic() - started
 
@@ -296,7 +301,7 @@ class Outbox:
         What a cut leaves unsettled is taken over elsewhere later, marked.
         """
         if self._tasks:
-            _, late = await asyncio.wait(tuple(self._tasks), timeout=grace.total_seconds())
+            _, late = await asyncio.wait(tuple(self._tasks.values()), timeout=grace.total_seconds())
             self._is_ending = True
             for task in late:
                 task.cancel()

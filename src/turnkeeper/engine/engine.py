@@ -59,7 +59,12 @@ class Engine:
         )
         self._outbox = Outbox(store=store, channels=channels, settings=self.settings, entropy=chance, tokens=tokens)
         self._inbox = Inbox(
-            store=store, programs=programs, heartbeat=self._heartbeat, settings=self.settings, tokens=tokens
+            store=store,
+            programs=programs,
+            heartbeat=self._heartbeat,
+            outbox=self._outbox,
+            settings=self.settings,
+            tokens=tokens,
         )
         committer = Committer(
             store=store,

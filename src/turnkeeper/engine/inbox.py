@@ -9,6 +9,7 @@ from datetime import timedelta
 from turnkeeper.engine.commit import hand_out
 from turnkeeper.engine.deadlines import Deadlines
 from turnkeeper.engine.heartbeat import Heartbeat, Held
+from turnkeeper.engine.outbox import Outbox
 from turnkeeper.engine.results import Accepted, Handled, Taken
 from turnkeeper.engine.settings import Settings, to_ms
 from turnkeeper.engine.tokens import Tokens
@@ -71,6 +72,7 @@ class Inbox:
         store: Store,
         programs: Mapping[str, Program],
         heartbeat: Heartbeat,
+        outbox: Outbox,
         settings: Settings,
         tokens: Tokens,
     ) -> None:
@@ -78,6 +80,7 @@ class Inbox:
         self._store = store
         self._programs = programs
         self._heartbeat = heartbeat
+        self._outbox = outbox
         self._settings = settings
         self._tokens = tokens
         self._lease_ms = to_ms(settings.lease)
@@ -284,6 +287,8 @@ class Inbox:
         finally:
             self._heartbeat.discard(held)
             del self._tasks[held]
+        if held.lane is not None and held.task is not None:
+            await self._outbox.serve(held.lane, held.task)
 
     def start(self) -> None:
         """Take messages (again)."""

@@ -86,7 +86,7 @@ class Outbox:
         self._settling = Settling(store)
         self._deadlines = Deadlines()
         self._lanes: dict[Lane, _Queue] = {}
-        self._tasks: dict[Lane, asyncio.Task[None]] = {}
+        self._tasks: dict[Lane, asyncio.Task[object]] = {}
         self._is_ending = False
 
     def has(self, lane: Lane) -> bool:
@@ -100,22 +100,24 @@ class Outbox:
 
     def send_committed(
         self, conversation: ConversationId, effects: Sequence[Effect], *, token: str, claimed_at: float
-    ) -> None:
-        """Send replies that a commit stored and claimed under a token, at the earliest at `claimed_at` (monotonic).
+    ) -> Lane | None:
+        """Queue replies that a commit stored and claimed under a token, at the earliest at `claimed_at` (monotonic).
 
         Every commit has a token of its own. So another commit finds the lane taken and its replies wait, also while
         this one's answer is lost; and a claim that was lost is never mistaken for a later one.
+
+        Returns:
+            The lane, unless it is served already: have it served at once, by `serve` or `serve_beside`.
         """
         if not effects:
-            return
+            return None
         hold = _Hold(token, claimed_at + self._lease_seconds)
-        self._enqueue(
-            Lane(conversation=conversation),
-            [
-                (Claimed(id=effect.id, kind=effect.kind, payload=effect.payload, attempt=1, committed_ms=0), hold)
-                for effect in effects
-            ],
-        )
+        lane = Lane(conversation=conversation)
+        parcels = [
+            (Claimed(id=effect.id, kind=effect.kind, payload=effect.payload, attempt=1, committed_ms=0), hold)
+            for effect in effects
+        ]
+        return lane if self._enqueue(lane, parcels) else None
 
     def silence(self, conversation: ConversationId) -> None:
         """Send nothing of what is queued here for a person who has just opted out of this flow."""
@@ -126,13 +128,23 @@ class Outbox:
                 queue.clear()
                 queue.extend(silenced)
 
-    def _enqueue(self, lane: Lane, parcels: Sequence[tuple[Claimed, _Hold]]) -> None:
+    def _enqueue(self, lane: Lane, parcels: Sequence[tuple[Claimed, _Hold]]) -> bool:
+        """Put entries at the end of a lane's queue; True if there was none, so that nobody serves it."""
         queue = self._lanes.get(lane)
         if queue is not None:
             queue.extend(parcels)
-            return
+            return False
         self._lanes[lane] = collections.deque(parcels)
+        return True
+
+    def serve_beside(self, lane: Lane) -> None:
+        """Send what is queued for a lane, in a task of its own."""
         self._tasks[lane] = asyncio.create_task(self._send_lane(lane))
+
+    async def serve(self, lane: Lane, task: asyncio.Task[object]) -> None:
+        """Send what is queued for a lane, in the task that calls: one that has nothing else to do any more."""
+        self._tasks[lane] = task
+        await self._send_lane(lane)
 
     async def recover(self, lane: Lane) -> bool:
         """Take over a lane whose replies are due; False if there was nothing to take.
@@ -145,7 +157,8 @@ class Outbox:
         if not parcels:
             return False
         reach("in_recovery")
-        self._enqueue(lane, parcels)
+        if self._enqueue(lane, parcels):
+            self.serve_beside(lane)
         return True
 
     async def _claim(self, lane: Lane) -> list[tuple[Claimed, _Hold]]:

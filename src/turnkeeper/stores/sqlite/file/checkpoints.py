@@ -33,7 +33,7 @@ _STALL_SECONDS = 5.0
 
 
 class Checkpoints:
-    """Keeps the log of one open store short. `wrote` and `finish_if_copied` are called by the writer only."""
+    """Keeps the log of one open store short. `wrote` and `finish` are called by the writer only."""
 
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
         """Take how to open a connection that may write."""
@@ -70,7 +70,12 @@ class Checkpoints:
             self._is_copying = True
             self._asked.set()
 
-    def finish_if_copied(self, connection: sqlite3.Connection) -> None:
+    @property
+    def needs_writer(self) -> bool:
+        """Whether `finish` has something to do, which may take some milliseconds, or to wait for."""
+        return self._has_copied.is_set() or (self._is_copying and self._log_pages >= LIMIT_PAGES)
+
+    def finish(self, connection: sqlite3.Connection) -> None:
         """Copy the pages that were written while the bulk was copied, so that the log can begin anew."""
         if self._log_pages >= LIMIT_PAGES and self._is_copying:
             self._has_copied.wait(_STALL_SECONDS)

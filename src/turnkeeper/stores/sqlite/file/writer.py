@@ -1,8 +1,9 @@
 """The one thread that writes: it takes whatever is queued, runs it in one transaction, and commits once for all.
 
-While it commits, the next batch gathers. An answer leaves only after the COMMIT that it depends on. Operations must
-validate before their first write; one that fails after it costs the batch a second run, each in a transaction of
-its own, so that it fails alone.
+While it commits, the next batch gathers. An answer leaves only after the COMMIT that it depends on; if more waits by
+then, it leaves just before the next COMMIT: the event loop works while the disk does, and not while statements need
+the interpreter as well. Operations must validate before their first write; one that fails after it costs the batch a
+second run, each in a transaction of its own, so that it fails alone.
 """
 
 import logging
@@ -128,6 +129,7 @@ class Writer:
         self._time = time
         self._wakeups = wakeups
         self._checkpoints = checkpoints
+        self._unanswered: list[Outcome[Transaction]] = []
         self._connection: sqlite3.Connection
         self._disk: Disk
         self._heads: dict[tuple[str, str, str], object] = {}
@@ -137,15 +139,31 @@ class Writer:
         """Write until the queue is closed and drained."""
         self._connection = connection
         self._disk = disk
-        while batch := self._writes.take(MAX_GROUP):
-            disk.look()
-            if disk.is_file_gone:
-                deliver([Outcome(operation, error=self._gone()) for operation in batch])
-                continue
-            while batch := self._begin(batch):
-                outcomes, batch = self._commit_some(batch)
-                deliver(outcomes)
-                self._checkpoints.finish_if_copied(connection)
+        try:
+            while batch := self._take():
+                disk.look()
+                if disk.is_file_gone:
+                    deliver([Outcome(operation, error=self._gone()) for operation in batch])
+                    continue
+                while batch := self._begin(batch):
+                    outcomes, batch = self._commit_some(batch)
+                    self._answer()  # whom this batch, if it failed, has not let go of yet
+                    self._unanswered = outcomes
+                    if self._checkpoints.needs_writer:
+                        self._answer()
+                        self._checkpoints.finish(connection)
+        finally:
+            self._answer()
+
+    def _take(self) -> list[Operation[Transaction]]:
+        if not self._writes.has_more:
+            self._answer()  # nobody knows how long there will be nothing to do
+        return self._writes.take(MAX_GROUP)
+
+    def _answer(self) -> None:
+        """Let go of the last batch's answers. Safe to call twice."""
+        outcomes, self._unanswered = self._unanswered, []
+        deliver(outcomes)
 
     def _begin(self, batch: list[Operation[Transaction]]) -> list[Operation[Transaction]]:
         """Take the file's write lock; who waited too long for another process to let go of it is told so."""
@@ -159,6 +177,7 @@ class Writer:
                     return []
             else:
                 return batch
+            self._answer()  # this may take long
             now = time.monotonic()
             late = [operation for operation in batch if operation.deadline <= now]
             if late:
@@ -185,6 +204,7 @@ class Writer:
                 if transaction.blob_bytes > MAX_GROUP_BYTES:
                     break
             transaction.finish()
+            self._answer()
             reach("sqlite.before_commit")
             in_commit = True
             connection.execute("COMMIT")

@@ -1,6 +1,6 @@
 """`Turns.begin`: accept a message, take the lease, or both.
 
-An ordinary first message costs four statements: the row, the message, the row again, the state.
+An ordinary message costs four statements: the row, unless its head is kept, the message, the row again, the state.
 """
 
 from turnkeeper.ports.checks import check_begin

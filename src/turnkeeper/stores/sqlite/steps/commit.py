@@ -1,7 +1,7 @@
 """`Turns.commit`: everything that one turn changes, at once or not at all.
 
 All checks come before the first write. Only the last commit of a conversation can be repeated: an older one finds its
-fence outgrown. With one reply and one log entry it costs seven statements.
+fence outgrown. With one reply and one log entry it costs six statements, a seventh if the head is not kept.
 """
 
 from turnkeeper.errors import LimitError

@@ -30,7 +30,8 @@ from turnkeeper.stores.sqlite.file.wakeups import Wakeups
 logger = logging.getLogger(__name__)
 
 MAX_GROUP = 256
-"""Operations in one transaction: about 15 ms of work, the longest that a latecomer waits for the batch before."""
+"""Operations in one transaction: about 10 ms of work. So long waits a latecomer for the batch before, at most, and an
+answer for the statements of the batch behind."""
 
 MAX_GROUP_BYTES = 8 * 1024 * 1024
 """Payloads, states and parts in one transaction, for the same reason: some 10 ms of copying."""

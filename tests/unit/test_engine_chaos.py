@@ -192,8 +192,15 @@ class Process:
         )
 
 
+def say_nothing_of_the_dead(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """Report what a task ended with, unless that was the death of its process."""
+    if not isinstance(context.get("exception"), DeathError):
+        loop.default_exception_handler(context)
+
+
 async def live(world: World, pause: float) -> list[Process]:
     """Let everything happen; return the engines that are left."""
+    asyncio.get_running_loop().set_exception_handler(say_nothing_of_the_dead)
     processes = [Process(world) for _ in range(3)]
     sent: list[tuple[ConversationId, str]] = []
     for number in range(STEPS):

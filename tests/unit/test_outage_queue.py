@@ -12,6 +12,8 @@ from turnkeeper.engine.results import Taken
 from turnkeeper.errors import LimitError, OutcomeUnknownError, StoreFullError, StoreUnreadableError
 from turnkeeper.model.message import NOTHING, Message
 from turnkeeper.outage import StoreDownError
+from turnkeeper.outage.queueing import Queueing
+from turnkeeper.ports.limits import MAX_INBOX
 
 pytestmark = pytest.mark.anyio
 
@@ -187,6 +189,41 @@ async def test_a_full_journal_refuses_and_writes_nothing(bench: Bench) -> None:
         await bench.back(app, switch)
 
         assert await heard(app) == ["one", "two"]
+
+
+async def test_a_full_disk_refuses_and_the_rest_is_applied(bench: Bench) -> None:
+    """What was acknowledged stays; what the disk has no room for is refused, and taken when there is room."""
+    app, switch = bench.server("queue")
+    async with app.running():
+        await bench.away(app, switch)
+        await app.accept(ANA, app.message("one", id="one"))
+        reception = app._reception  # noqa: SLF001 - SQLite's limit belongs to the connection that writes
+        assert isinstance(reception, Queueing)
+        journal = reception._journal  # noqa: SLF001
+        assert journal is not None
+        await journal._run(lambda: journal._connection.execute("PRAGMA max_page_count = 1").fetchone())  # noqa: SLF001
+        with pytest.raises(StoreFullError, match="disk"):
+            for number in range(10):
+                await app.accept(ANA, app.message("x" * 9_000, id=f"x{number}"))
+        taken = app.health().journal
+        await bench.back(app, switch)
+
+        words = await heard(app)
+        assert words[0] == "one"
+        assert len(words) == taken
+
+
+async def test_more_messages_than_an_inbox_holds_are_applied_in_order(bench: Bench) -> None:
+    """The inbox is full in the middle of the replay; it waits, and nothing is skipped."""
+    app, switch = bench.server("queue")
+    words = [f"word {number}" for number in range(MAX_INBOX + 30)]
+    async with app.running():
+        await bench.away(app, switch)
+        for word in words:
+            await app.accept(ANA, app.message(word, id=word))
+        await bench.back(app, switch)
+
+        assert await heard(app) == words
 
 
 async def test_what_no_store_takes_is_refused_at_the_door(bench: Bench) -> None:

@@ -68,13 +68,23 @@ class Committer:
             if draft.opt_out:
                 self._outbox.silence(run.conversation)
             if answer.claimed:
-                replies = [effect for effect in draft.effects if effect.kind is EffectKind.REPLY]
-                self._outbox.send_committed(run.conversation, replies, token=request.lane_token, claimed_at=asked_at)
+                self._send_replies(run, draft, request, answer, asked_at)
             return answer.next
         if isinstance(answer, Conflict):
             return await self._begin_again(run)
         logger.warning("commit_fenced", extra={"conversation": mask_person(run.conversation.key)})
         return None
+
+    def _send_replies(self, run: Run, draft: Draft, request: Commit, answer: Committed, asked_at: float) -> None:
+        """Have the replies sent: by the turn's own task if this was its last, which spares a task."""
+        replies = [effect for effect in draft.effects if effect.kind is EffectKind.REPLY]
+        lane = self._outbox.send_committed(run.conversation, replies, token=request.lane_token, claimed_at=asked_at)
+        if lane is None:
+            return
+        if answer.next is None:
+            run.held.lane = lane
+        else:
+            self._outbox.serve_beside(lane)
 
     async def _begin_again(self, run: Run) -> Granted | None:
         """Get the turn anew, from the version that stands now; the lease is still this process's."""

@@ -16,6 +16,7 @@ from turnkeeper.engine.outbox import Outbox
 from turnkeeper.engine.results import Accepted, Handled
 from turnkeeper.engine.settings import Settings
 from turnkeeper.engine.timers import Timers
+from turnkeeper.engine.tokens import Tokens
 from turnkeeper.engine.turn import TurnRunner
 from turnkeeper.engine.worker import Worker
 from turnkeeper.model.conversation import ConversationId
@@ -51,13 +52,19 @@ class Engine:
         """
         self.settings = settings or Settings()
         chance = entropy or random.SystemRandom()
+        tokens = Tokens(chance)
         self._store = store
         self._heartbeat = Heartbeat(
             store, lease=self.settings.lease, every=self.settings.renew_every, enabled=self.settings.heartbeat
         )
-        self._outbox = Outbox(store=store, channels=channels, settings=self.settings, entropy=chance)
+        self._outbox = Outbox(store=store, channels=channels, settings=self.settings, entropy=chance, tokens=tokens)
         self._inbox = Inbox(
-            store=store, programs=programs, heartbeat=self._heartbeat, settings=self.settings, entropy=chance
+            store=store,
+            programs=programs,
+            heartbeat=self._heartbeat,
+            outbox=self._outbox,
+            settings=self.settings,
+            tokens=tokens,
         )
         committer = Committer(
             store=store,
@@ -67,8 +74,15 @@ class Engine:
             on_committed=self._inbox.committed,
         )
         self._inbox.runner = TurnRunner(store=store, committer=committer, settings=self.settings, entropy=chance)
-        jobs = Jobs(store=store, inbox=self._inbox, heartbeat=self._heartbeat, settings=self.settings, entropy=chance)
-        timers = Timers(store=store, inbox=self._inbox, settings=self.settings, entropy=chance)
+        jobs = Jobs(
+            store=store,
+            inbox=self._inbox,
+            heartbeat=self._heartbeat,
+            settings=self.settings,
+            entropy=chance,
+            tokens=tokens,
+        )
+        timers = Timers(store=store, inbox=self._inbox, settings=self.settings, tokens=tokens)
         self._worker = Worker(
             store=store,
             inbox=self._inbox,

@@ -39,6 +39,7 @@ class Held:
         beat_at: When it was last known to be held (`time.monotonic`).
         deadline: When it is `overdue` and renewed no more.
         lost: The store gave it to somebody else.
+        lane: Whose replies its task sends once nothing is held any more.
         task: Who works under it; set before anything is computed.
     """
 
@@ -50,6 +51,7 @@ class Held:
         "conversation",
         "deadline",
         "job",
+        "lane",
         "lost",
         "overdue",
         "task",
@@ -70,6 +72,7 @@ class Held:
         self.token = token
         self.task = task
         self.job = job
+        self.lane: Lane | None = None
         self._loop = asyncio.get_running_loop()
         self._stint = 0
         self.beat_at = time.monotonic()

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from datetime import timedelta
@@ -10,8 +9,10 @@ from datetime import timedelta
 from turnkeeper.engine.commit import hand_out
 from turnkeeper.engine.deadlines import Deadlines
 from turnkeeper.engine.heartbeat import Heartbeat, Held
+from turnkeeper.engine.outbox import Outbox
 from turnkeeper.engine.results import Accepted, Handled, Taken
 from turnkeeper.engine.settings import Settings, to_ms
+from turnkeeper.engine.tokens import Tokens
 from turnkeeper.engine.turn import TurnRunner
 from turnkeeper.engine.waiter import Waiter
 from turnkeeper.engine.wire import decode_texts, encode
@@ -71,17 +72,19 @@ class Inbox:
         store: Store,
         programs: Mapping[str, Program],
         heartbeat: Heartbeat,
+        outbox: Outbox,
         settings: Settings,
-        entropy: random.Random,
+        tokens: Tokens,
     ) -> None:
         """Take the programs by flow name. `runner` is set once, before the first message."""
         self._store = store
         self._programs = programs
         self._heartbeat = heartbeat
+        self._outbox = outbox
         self._settings = settings
-        self._entropy = entropy
+        self._tokens = tokens
         self._lease_ms = to_ms(settings.lease)
-        self._tasks: dict[asyncio.Task[None], Held] = {}
+        self._tasks: dict[Held, asyncio.Task[None]] = {}
         self._waiters: dict[tuple[str, str], list[Waiter]] = {}
         self._deadlines = Deadlines()
         self._asking: set[asyncio.Task[None]] = set()
@@ -187,7 +190,9 @@ class Inbox:
         As much as possible is handed out, so that a STOP is heard before what it overtook is run again.
         """
         program = self.program(conversation.flow)
-        request = Begin(conversation=conversation, token=self._token(), lease_ms=self._lease_ms, hand_out=MAX_HAND_OUT)
+        request = Begin(
+            conversation=conversation, token=self._tokens.fresh(), lease_ms=self._lease_ms, hand_out=MAX_HAND_OUT
+        )
         return isinstance(await self._begin(program, request), Granted)
 
     def committed(self, conversation: ConversationId, taken: Sequence[Waiting], replies: tuple[str, ...]) -> None:
@@ -213,7 +218,7 @@ class Inbox:
         )
         return Begin(
             conversation=conversation,
-            token=self._token(),
+            token=self._tokens.fresh(),
             lease_ms=self._lease_ms,
             message=incoming,
             mode=mode,
@@ -277,18 +282,19 @@ class Inbox:
         if self._is_ending:
             await self.runner.give_back(held, Outcome.RETURNED, 0)
             return
-        task = held.task = asyncio.create_task(self.runner.drain(program, held, granted))
-        self._tasks[task] = held
+        self._tasks[held] = held.task = asyncio.create_task(self._drain(program, held, granted))
         self._heartbeat.add(held)
-        task.add_done_callback(self._ended)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._heartbeat.discard(self._tasks.pop(task))
-        if not task.cancelled() and (exc := task.exception()) is not None:
-            logger.error("turn_broken", exc_info=exc)
-
-    def _token(self) -> str:
-        return f"{self._entropy.getrandbits(96):024x}"
+    async def _drain(self, program: Program, held: Held, granted: Granted) -> None:
+        try:
+            await self.runner.drain(program, held, granted)
+        except Exception:
+            logger.exception("turn_broken")
+        finally:
+            self._heartbeat.discard(held)
+            del self._tasks[held]
+        if held.lane is not None and held.task is not None:
+            await self._outbox.serve(held.lane, held.task)
 
     def start(self) -> None:
         """Take messages (again)."""
@@ -306,15 +312,15 @@ class Inbox:
         """Let running turns end, and give back those that do not within the grace; a commit is never cut off."""
         self.close()
         if self._tasks:
-            await asyncio.wait(tuple(self._tasks), timeout=grace.total_seconds())
+            await asyncio.wait(tuple(self._tasks.values()), timeout=grace.total_seconds())
         self._is_ending = True
         until = time.monotonic() + _END_SECONDS
         while self._arriving and time.monotonic() < until:  # noqa: ASYNC110 - an event would cost every message
             await asyncio.sleep(_ARRIVAL_SECONDS)
-        for task, held in tuple(self._tasks.items()):
+        for held, task in tuple(self._tasks.items()):
             if held.computing:
                 task.cancel()
-        for tasks in (self._asking, self._tasks):
+        for tasks in (self._asking, self._tasks.values()):
             if tasks:
                 _, late = await asyncio.wait(tuple(tasks), timeout=_END_SECONDS)
                 for task in late:

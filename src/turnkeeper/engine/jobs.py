@@ -17,6 +17,7 @@ from turnkeeper.engine.inbox import Inbox
 from turnkeeper.engine.reasons import clean_reason, reason_of
 from turnkeeper.engine.settings import Settings
 from turnkeeper.engine.settling import settle_one
+from turnkeeper.engine.tokens import Tokens
 from turnkeeper.engine.wire import UNREADABLE, decode_job
 from turnkeeper.errors import OutcomeUnknownError, PermanentError, RetryableError
 from turnkeeper.model.message import JobCall, JobFailed, Kind, Message
@@ -71,7 +72,14 @@ class Jobs:
     """The job runner of one process."""
 
     def __init__(
-        self, *, store: Store, inbox: Inbox, heartbeat: Heartbeat, settings: Settings, entropy: random.Random
+        self,
+        *,
+        store: Store,
+        inbox: Inbox,
+        heartbeat: Heartbeat,
+        settings: Settings,
+        entropy: random.Random,
+        tokens: Tokens,
     ) -> None:
         """Take the inbox that results go to."""
         self._store = store
@@ -79,10 +87,11 @@ class Jobs:
         self._heartbeat = heartbeat
         self._lease = settings.lease
         self._entropy = entropy
+        self._tokens = tokens
 
     async def run(self, lane: Lane) -> bool:
         """Claim a job that is due, run it and bring its result home; False if there was nothing to claim."""
-        token = f"{self._entropy.getrandbits(96):024x}"
+        token = self._tokens.fresh()
         claim = await self._store.deliveries.claim(lane, token=token, lease=self._lease)
         if claim is None:
             return False

@@ -18,6 +18,7 @@ from turnkeeper.engine.deadlines import Deadlines
 from turnkeeper.engine.reasons import clean_reason, reason_of
 from turnkeeper.engine.settings import Settings, to_ms
 from turnkeeper.engine.settling import Settling, settle_one
+from turnkeeper.engine.tokens import Tokens
 from turnkeeper.engine.wire import UNREADABLE, decode_reply
 from turnkeeper.errors import OutcomeUnknownError, RetryableError
 from turnkeeper.model.conversation import ConversationId
@@ -66,23 +67,27 @@ class Outbox:
     """The senders of one process."""
 
     def __init__(
-        self, *, store: Store, channels: Mapping[str, Channel], settings: Settings, entropy: random.Random
+        self,
+        *,
+        store: Store,
+        channels: Mapping[str, Channel],
+        settings: Settings,
+        entropy: random.Random,
+        tokens: Tokens,
     ) -> None:
         """Take the channels by name; replies for other channels are left to other processes."""
         self._store = store
         self._channels = channels
         self._settings = settings
         self._entropy = entropy
+        self._tokens = tokens
         self._lease_seconds = settings.send_lease.total_seconds()
         self._send_seconds = settings.send_timeout.total_seconds()
         self._settling = Settling(store)
         self._deadlines = Deadlines()
         self._lanes: dict[Lane, _Queue] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[Lane, asyncio.Task[object]] = {}
         self._is_ending = False
-
-    def _fresh_token(self) -> str:
-        return f"{self._entropy.getrandbits(96):024x}"
 
     def has(self, lane: Lane) -> bool:
         """Return whether this process is sending in that lane now."""
@@ -91,26 +96,28 @@ class Outbox:
     @property
     def sending(self) -> bool:
         """Return whether anything is on its way or waits for its settlement."""
-        return bool(self._lanes or self._tasks or self._settling.pending)
+        return bool(self._tasks or self._settling.pending)
 
     def send_committed(
         self, conversation: ConversationId, effects: Sequence[Effect], *, token: str, claimed_at: float
-    ) -> None:
-        """Send replies that a commit stored and claimed under a token, at the earliest at `claimed_at` (monotonic).
+    ) -> Lane | None:
+        """Queue replies that a commit stored and claimed under a token, at the earliest at `claimed_at` (monotonic).
 
         Every commit has a token of its own. So another commit finds the lane taken and its replies wait, also while
         this one's answer is lost; and a claim that was lost is never mistaken for a later one.
+
+        Returns:
+            The lane, unless it is served already: have it served at once, by `serve` or `serve_beside`.
         """
         if not effects:
-            return
+            return None
         hold = _Hold(token, claimed_at + self._lease_seconds)
-        self._enqueue(
-            Lane(conversation=conversation),
-            [
-                (Claimed(id=effect.id, kind=effect.kind, payload=effect.payload, attempt=1, committed_ms=0), hold)
-                for effect in effects
-            ],
-        )
+        lane = Lane(conversation=conversation)
+        parcels = [
+            (Claimed(id=effect.id, kind=effect.kind, payload=effect.payload, attempt=1, committed_ms=0), hold)
+            for effect in effects
+        ]
+        return lane if self._enqueue(lane, parcels) else None
 
     def silence(self, conversation: ConversationId) -> None:
         """Send nothing of what is queued here for a person who has just opted out of this flow."""
@@ -121,20 +128,23 @@ class Outbox:
                 queue.clear()
                 queue.extend(silenced)
 
-    def _enqueue(self, lane: Lane, parcels: Sequence[tuple[Claimed, _Hold]]) -> None:
+    def _enqueue(self, lane: Lane, parcels: Sequence[tuple[Claimed, _Hold]]) -> bool:
+        """Put entries at the end of a lane's queue; True if there was none, so that nobody serves it."""
         queue = self._lanes.get(lane)
         if queue is not None:
             queue.extend(parcels)
-            return
+            return False
         self._lanes[lane] = collections.deque(parcels)
-        task = asyncio.create_task(self._send_lane(lane))
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        return True
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (exc := task.exception()) is not None:
-            logger.error("lane_broken", exc_info=exc)
+    def serve_beside(self, lane: Lane) -> None:
+        """Send what is queued for a lane, in a task of its own."""
+        self._tasks[lane] = asyncio.create_task(self._send_lane(lane))
+
+    async def serve(self, lane: Lane, task: asyncio.Task[object]) -> None:
+        """Send what is queued for a lane, in the task that calls: one that has nothing else to do any more."""
+        self._tasks[lane] = task
+        await self._send_lane(lane)
 
     async def recover(self, lane: Lane) -> bool:
         """Take over a lane whose replies are due; False if there was nothing to take.
@@ -147,12 +157,13 @@ class Outbox:
         if not parcels:
             return False
         reach("in_recovery")
-        self._enqueue(lane, parcels)
+        if self._enqueue(lane, parcels):
+            self.serve_beside(lane)
         return True
 
     async def _claim(self, lane: Lane) -> list[tuple[Claimed, _Hold]]:
         """Claim what is due under a token of its own: what a commit claimed meanwhile comes from that commit only."""
-        hold = _Hold(self._fresh_token(), time.monotonic() + self._lease_seconds)
+        hold = _Hold(self._tokens.fresh(), time.monotonic() + self._lease_seconds)
         claim = await self._store.deliveries.claim(lane, token=hold.token, lease=self._settings.send_lease)
         return [] if claim is None else [(entry, hold) for entry in claim.entries]
 
@@ -181,8 +192,10 @@ class Outbox:
                     has_more = bool(queue)
         except (RetryableError, OutcomeUnknownError) as exc:
             logger.warning("lane_left_to_recovery", extra={"reason": str(exc)})
+        except Exception:
+            logger.exception("lane_broken")
         finally:
-            self._lanes.pop(lane, None)
+            del self._lanes[lane], self._tasks[lane]
 
     async def _send_next(self, lane: Lane, entry: Claimed, hold: _Hold) -> tuple[Settlement | None, float]:
         """Send one reply under its claim; None if the claim is gone. Also returns how long it took, in seconds."""
@@ -194,7 +207,12 @@ class Outbox:
         started = time.monotonic()
         verdict, wait_ms, error = await self._try(entry)
         settlement = Settlement(
-            lane=lane, token=hold.token, id=entry.id, verdict=verdict, wait_ms=wait_ms, error=clean_reason(error)
+            lane=lane,
+            token=hold.token,
+            id=entry.id,
+            verdict=verdict,
+            wait_ms=wait_ms,
+            error=clean_reason(error) if error else "",
         )
         return settlement, time.monotonic() - started
 
@@ -296,7 +314,7 @@ class Outbox:
         What a cut leaves unsettled is taken over elsewhere later, marked.
         """
         if self._tasks:
-            _, late = await asyncio.wait(tuple(self._tasks), timeout=grace.total_seconds())
+            _, late = await asyncio.wait(tuple(self._tasks.values()), timeout=grace.total_seconds())
             self._is_ending = True
             for task in late:
                 task.cancel()

@@ -31,7 +31,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def durable(self) -> bool:
         """Whether the message is safe: a webhook may answer 2xx."""
-        return self.outcome in {Taken.ACCEPTED, Taken.DUPLICATE}
+        return self.outcome is Taken.ACCEPTED or self.outcome is Taken.DUPLICATE
 
 
 class Handled(msgspec.Struct, frozen=True, kw_only=True):

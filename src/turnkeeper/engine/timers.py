@@ -3,12 +3,11 @@
 They become messages with an id of their own, so that each is applied once, in order with what people say.
 """
 
-import random
-
 from turnkeeper.engine.inbox import Inbox
 from turnkeeper.engine.reasons import clean_reason, reason_of
 from turnkeeper.engine.settings import Settings
 from turnkeeper.engine.settling import settle_one
+from turnkeeper.engine.tokens import Tokens
 from turnkeeper.engine.wire import UNREADABLE, decode_forward, decode_timer
 from turnkeeper.errors import PermanentError
 from turnkeeper.model.conversation import ConversationId
@@ -27,16 +26,16 @@ UNKNOWN_FLOW_WAIT_MS = 5_000
 class Timers:
     """Delivers what comes back as a message."""
 
-    def __init__(self, *, store: Store, inbox: Inbox, settings: Settings, entropy: random.Random) -> None:
+    def __init__(self, *, store: Store, inbox: Inbox, settings: Settings, tokens: Tokens) -> None:
         """Take the inbox that they go to."""
         self._store = store
         self._inbox = inbox
         self._lease = settings.lease
-        self._entropy = entropy
+        self._tokens = tokens
 
     async def deliver(self, lane: Lane) -> bool:
         """Bring one due timer or forward home; False if there was nothing to claim."""
-        token = f"{self._entropy.getrandbits(96):024x}"
+        token = self._tokens.fresh()
         claim = await self._store.deliveries.claim(lane, token=token, lease=self._lease)
         if claim is None:
             return False

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -77,13 +77,13 @@ class Medium:
         session.begin_close()
         await asyncio.to_thread(session.join)
 
-    async def write(self, run: Callable[[Transaction], T]) -> T:
+    def write(self, run: Callable[[Transaction], T]) -> Awaitable[T]:
         """See `Session.write`."""
-        return await self._opened().write(run)
+        return self._opened().write(run)
 
-    async def read(self, run: Callable[[View], T]) -> T:
+    def read(self, run: Callable[[View], T]) -> Awaitable[T]:
         """See `Session.read`."""
-        return await self._opened().read(run)
+        return self._opened().read(run)
 
     async def look(self, work: Callable[[View], Look[T]], *, wait: timedelta, for_changes: bool) -> T:
         """Read until it is enough or the wait is over, again after every commit that matters and at `next_ms`.

@@ -102,6 +102,11 @@ class OperationQueue(Generic[C]):
         value: T = await operation.future
         return value
 
+    @property
+    def has_more(self) -> bool:
+        """Whether `take` has something to return, or to say, at once."""
+        return not self._waiting.empty()
+
     def take(self, limit: int) -> "list[Operation[C]]":
         """Wait for at least one operation and return what is there, at most `limit`; empty: closed and drained."""
         first = self._waiting.get()

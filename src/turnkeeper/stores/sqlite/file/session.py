@@ -3,7 +3,7 @@
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -51,13 +51,13 @@ class Session:
         self._thread = threading.Thread(target=self._run, name="turnkeeper-sqlite-write", daemon=True)
         self._thread.start()
 
-    async def write(self, run: Callable[[Transaction], T]) -> T:
+    def write(self, run: Callable[[Transaction], T]) -> Awaitable[T]:
         """Do it in a transaction, and answer when that is committed. See `OperationQueue.ask`."""
-        return await self._writes.ask(run)
+        return self._writes.ask(run)
 
-    async def read(self, run: Callable[[View], T]) -> T:
+    def read(self, run: Callable[[View], T]) -> Awaitable[T]:
         """Do it on what is committed. See `OperationQueue.ask`."""
-        return await self._reads.ask(run)
+        return self._reads.ask(run)
 
     def begin_close(self) -> None:
         """Take nothing more. Safe to call twice."""

@@ -1,8 +1,9 @@
 """The one thread that writes: it takes whatever is queued, runs it in one transaction, and commits once for all.
 
-While it commits, the next batch gathers. An answer leaves only after the COMMIT that it depends on. Operations must
-validate before their first write; one that fails after it costs the batch a second run, each in a transaction of
-its own, so that it fails alone.
+While it commits, the next batch gathers. An answer leaves only after the COMMIT that it depends on; if more waits by
+then, it leaves just before the next COMMIT: the event loop works while the disk does, and not while statements need
+the interpreter as well. Operations must validate before their first write; one that fails after it costs the batch a
+second run, each in a transaction of its own, so that it fails alone.
 """
 
 import logging
@@ -29,7 +30,8 @@ from turnkeeper.stores.sqlite.file.wakeups import Wakeups
 logger = logging.getLogger(__name__)
 
 MAX_GROUP = 256
-"""Operations in one transaction: about 15 ms of work, the longest that a latecomer waits for the batch before."""
+"""Operations in one transaction: about 10 ms of work. So long waits a latecomer for the batch before, at most, and an
+answer for the statements of the batch behind."""
 
 MAX_GROUP_BYTES = 8 * 1024 * 1024
 """Payloads, states and parts in one transaction, for the same reason: some 10 ms of copying."""
@@ -49,18 +51,29 @@ class Transaction:
         "blob_bytes",
         "execute",
         "has_published",
+        "heads",
         "is_short_of_room",
         "now_ms",
         "number",
         "soonest_ms",
     )
 
-    def __init__(self, connection: sqlite3.Connection, time: StoreTime, disk: Disk) -> None:
-        """Read where the last transaction, of whichever process, left off."""
+    def __init__(
+        self, connection: sqlite3.Connection, time: StoreTime, disk: Disk, heads: dict[tuple[str, str, str], object]
+    ) -> None:
+        """Read where the last transaction, of whichever process, left off.
+
+        Args:
+            connection: It has begun.
+            time: The store's clock.
+            disk: Where the file is.
+            heads: For `steps.heads`, which keeps there what it knows that the file holds. It outlives the transaction.
+        """
         self._connection = connection
         self._rows = connection.total_changes
         self.is_short_of_room = disk.is_short_of_room
         self.execute = connection.execute
+        self.heads = heads
         self._first, self._clock_ms = self.execute("SELECT number, clock_ms FROM meta").fetchone()
         self.number: int = self._first
         self.now_ms = time.read(self._clock_ms)
@@ -117,22 +130,41 @@ class Writer:
         self._time = time
         self._wakeups = wakeups
         self._checkpoints = checkpoints
+        self._unanswered: list[Outcome[Transaction]] = []
         self._connection: sqlite3.Connection
         self._disk: Disk
+        self._heads: dict[tuple[str, str, str], object] = {}
+        self._data_version = -1
 
     def serve(self, connection: sqlite3.Connection, disk: Disk) -> None:
         """Write until the queue is closed and drained."""
         self._connection = connection
         self._disk = disk
-        while batch := self._writes.take(MAX_GROUP):
-            disk.look()
-            if disk.is_file_gone:
-                deliver([Outcome(operation, error=self._gone()) for operation in batch])
-                continue
-            while batch := self._begin(batch):
-                outcomes, batch = self._commit_some(batch)
-                deliver(outcomes)
-                self._checkpoints.finish_if_copied(connection)
+        try:
+            while batch := self._take():
+                disk.look()
+                if disk.is_file_gone:
+                    deliver([Outcome(operation, error=self._gone()) for operation in batch])
+                    continue
+                while batch := self._begin(batch):
+                    outcomes, batch = self._commit_some(batch)
+                    self._answer()  # whom this batch, if it failed, has not let go of yet
+                    self._unanswered = outcomes
+                    if self._checkpoints.needs_writer:
+                        self._answer()
+                        self._checkpoints.finish(connection)
+        finally:
+            self._answer()
+
+    def _take(self) -> list[Operation[Transaction]]:
+        if not self._writes.has_more:
+            self._answer()  # nobody knows how long there will be nothing to do
+        return self._writes.take(MAX_GROUP)
+
+    def _answer(self) -> None:
+        """Let go of the last batch's answers. Safe to call twice."""
+        outcomes, self._unanswered = self._unanswered, []
+        deliver(outcomes)
 
     def _begin(self, batch: list[Operation[Transaction]]) -> list[Operation[Transaction]]:
         """Take the file's write lock; who waited too long for another process to let go of it is told so."""
@@ -146,6 +178,7 @@ class Writer:
                     return []
             else:
                 return batch
+            self._answer()  # this may take long
             now = time.monotonic()
             late = [operation for operation in batch if operation.deadline <= now]
             if late:
@@ -164,13 +197,15 @@ class Writer:
         outcomes: list[Outcome[Transaction]] = []
         in_commit = False
         try:
-            transaction = Transaction(connection, self._time, self._disk)
+            self._forget_if_foreign()
+            transaction = Transaction(connection, self._time, self._disk, self._heads)
             for operation in batch:
                 tried.append(operation)
                 outcomes.append(self._run(transaction, operation))
                 if transaction.blob_bytes > MAX_GROUP_BYTES:
                     break
             transaction.finish()
+            self._answer()
             reach("sqlite.before_commit")
             in_commit = True
             connection.execute("COMMIT")
@@ -185,6 +220,13 @@ class Writer:
         except Exception as exc:  # noqa: BLE001 - the commit stands, but its answer is lost, as a crash here would do
             outcomes = [self._lost(operation, exc) for operation in tried]
         return outcomes, batch[len(tried) :]
+
+    def _forget_if_foreign(self) -> None:
+        """Know nothing of the file any more if another connection, of whichever process, wrote to it meanwhile."""
+        (data_version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        if data_version != self._data_version:
+            self._data_version = data_version
+            self._heads.clear()
 
     def _after_failure(
         self, tried: list[Operation[Transaction]], exc: Exception, *, in_commit: bool
@@ -210,6 +252,7 @@ class Writer:
             return Outcome(operation, error=exc)
 
     def _roll_back(self) -> None:
+        self._heads.clear()  # they are as after the transaction
         try:
             if self._connection.in_transaction:  # after a full disk SQLite may have done it by itself
                 self._connection.execute("ROLLBACK")

@@ -1,6 +1,6 @@
 """`Turns.begin`: accept a message, take the lease, or both.
 
-An ordinary first message costs four statements: the row, the message, the row again, the state.
+An ordinary message costs four statements: the row, unless its head is kept, the message, the row again, the state.
 """
 
 from turnkeeper.ports.checks import check_begin
@@ -9,7 +9,7 @@ from turnkeeper.ports.turns import Begin, Begun, Busy, Duplicate, Full, Granted,
 from turnkeeper.stores.sqlite.file.writer import Transaction
 from turnkeeper.stores.sqlite.steps import inbox
 from turnkeeper.stores.sqlite.steps.heads import Head, load, new_head, save, save_turn
-from turnkeeper.stores.sqlite.steps.lifetime import begin_if_over, has_opted_out, outlive_if_over
+from turnkeeper.stores.sqlite.steps.lifetime import begin_if_over, outlive_if_over
 
 _STATE = "SELECT bytes FROM state WHERE conversation = ?"
 _MEMOS = "SELECT name, bytes FROM memo WHERE conversation = ?"
@@ -38,9 +38,7 @@ def begin(transaction: Transaction, request: Begin) -> Begun:
 
 def _introduce(transaction: Transaction, head: Head | None, request: Begin) -> Head:
     """Return the row of a conversation that was not known, begun and written."""
-    if head is None:
-        head = new_head(request.conversation, transaction.now_ms)
-        head.opted_out = has_opted_out(transaction, head)
+    head = head or new_head(transaction, request.conversation)
     outlive_if_over(transaction, head)
     head.state_key = request.conversation.state_key
     begin_if_over(transaction, head)

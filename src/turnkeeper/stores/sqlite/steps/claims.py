@@ -17,6 +17,7 @@ from turnkeeper.stores.sqlite.steps.lanes import (
     postpone,
     prolong,
     remove,
+    remove_only_reply,
 )
 
 _LAST_OPT_OUT = "SELECT commit_number FROM opt_out WHERE person = ? AND flow = ? AND is_out = 1"
@@ -81,6 +82,9 @@ def _settle(transaction: Transaction, settlement: Settlement) -> Settled:
     head = load(transaction, lane.conversation)
     if head is None:
         return Settled(held=False)
+    if settlement.verdict is Verdict.DONE and lane.name == REPLIES and remove_only_reply(transaction, head, settlement):
+        save_effects(transaction, head)
+        return Settled(held=True)
     (first,) = first_entries(transaction, head, lane.name, 1) or (None,)
     if first is None or not first.token or first.token != settlement.token:
         return Settled(held=False)

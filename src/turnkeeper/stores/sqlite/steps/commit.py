@@ -1,7 +1,7 @@
 """`Turns.commit`: everything that one turn changes, at once or not at all.
 
 All checks come before the first write. Only the last commit of a conversation can be repeated: an older one finds its
-fence outgrown. With one reply and one log entry it costs seven statements.
+fence outgrown. With one reply and one log entry it costs six statements, a seventh if the head is not kept.
 """
 
 from turnkeeper.errors import LimitError
@@ -12,7 +12,7 @@ from turnkeeper.stores.sqlite.file.writer import Transaction
 from turnkeeper.stores.sqlite.steps import inbox
 from turnkeeper.stores.sqlite.steps.begin import forget_memos, granted, take_lease
 from turnkeeper.stores.sqlite.steps.dead import bury_message
-from turnkeeper.stores.sqlite.steps.heads import Head, load, save
+from turnkeeper.stores.sqlite.steps.heads import Head, forget_heads, load, save
 from turnkeeper.stores.sqlite.steps.lanes import REPLIES, cancel, cancel_person, claimed_entries, put_effects
 from turnkeeper.stores.sqlite.steps.lifetime import PART_GRACE_MS, begin_if_over, forget_state, retain
 
@@ -101,6 +101,7 @@ def _apply_effects(transaction: Transaction, head: Head, request: Commit) -> boo
         cancel_person(transaction, head)
     if request.opt_out is not None:
         transaction.execute(PUT_WISH, (head.person, head.flow, int(request.opt_out), number))
+        forget_heads(transaction)
         head.opted_out = int(request.opt_out)
     return put_effects(transaction, head, request, number) if request.effects else False
 

@@ -2,6 +2,10 @@
 
 A step loads it, changes the struct and saves it once. `save_turn` leaves the catalogue's columns alone, so that taking
 and giving back a lease touches no index of theirs.
+
+A head that was saved is kept for the next step that loads it, which takes it out: whoever changes a head has it alone,
+and one that a step changed but did not save is never found again. The writer drops all of them whenever the file may
+hold something else: after a rollback, and after a commit of another process.
 """
 
 import msgspec
@@ -12,6 +16,9 @@ from turnkeeper.stores.sqlite.file.writer import Transaction
 
 DEDUP_WINDOW_MS = DEDUP_WINDOW // DEDUP_WINDOW.resolution // 1000
 """The dedup window in milliseconds; also how long a head outlives its state."""
+
+KEPT_HEADS = 2_048
+"""Heads kept: about 1.5 KB each."""
 
 
 class Head(msgspec.Struct):
@@ -143,15 +150,36 @@ _INSERT = (
     f"VALUES ({', '.join('?' * (len(COLUMNS) - 1))})"
 )
 
+_OPTED_OUT = "SELECT is_out FROM opt_out WHERE person = ? AND flow = ?"
+
 
 def load(transaction: Transaction, conversation: ConversationId) -> Head | None:
     """Return the conversation's row, even if it is only remembered (see `Head.is_known`); None: there is none."""
-    row = transaction.execute(BY_NAME, (conversation.person, conversation.flow, conversation.member)).fetchone()
+    name = (conversation.person, conversation.flow, conversation.member)
+    kept = transaction.heads.pop(name, None)
+    if isinstance(kept, Head):
+        return kept
+    row = transaction.execute(BY_NAME, name).fetchone()
     return None if row is None else Head(*row)
 
 
-def new_head(conversation: ConversationId, now_ms: int) -> Head:
+def forget_heads(transaction: Transaction) -> None:
+    """Have every head read again: something that they repeat changed in another table, or one is deleted."""
+    transaction.heads.clear()
+
+
+def _keep(transaction: Transaction, head: Head) -> None:
+    """Spare the next step the reading of a head that was just written."""
+    heads = transaction.heads
+    heads[head.person, head.flow, head.member] = head
+    if len(heads) > KEPT_HEADS:
+        del heads[next(iter(heads))]  # the one that was not wanted for the longest time
+
+
+def new_head(transaction: Transaction, conversation: ConversationId) -> Head:
     """Return a head that has not begun; `save` inserts it."""
+    now_ms = transaction.now_ms
+    wish = transaction.execute(_OPTED_OUT, (conversation.person, conversation.flow)).fetchone()
     return Head(
         id=0,
         flow=conversation.flow,
@@ -187,6 +215,7 @@ def new_head(conversation: ConversationId, now_ms: int) -> Head:
         log_seq=0,
         log_keep_ms=0,
         last_commit_id="",
+        opted_out=0 if wish is None else int(wish[0]),
     )
 
 
@@ -212,11 +241,13 @@ def save_turn(transaction: Transaction, head: Head) -> None:
             head.id,
         ),
     )
+    _keep(transaction, head)
 
 
 def save_effects(transaction: Transaction, head: Head) -> None:
     """Write how many effects are unsettled."""
     transaction.execute(_SAVE_EFFECTS, (head.replies, head.unsent, head.timers, head.id))
+    _keep(transaction, head)
 
 
 def save(transaction: Transaction, head: Head) -> None:
@@ -227,6 +258,7 @@ def save(transaction: Transaction, head: Head) -> None:
         transaction.execute(_SAVE, (*values[_NAMED:-1], head.id))
     else:
         head.id = transaction.execute(_INSERT, values[1:-1]).lastrowid or 0
+    _keep(transaction, head)
 
 
 def _set_due(transaction: Transaction, head: Head) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from turnkeeper.ports.deliveries import Settlement
 from turnkeeper.ports.turns import Commit, Effect, EffectKind
 from turnkeeper.stores.sqlite.file.writer import Transaction
 from turnkeeper.stores.sqlite.steps.heads import BY_PERSON, Head, save
@@ -56,6 +57,7 @@ BY_NAME = _SELECT + "WHERE conversation = ? AND name = ? AND name <> ''"
 _ALL = _SELECT + "WHERE conversation = ?"
 _LAST_HOLDER = "SELECT token FROM delivery WHERE conversation = ? AND lane = '' ORDER BY number DESC LIMIT 1"
 _DELETE = "DELETE FROM delivery WHERE conversation = ? AND lane = ? AND number = ?"
+_DELETE_ONLY = "DELETE FROM delivery WHERE conversation = ? AND lane = '' AND id = ? AND token = ? AND token <> ''"
 _LOOK = "UPDATE delivery SET until_ms = ?, look_ms = ? WHERE conversation = ? AND lane = ? AND number = ?"
 _DOUBT = "UPDATE delivery SET is_uncertain = 1, token = '', until_ms = 0 " + _OF_CLAIM  # noqa: S608 - constants
 _FREE = "UPDATE delivery SET token = '', until_ms = 0, attempts = attempts - 1 " + _OF_CLAIM  # noqa: S608 - constants
@@ -183,6 +185,18 @@ def remove(transaction: Transaction, head: Head, entry: Entry) -> None:
     _count(head, entry, -1)
     if entry.lane == REPLIES and head.replies:
         _look_again(transaction, head, entry.lane, claimed_until_ms=entry.until_ms)
+
+
+def remove_only_reply(transaction: Transaction, head: Head, settlement: Settlement) -> bool:
+    """Take a reply off its lane if it is the only one there and the claim holds. Saving the head is the caller's.
+
+    Most replies end so, and it costs one statement instead of two; False, and nothing changed: go the long way.
+    """
+    if head.replies != 1 or not transaction.execute(_DELETE_ONLY, (head.id, settlement.id, settlement.token)).rowcount:
+        return False
+    head.replies -= 1
+    head.unsent -= 1
+    return True
 
 
 def postpone(transaction: Transaction, head: Head, entry: Entry) -> None:

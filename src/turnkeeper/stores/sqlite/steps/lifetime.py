@@ -14,7 +14,6 @@ from turnkeeper.stores.sqlite.steps.heads import BY_PERSON, Head, load, save
 PART_GRACE_MS = PART_GRACE // PART_GRACE.resolution // 1000
 """How long a retired part is kept, in milliseconds."""
 
-_OPTED_OUT = "SELECT is_out FROM opt_out WHERE person = ? AND flow = ?"
 _DROP_STATE = "DELETE FROM state WHERE conversation = ?"
 _RETIRE_PARTS = "UPDATE document SET expires_ms = ? WHERE conversation = ? AND expires_ms IS NULL"
 _DROP_MESSAGES = "DELETE FROM message WHERE conversation = ?"
@@ -26,12 +25,6 @@ _DROP_LOG = "DELETE FROM log WHERE conversation = ?"
 _COUNT_LOG = "SELECT count(*) FROM log WHERE conversation = ? AND at_ms > ?"
 
 _COUNT_PARTS = "SELECT count(*) FROM document WHERE conversation = ? AND (expires_ms IS NULL OR expires_ms > ?)"
-
-
-def has_opted_out(transaction: Transaction, head: Head) -> int:
-    """Return 1 if the person does not want to hear from the flow, else 0."""
-    row = transaction.execute(_OPTED_OUT, (head.person, head.flow)).fetchone()
-    return 0 if row is None else int(row[0])
 
 
 def begin_if_over(transaction: Transaction, head: Head) -> None:

@@ -4,7 +4,7 @@ Nothing depends on it: whatever is over is treated as over before it is purged.
 """
 
 from turnkeeper.stores.sqlite.file.writer import Transaction
-from turnkeeper.stores.sqlite.steps.heads import Head, save, select_heads
+from turnkeeper.stores.sqlite.steps.heads import Head, forget_heads, save, select_heads
 from turnkeeper.stores.sqlite.steps.inbox import trim
 from turnkeeper.stores.sqlite.steps.lifetime import forget_state, outlive
 
@@ -50,6 +50,7 @@ def _purge_head(transaction: Transaction, head: Head) -> int:
         outlive(transaction, head)
     elif transaction.execute(_IS_REMEMBERED, (head.id, head.id)).fetchone() is None:
         transaction.execute(_DROP_HEAD, (head.id,))
+        forget_heads(transaction)
         return changes + 1
     else:
         return changes

@@ -7,7 +7,7 @@ from turnkeeper.stores.sqlite.file.writer import Transaction
 from turnkeeper.stores.sqlite.steps import inbox
 from turnkeeper.stores.sqlite.steps.commit import PUT_LOG, PUT_PART, PUT_STATE, PUT_WISH
 from turnkeeper.stores.sqlite.steps.dead import PUT_DEAD
-from turnkeeper.stores.sqlite.steps.heads import Head, load, new_head, save
+from turnkeeper.stores.sqlite.steps.heads import Head, forget_heads, load, new_head, save
 from turnkeeper.stores.sqlite.steps.lanes import REPLIES, Entry, put_entry
 from turnkeeper.stores.sqlite.steps.lifetime import outlive_if_over
 
@@ -31,7 +31,7 @@ def restore(transaction: Transaction, exported: Exported) -> bool:
     transaction.require_room()
     if head is not None:
         outlive_if_over(transaction, head)
-    head = head or new_head(exported.conversation, transaction.now_ms)
+    head = head or new_head(transaction, exported.conversation)
     if not head.id:
         save(transaction, head)
     _restore_head(transaction, head, exported)
@@ -90,6 +90,8 @@ def _restore_rows(transaction: Transaction, head: Head, exported: Exported) -> N
         transaction.blob_bytes += len(part)
     if exported.opted_out and not head.opted_out:
         transaction.execute(PUT_WISH, (head.person, head.flow, 1, transaction.next_number()))
+        head.opted_out = 1
+        forget_heads(transaction)
     for delivery in exported.deliveries:
         put_entry(transaction, head, _restored_entry(head, delivery))
     for dead in exported.dead:

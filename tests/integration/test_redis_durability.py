@@ -73,6 +73,16 @@ async def test_an_answer_waits_for_the_replica(primary: RedisServer) -> None:
     await wire.close()
 
 
+async def test_disk_and_replica_together(primary: RedisServer) -> None:
+    """With the waiting times of the level, also where the replica syncs once a second."""
+    wire = open_wire(primary.url(), durability="disk+replica")
+    assert await wire.send([("SET", f"{KEY}a", "1")], key=KEY, durable=True) == [b"OK"]
+
+    with replicas[primary.port].client() as client:
+        assert client.get(f"{KEY}a") == b"1"
+    await wire.close()
+
+
 async def test_a_replica_that_stands_still_makes_the_outcome_unknown(primary: RedisServer) -> None:
     """The write stands; a repeat on another connection is proven anew, although it changes nothing itself."""
     wire = open_wire(primary.url(), durability="replica", proof_ms=PROOF_MS)

@@ -120,7 +120,8 @@ async def test_a_failover_behind_the_replicas_backs(group: RedisSentinelServers,
         lost += len(set(person.committed) - set(applied))
         lost += len(set(person.accepted) - set(applied) - set(waiting))
     info = await store.catalog.info()
-    assert (info.durability, info.facts["primary_changes"]) == (durability, 1)
+    assert info.durability == durability
+    assert info.facts["primary_changes"] == wire.primary_changes > 0
     assert info.loses
     assert lost == 0 if durability == "replica" else lost > 0
     await store.close()

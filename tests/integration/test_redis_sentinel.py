@@ -40,8 +40,8 @@ async def test_what_replicas_acknowledged_survives_the_primary(
 
     found = await stored(wire)
     assert all(set(acknowledged[writer]) <= set(found[writer]) for writer in range(WRITERS))
-    assert wire.primary_changes == 1
-    assert [record.message for record in caplog.records].count("redis.primary_changed") == 1
+    assert wire.primary_changes >= 1  # a busy machine makes the sentinels change their minds more than once
+    assert [record.message for record in caplog.records].count("redis.primary_changed") == wire.primary_changes
     await wire.close()
 
 
@@ -101,7 +101,7 @@ async def test_a_primary_that_is_demoted_is_left(group: RedisSentinelServers) ->
                 if reply == b"OK" and client.get("a") == b"1":
                     break
             await asyncio.sleep(0.02)
-    assert wire.primary_changes == 1
+    assert wire.primary_changes >= 1
     await wire.close()
 
 

@@ -230,6 +230,15 @@ ENGINE = (
         seeds=400,
     ),
     Mutant(
+        name="a reply is sent again although its channel wants it held",
+        file="engine/outbox.py",
+        old="if entry.maybe_sent and entry.attempt > 1 and channel.on_unknown is OnUnknown.HOLD:",
+        new="if entry.attempt > 1_000:",
+        layer=SIMULATION,
+        invariant=6,
+        seeds=400,
+    ),
+    Mutant(
         name="idle workers look ten times a second",
         file="engine/worker.py",
         old="self.look(wait=self._settings.poll)",

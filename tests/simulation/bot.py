@@ -1,8 +1,8 @@
 """The bot that the simulation attacks: it writes down what it applied, and does whatever a message's words say.
 
-Words: `job` starts a job (with `flop` one that always fails, with `stuck` one that hangs once), `bell` sets a timer, `cancel` takes the last timer back, `step` remembers a step, `part` puts
-something large aside, `slow` takes longer than a lease the first time, `hang` never ends the first time, `fail` fails
-once or twice, `poison` always.
+Words: `job` starts a job (with `flop` one that always fails, with `stuck` one that hangs once), `bell` sets a timer,
+`cancel` takes the last timer back, `step` remembers a step, `part` puts something large aside, `slow` takes longer than
+a lease the first time, `hang` never ends the first time, `fail` fails once or twice, `poison` always.
 """
 
 import asyncio

@@ -61,6 +61,20 @@ async def test_a_conversation_goes_on_and_comes_back(bench: Bench) -> None:
     assert list(bench.folder.iterdir()) == []
 
 
+async def test_one_outage_after_the_other(bench: Bench) -> None:
+    """The store goes away again before anybody said a word: what was written back is known."""
+    app, switch = bench.server("carry_on")
+    async with app.running():
+        await app.handle(ANA, app.message("one", id="m1"), within=WITHIN)
+        for word in ("two", "three", "four"):
+            await bench.away(app, switch)
+            await app.handle(ANA, app.message(word, id=word), within=WITHIN)
+            await bench.back(app, switch)
+
+        assert await heard(app) == ["one", "two", "three", "four"]
+        assert app.health().conflicts == 0
+
+
 async def test_a_person_who_is_not_known_begins_anew(bench: Bench) -> None:
     """Nobody spoke before: the conversation begins here and is the store's afterwards, without a conflict."""
     app, switch = bench.server("carry_on")

@@ -203,8 +203,7 @@ async def test_a_full_disk_refuses_and_the_rest_is_applied(bench: Bench) -> None
         assert journal is not None
         await journal._run(lambda: journal._connection.execute("PRAGMA max_page_count = 1").fetchone())  # noqa: SLF001
         with pytest.raises(StoreFullError, match="disk"):
-            for number in range(10):
-                await app.accept(ANA, app.message("x" * 9_000, id=f"x{number}"))
+            await asyncio.gather(*(app.accept(ANA, app.message("x" * 9_000, id=f"x{n}")) for n in range(10)))
         taken = app.health().journal
         await bench.back(app, switch)
 

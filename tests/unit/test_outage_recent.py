@@ -124,22 +124,27 @@ def test_a_part_is_found_under_a_name_with_slashes(recent: Recent) -> None:
     assert recent.parts(BEN) == {part_id: b"data"}
 
 
-def test_a_lost_lease_means_that_nothing_is_known(recent: Recent) -> None:
-    """Somebody else moves it on."""
+def test_a_lost_lease_leaves_what_was_known_before(recent: Recent) -> None:
+    """Somebody else moves it on: the message is theirs, and old knowledge is better than none."""
     grant(recent, ANA, "m1")
-    commit(recent, ANA, Fenced())
+    commit(recent, ANA, Fenced(), reply("r1"))
 
-    assert recent.get(ANA) is None
+    _, exported = seed(ANA, recent, write_id="w", now_ms=NOW_MS)
+
+    assert (exported.version, exported.state) == (1, b"{}")
+    assert (exported.inbox, exported.deliveries) == ((), ())
 
 
-def test_queued_behind_somebody_else_means_that_nothing_is_known(recent: Recent) -> None:
+def test_queued_behind_somebody_else_is_not_run_here(recent: Recent) -> None:
     """This process has no lease, so the message waits for another one's turn."""
     grant(recent, ANA, "m1")
     commit(recent, ANA, Committed(version=2, claimed=True))
     incoming = Incoming(id="m2", payload=b"p")
     recent.begun(Begin(conversation=ANA, token="u", lease_ms=1, message=incoming), Queued(position=1, ready_ms=0))
 
-    assert recent.get(ANA) is None
+    _, exported = seed(ANA, recent, write_id="w", now_ms=NOW_MS)
+
+    assert (exported.version, exported.inbox) == (2, ())
 
 
 def test_queued_behind_this_process_is_in_the_inbox(recent: Recent) -> None:

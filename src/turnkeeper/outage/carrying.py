@@ -348,9 +348,12 @@ class Carrying:
             try:
                 way = await WriteBack(self._store, side, clock=self._clock).attempt(conversation, done=carried.done)
                 if way in {WayBack.WRITTEN, WayBack.CONFLICT}:
-                    self._conflicts += way is WayBack.CONFLICT
+                    # Known again before it lives there again: the next outage may be a moment away.
+                    if (there := await self._store.catalog.export(conversation)) is not None:
+                        self._recent.learn(there)
                     await side.leave(side.note_of(conversation))
                     del self._carried[key]
+                    self._conflicts += way is WayBack.CONFLICT
                 carried.is_yielding = way is WayBack.YIELD
             except (RetryableError, OutcomeUnknownError):
                 return  # the store went away again, which was told; or it is busy

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from turnkeeper.model.conversation import ConversationId
+from turnkeeper.ports.catalog import Exported
 from turnkeeper.ports.deliveries import Claim, Lane
 from turnkeeper.ports.documents import DocumentKey
 from turnkeeper.ports.turns import Begin, Commit, Committed, Effect, EffectKind, Granted, Queued, Waiting
@@ -106,8 +107,7 @@ class Recent:
         elif isinstance(answer, Queued) and request.message is not None:
             known = self._known.get(request.conversation.key)
             if known is None or not known.token:
-                self.forget(request.conversation)  # somebody else has the lease
-                return
+                return  # behind somebody else's turn: on the way back it is found where it waits
             message = request.message
             if all(waiting.id != message.id for waiting in known.inbox):
                 waiting = Waiting(seq=0, id=message.id, payload=message.payload, accepted_ms=0)
@@ -143,6 +143,28 @@ class Recent:
             return
         self._keep(known)
 
+    def learn(self, exported: Exported) -> None:
+        """Know a conversation as the store has it."""
+        conversation = exported.conversation
+        self._parts[conversation.key] = dict(exported.parts)
+        retain_ms = None
+        if exported.expires_ms is not None and exported.active_ms is not None:
+            retain_ms = max(exported.expires_ms - exported.active_ms, 1)
+        self._keep(
+            Known(
+                conversation=conversation,
+                generation=exported.generation,
+                version=exported.version,
+                fence=exported.fence,
+                state=exported.state,
+                created_ms=exported.created_ms,
+                active_ms=exported.active_ms,
+                opted_out=exported.opted_out,
+                status=exported.status,
+                retain_ms=retain_ms,
+            )
+        )
+
     def committing(self, request: Commit) -> Commit | None:
         """Note that a commit is sent; return the one that was in limbo before, to be given to `refused`."""
         known = self._known.get(request.conversation.key)
@@ -162,7 +184,13 @@ class Recent:
         known = self._known.get(request.conversation.key)
         if known is None or known.token != request.token:
             return
-        if not isinstance(answer, Committed) or request.forget:
+        if not isinstance(
+            answer, Committed
+        ):  # somebody else moves it on; what is known is old, and better than nothing
+            known.token, known.handed, known.limbo = "", 0, None
+            known.inbox, known.unclaimed = [], []
+            return
+        if request.forget:
             self.forget(request.conversation)
             return
         apply(known, request, version=answer.version, now_ms=now_ms)

@@ -4,7 +4,7 @@ from turnkeeper.errors import ConfigurationError
 from turnkeeper.observe.masking import mask_url
 from turnkeeper.stores.redis.cluster import ClusterWire
 from turnkeeper.stores.redis.connections.addresses import parse_place
-from turnkeeper.stores.redis.connections.proving import Durability, Proof
+from turnkeeper.stores.redis.connections.proving import PROOF_MS, Durability, Proof
 from turnkeeper.stores.redis.sentinel import SentinelWire
 from turnkeeper.stores.redis.single import ANSWER_SECONDS, SingleConnectionWire
 from turnkeeper.stores.redis.wire import Wire
@@ -25,7 +25,7 @@ def open_wire(
     *,
     durability: Durability = "memory",
     replicas: int = 1,
-    proof_ms: int = 1000,
+    proof_ms: int | None = None,
     answer_seconds: float = ANSWER_SECONDS,
 ) -> Wire:
     """Return the wire that a URL asks for. Nothing is connected yet.
@@ -37,7 +37,7 @@ def open_wire(
         durability: What must have a write before it counts.
         replicas: How many replicas, at the levels that have some.
         proof_ms: How long to wait for replicas and disks; what takes longer raises `OutcomeUnknownError`. At most
-            half the time for an answer.
+            half the time for an answer; None: `PROOF_MS` of the level.
         answer_seconds: How long any answer may take before its connection is given up.
 
     Raises:
@@ -45,6 +45,8 @@ def open_wire(
     """
     if not 1 <= replicas <= MAX_REPLICAS:
         raise ConfigurationError(f"replicas is a number from 1 to {MAX_REPLICAS}, not {replicas}")
+    if proof_ms is None:
+        proof_ms = PROOF_MS[durability]
     proof_ms = max(min(proof_ms, int(answer_seconds * 500)), 1)  # an answer that is given up before proves nothing
     proof = Proof(durability=durability, replicas=replicas, wait_ms=proof_ms)
     scheme, _, rest = url.partition(":")

@@ -1,15 +1,19 @@
-"""The `Documents` port on Redis: the value under the users' own name, its etag and end in a small hash beside it.
+"""The `Documents` port on Redis: the value under the users' own name, with Redis's own time to live, and nothing else.
 
-A value that another program wrote there is read too; its etag says `foreign` and guards nothing.
+Its etag is the digest of the value, so that what another program wrote there with SETEX is guarded as well. Parts of
+conversations, and everything in a test whose clock is moved, have their end also in a small hash beside the value.
 """
 
+import hashlib
+import logging
+import re
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
 
 import msgspec
 
-from turnkeeper.errors import StoreFullError
+from turnkeeper.errors import StoreFullError, StoreUnreadableError
 from turnkeeper.ports.checks import check_batch, check_part, page_size
 from turnkeeper.ports.documents import Document, DocumentKey, DocumentPage, Ttl
 from turnkeeper.stores.redis import codes
@@ -21,11 +25,19 @@ from turnkeeper.stores.redis.parsing import Reply, number, text
 from turnkeeper.stores.redis.scripts import Call, raise_error
 from turnkeeper.stores.redis.wire import Command, ErrorReply
 
+logger = logging.getLogger(__name__)
+
 PARTS = "part"
 """The collection of what commits store apart; see `part_key`."""
 
-FOREIGN = "foreign"
-"""The etag of a value that was not written through this port."""
+_SCAN_COUNT = 500
+"""Keys that one SCAN looks at: well under a millisecond of the server's time."""
+
+_LOOKS = 8
+"""SCANs of one page, all in all: where few names fit, a page may have none of them."""
+
+_GLOB = re.compile(r"[*?\[\]\\^-]")
+"""Characters that mean something to MATCH."""
 
 _STAGE_MS = timedelta(minutes=10) // timedelta(milliseconds=1)
 """How long a staged document lives whose second command never came."""
@@ -43,34 +55,62 @@ class RedisDocuments:
         return (await self.get_many([key]))[0]
 
     async def get_many(self, keys: Sequence[DocumentKey], /) -> Sequence[Document | None]:
-        """See `Documents.get_many`. One round trip for each partition; an etag is never newer than its value."""
+        """See `Documents.get_many`. One round trip; on a cluster one for each partition."""
         check_batch(len(keys))
         names = await self._medium.keys()
-        groups: dict[str, list[DocumentKey]] = {}
+        groups: dict[tuple[str, bool], list[DocumentKey]] = {}
         for key in dict.fromkeys(keys):
-            groups.setdefault(names.home(key).tag, []).append(key)
+            logical = self._is_logical(key)
+            tag = names.home(key).tag if logical or self._medium.wire.in_cluster else ""
+            groups.setdefault((tag, logical), []).append(key)
         found: dict[DocumentKey, Document | None] = {}
-        for group in groups.values():
-            found.update(await self._read(names, names.home(group[0]), group))
+        for (_, logical), group in groups.items():
+            read = self._read_logical if logical else self._read
+            found.update(await read(names, names.home(group[0]), group))
         return [found[key] for key in keys]
+
+    def _is_logical(self, key: DocumentKey) -> bool:
+        """Return whether a document's end is also written down: scripts of conversations do, and tests move clocks."""
+        return bool(key.person) or self._medium.is_movable
 
     async def _read(
         self, names: Keys, partition: Partition, keys: Sequence[DocumentKey]
     ) -> dict[DocumentKey, Document | None]:
+        places = [names.document(key)[0] for key in keys]
+        commands: list[Command] = [("TIME",)]
+        for place in places:
+            commands += [("GET", place), ("PTTL", place)]
+        time, *read = await self._medium.wire.send(commands, key=partition.tag)
+        raise_error(time)
+        answer: Reply = time
+        now = int(answer[0]) * 1000 + int(answer[1]) // 1000
+        found: dict[DocumentKey, Document | None] = {}
+        for key, place, value, left in zip(keys, places, read[::2], read[1::2], strict=True):
+            _check_string(place, value)
+            expires_ms = now + left if isinstance(left, int) and left >= 0 else None
+            found[key] = _document(value, expires_ms)
+        return found
+
+    async def _read_logical(
+        self, names: Keys, partition: Partition, keys: Sequence[DocumentKey]
+    ) -> dict[DocumentKey, Document | None]:
         places = [names.document(key) for key in keys]
-        call = Call("now", partition, [etag for _, etag in places], (len(places),))
+        call = Call("now", partition, [end for _, end in places], (len(places),))
         values: list[Command] = [("GET", value) for value, _ in places]
         reply, *read = await self._medium.scripts.run(call, after=values)
-        for one in read:
-            raise_error(one)
         answer: Reply = reply
         _, now, facts = answer
         found: dict[DocumentKey, Document | None] = {}
         for at, (key, value) in enumerate(zip(keys, read, strict=True)):
-            content = value
-            if key.collection == PARTS and isinstance(value, bytes):
-                content = await unpacked(value)
-            found[key] = _document(content, facts[2 * at], facts[2 * at + 1], now)
+            _check_string(places[at][0], value)
+            expires_ms = number(facts[2 * at + 1])
+            if expires_ms is not None and expires_ms <= now:
+                found[key] = None
+                continue
+            document = _document(value, expires_ms)
+            if document is not None and key.collection == PARTS:
+                document = msgspec.structs.replace(document, data=await unpacked(document.data))
+            found[key] = document
         return found
 
     async def put(
@@ -103,7 +143,8 @@ class RedisDocuments:
                 _check(check),
                 "" if ttl_ms is None else ttl_ms,
                 int(ttl is Ttl.KEEP),
-                _member(key),
+                int(self._is_logical(key)),
+                self._listed(key),
             ),
         )
         replies = await self._medium.scripts.run(call, before=stages)
@@ -112,10 +153,10 @@ class RedisDocuments:
             refusal = replies[0]
             why = refusal.text if isinstance(refusal, ErrorReply) else "it was evicted at once"
             raise StoreFullError(f"there is no room for a document and nothing was written: {why}")
-        return text(reply[1]) if reply[0] == codes.OK else None
+        return _etag(data) if reply[0] == codes.OK else None
 
     async def touch(self, key: DocumentKey, /, *, ttl_ms: int | None) -> bool:
-        """See `Documents.touch`. The etag stays: the value did not change."""
+        """See `Documents.touch`."""
         return await self._change("touch", key, ttl_ms, None)
 
     async def delete(self, key: DocumentKey, /, *, check: str | None = None) -> bool:
@@ -129,49 +170,70 @@ class RedisDocuments:
             "touch",
             partition,
             (*names.document(key), partition.collection(key.collection)),
-            (what, "" if ttl_ms is None else ttl_ms, _check(check), _member(key)),
+            (what, "" if ttl_ms is None else ttl_ms, _check(check), int(self._is_logical(key)), self._listed(key)),
         )
         reply: Reply = (await self._medium.scripts.run(call))[0]
         return bool(reply[0] == codes.OK)
 
+    def _listed(self, key: DocumentKey) -> bytes:
+        """Return the member of its collection's list, or nothing: SCAN finds what has the users' own name."""
+        return _member(key) if key.person or self._medium.wire.in_cluster else b""
+
     async def scan(self, collection: str, /, *, cursor: str | None = None, limit: int = 100) -> DocumentPage:
-        """See `Documents.scan`. Partition after partition; the cursor is the last name. Parts are not listed."""
+        """See `Documents.scan`. First what is listed, partition after partition, then what SCAN finds.
+
+        A page may be empty and have a cursor, and a document may come twice. Parts are not in it.
+        """
         names = await self._medium.keys()
         rows = page_size(limit)
-        at, last = (0, "") if cursor is None else msgspec.json.decode(cursor, type=tuple[int, str])
+        place = _Place() if cursor is None else msgspec.json.decode(cursor, type=_Place)
         items: list[tuple[DocumentKey, Document]] = []
-        while at < len(names.partitions):
-            partition = names.partitions[at]
+        while place.partition < len(names.partitions) and len(items) < rows:
+            partition = names.partitions[place.partition]
             index = partition.collection(collection)
-            start = f"({last}" if last else "-"
+            start = f"({place.last}" if place.last else "-"
             command: Command = ("ZRANGEBYLEX", index, start, "+", "LIMIT", 0, rows - len(items))
             (found,) = await self._medium.scripts.read([command], partition)
             if not found:
-                at, last = at + 1, ""
+                place = _Place(partition=place.partition + 1)
                 continue
             keys = [_key(collection, member) for member in found]
-            documents = await self._read(names, partition, keys)
+            documents = await self._read_all(keys)
             items += [(key, document) for key in keys if (document := documents[key]) is not None]
             await self._drop(partition, index, [key for key in keys if documents[key] is None])
-            last = text(found[-1])
-            if len(items) == rows:
-                more = msgspec.json.encode((at, last)).decode()
-                return DocumentPage(
-                    items=tuple(items), cursor=more if await self._is_more(at, last, collection) else None
-                )
-        return DocumentPage(items=tuple(items), cursor=None)
+            place = _Place(partition=place.partition, last=text(found[-1]))
+        is_over = self._medium.wire.in_cluster and place.partition == len(names.partitions)
+        if not self._medium.wire.in_cluster and len(items) < rows:
+            found_items, place = await self._scanned(collection, place, rows - len(items))
+            items += found_items
+        more = None if is_over or place.is_end else msgspec.json.encode(place).decode()
+        return DocumentPage(items=tuple(items), cursor=more)
 
-    async def _is_more(self, at: int, last: str, collection: str) -> bool:
-        """Return whether any name stands behind the last one of a page."""
+    async def _scanned(
+        self, collection: str, place: "_Place", rows: int
+    ) -> tuple[list[tuple[DocumentKey, Document]], "_Place"]:
+        """Go on with SCAN: until there is something, or it has taken long enough for one page."""
         names = await self._medium.keys()
-        start = f"({last}"
-        for partition in names.partitions[at:]:
-            command: Command = ("ZRANGEBYLEX", partition.collection(collection), start, "+", "LIMIT", 0, 1)
-            (found,) = await self._medium.scripts.read([command], partition)
-            if found:
-                return True
-            start = "-"
-        return False
+        waiting, at = list(place.waiting), place.at
+        looks = 0
+        while len(waiting) < rows and at != "0" and looks < _LOOKS:
+            pattern = _GLOB.sub(r"\\\g<0>", collection) + ":*"
+            command: Command = ("SCAN", at or "0", "MATCH", pattern, "COUNT", _SCAN_COUNT, "TYPE", "string")
+            (answer,) = await self._medium.scripts.read([command], names.partitions[0])
+            at = text(answer[0])
+            for name in answer[1]:
+                try:
+                    waiting.append(name.decode()[len(collection) + 1 :])
+                except UnicodeDecodeError:  # no id that anybody could ask for
+                    logger.warning("redis.document_unnamed", extra={"collection": collection})
+            looks += 1
+        keys = [DocumentKey(collection=collection, id=each) for each in dict.fromkeys(waiting[:rows]) if each]
+        documents = await self._read_all(keys)
+        items = [(key, document) for key in keys if (document := documents[key]) is not None]
+        return items, _Place(partition=place.partition, at=at, waiting=tuple(waiting[rows:]))
+
+    async def _read_all(self, keys: Sequence[DocumentKey]) -> dict[DocumentKey, Document | None]:
+        return dict(zip(keys, await self.get_many(keys), strict=True))
 
     async def _drop(self, partition: Partition, index: str, gone: Sequence[DocumentKey]) -> None:
         """Take names off the index whose documents ended, by a script that looks again."""
@@ -181,13 +243,42 @@ class RedisDocuments:
             await self._medium.scripts.run_all(calls)
 
 
-def _document(value: object, etag: bytes | None, expires: bytes, now: int) -> Document | None:
+class _Place(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a walk stands: the partition and the last name of its list, then SCAN's cursor and what it found more."""
+
+    partition: int = 0
+    last: str = ""
+    at: str = ""
+    waiting: tuple[str, ...] = ()
+
+    @property
+    def is_end(self) -> bool:
+        """Return whether SCAN came round."""
+        return self.at == "0" and not self.waiting
+
+
+def _document(value: object, expires_ms: int | None) -> Document | None:
     if not isinstance(value, bytes):
         return None
-    expires_ms = number(expires)
-    if expires_ms is not None and expires_ms <= now:
-        return None
-    return Document(data=value, etag=FOREIGN if etag is None else etag.decode(), expires_ms=expires_ms)
+    return Document(data=value, etag=_etag(value), expires_ms=expires_ms)
+
+
+def _etag(value: bytes) -> str:
+    """Return the digest of a value as it is stored: the one that a script can compute too."""
+    return hashlib.sha1(value).hexdigest()  # noqa: S324 - it tells versions apart, it protects nothing
+
+
+def _check_string(name: str, value: object) -> None:
+    """Let a value pass that can be a document.
+
+    Raises:
+        StoreUnreadableError: It is of another type of Redis. Nothing was changed.
+    """
+    if isinstance(value, ErrorReply) and "WRONGTYPE" in value.text:
+        raise StoreUnreadableError(
+            f"{name!r} is no string in Redis, so it is no document; nothing was changed. Rename it, or use another name"
+        )
+    raise_error(value)
 
 
 def _check(check: str | None) -> str:

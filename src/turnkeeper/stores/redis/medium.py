@@ -102,6 +102,7 @@ class Medium:
         self.wire = wire
         self.clock = clock
         self.durability: Durability = durability
+        self.is_movable = movable
         self.scripts = Scripts(wire, movable=clock if movable else None)
         self._facts: ServerFacts | None = None
         self._partitions = partitions

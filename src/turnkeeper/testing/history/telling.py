@@ -26,34 +26,38 @@ def replies_arrive_in_order(book: Book) -> Iterator[str]:
 
     The one without a mark may be the last: what a sender gave up on can arrive after its repetition.
     """
-    places: dict[str, int] = {}
-    for turn in book.turns:
-        for effect, _ in turn.replies:
-            places[effect] = len(places)
-    seen: set[str] = set()
-    unmarked: set[str] = set()
-    latest, latest_effect = -1, ""
-    for got in book.got:
-        if not got.maybe_sent:
-            if got.effect in unmarked:
-                yield f"reply {got.effect} was sent again without maybe_sent"
-            unmarked.add(got.effect)
-        if got.effect in seen:
-            if not (book.resends or got.effect in book.redriven):
-                yield f"reply {got.effect} was sent again although its channel wants it held"
-            continue
-        seen.add(got.effect)
-        place = places.get(got.effect)
-        if place is None or got.effect in book.redriven:
-            continue
-        if place < latest:
-            yield f"reply {got.effect} was first sent after {latest_effect}"
-        else:
-            latest, latest_effect = place, got.effect
-    excused = seen | set(book.dead) | book.called_off()
+    places = {effect: place for place, effect in enumerate(effect for turn in book.turns for effect, _ in turn.replies)}
+    yield from _out_of_order(book, places)
+    yield from _sent_again(book)
+    excused = {got.effect for got in book.got} | set(book.dead) | book.called_off()
     if book.last is not None:
         excused |= set(book.last.unsent)
     yield from (f"reply {effect} was never sent" for effect in places if effect not in excused)
+
+
+def _out_of_order(book: Book, places: dict[str, int]) -> Iterator[str]:
+    """Tell whose first time came before that of an earlier one."""
+    first_times = {got.effect: None for got in book.got if got.effect in places and got.effect not in book.redriven}
+    latest, latest_effect = -1, ""
+    for effect in first_times:
+        if places[effect] < latest:
+            yield f"reply {effect} was first sent after {latest_effect}"
+        else:
+            latest, latest_effect = places[effect], effect
+
+
+def _sent_again(book: Book) -> Iterator[str]:
+    """Tell whose repetition has no mark, or should not have been."""
+    seen: set[str] = set()
+    unmarked: set[str] = set()
+    for got in book.got:
+        if not got.maybe_sent and got.effect in unmarked:
+            yield f"reply {got.effect} was sent again without maybe_sent"
+        if got.effect in seen and not (book.resends or got.effect in book.redriven):
+            yield f"reply {got.effect} was sent again although its channel wants it held"
+        seen.add(got.effect)
+        if not got.maybe_sent:
+            unmarked.add(got.effect)
 
 
 def reports_agree_with_the_log(book: Book) -> Iterator[str]:

@@ -32,6 +32,9 @@ LOSES: dict[Durability, str] = {
 PROVEN: frozenset[Durability] = frozenset({"replica", "disk", "disk+replica"})
 """Levels at which an answer waits for more than the primary's memory."""
 
+PROOF_MS: dict[Durability, int] = {"cache": 0, "memory": 0, "replica": 1000, "disk": 3000, "disk+replica": 3000}
+"""How long a write may take: a replica is milliseconds away, a disk with appendfsync everysec up to two seconds."""
+
 WAITAOF_SINCE = (7, 2)
 """The first version that says whether the disk has it."""
 
@@ -94,7 +97,11 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
             case [int(local), int(replicas)]:
                 wanted = self.replicas if self._replica else 0
                 has = "the disk has it" if local else "the disk has it not"
-                return "" if local and replicas >= wanted else f"{has}, {replicas} of {wanted} replicas' disks have it"
+                return (
+                    ""
+                    if local and replicas >= wanted
+                    else f"{has}, {replicas} of {wanted} replicas' disks (appendonly yes) have it"
+                )
             case ErrorReply():
                 return f"the server answered {reply.text}"
             case _:

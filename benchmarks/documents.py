@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import redis.asyncio
 from msgspec.structs import replace
 
@@ -257,7 +258,7 @@ async def _sample_state(flow: Flow[Order]) -> Exported:
     if exported is None or exported.state is None:
         raise AssertionError("the sample has no state")
     state = json.loads(exported.state) | {"name": "dishbee #26", "note": "x" * (ORDER_BYTES - 200)}
-    return _with(exported, state=json.dumps(state).encode())
+    return _with(exported, state=msgspec.json.encode(state))
 
 
 def _renamed(exported: Exported, number: int) -> Exported:

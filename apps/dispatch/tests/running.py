@@ -103,7 +103,7 @@ class Running:
     async def until_health(self, status: str) -> None:
         """Wait until the health page says so."""
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while (await self.client.get(f"{self.url}/health")).json()["status"] != status:
+            while (await self.client.get(f"{self.url}/health")).json()["status"] != status:  # noqa: ASYNC110 - no event
                 await asyncio.sleep(0.1)
 
     async def kill(self) -> None:

@@ -32,7 +32,9 @@ from turnkeeper.model.message import Button, JobFailed, Kind, Message, Reply
 from turnkeeper.model.person import opaque, phone_number
 from turnkeeper.model.ref import Ref
 from turnkeeper.model.struct import Struct
+from turnkeeper.outage.standing import Conflict, Health
 from turnkeeper.policy.durations import days, hours, minutes, seconds
+from turnkeeper.policy.outage import Outage
 from turnkeeper.ports.channel import Channel, OnUnknown, Outgoing, SendOutcome, Sent
 from turnkeeper.ports.clock import Clock, SystemClock
 from turnkeeper.ports.program import Busyness
@@ -55,9 +57,11 @@ __all__ = [
     "Classifier",
     "Clock",
     "ConfigurationError",
+    "Conflict",
     "ConversationId",
     "Flow",
     "Handled",
+    "Health",
     "Intent",
     "Job",
     "JobFailed",
@@ -68,6 +72,7 @@ __all__ = [
     "Number",
     "OnUnknown",
     "OneOf",
+    "Outage",
     "OutcomeUnknownError",
     "Outgoing",
     "PermanentError",

@@ -21,7 +21,8 @@
         ├── InvalidMatchError         a classifier gave an answer that cannot be one
         └── HandlerError              a handler used the turn in a way that cannot work
 
-Conflict, duplicate, queued and full are no errors but values (see `turnkeeper.ports.turns`).
+Two modules add their own: `turnkeeper.outage` has `StoreDownError`, a StoreUnavailableError that was not even asked,
+and `turnkeeper.ports.webhook` what a webhook refuses. Conflict, duplicate, queued and full are no errors but values (see `turnkeeper.ports.turns`).
 """
 
 

@@ -10,12 +10,8 @@ import pytest
 from tests.unit.outage_bench import ANA, BEN, SETTINGS, TICK, Bench, Heard, Switch, heard
 from turnkeeper import Flow, Job, JobFailed, Ref, Retry, Struct, Turn, minutes, seconds
 from turnkeeper.engine.results import Taken
-from turnkeeper.engine.wire import encode
 from turnkeeper.errors import StoreFullError
-from turnkeeper.model.conversation import ConversationId
-from turnkeeper.model.message import Message
 from turnkeeper.outage import StoreDownError
-from turnkeeper.ports.turns import Begin, Incoming
 from turnkeeper.testing.channel import FakeChannel
 
 pytestmark = pytest.mark.anyio
@@ -98,50 +94,6 @@ async def test_it_starts_without_the_store(bench: Bench) -> None:
 
         assert handled.replies == ("1: one",)
         assert await heard(app) == ["one"]
-
-
-async def test_another_servers_turn_in_between_is_a_conflict_that_loses_neither_side(bench: Bench) -> None:
-    """The store's state stands, what was said here is kept for an operator, and nobody is answered twice."""
-    sms = FakeChannel("sms")
-    app, switch = bench.server("carry_on", sms)
-    other, _ = bench.server("fail", sms)
-    async with app.running(), other.running():
-        await app.handle(ANA, app.message("one", id="m1", channel="sms"), within=WITHIN)
-        await bench.away(app, switch)
-        await app.handle(ANA, app.message("here", id="m2", channel="sms"), within=WITHIN)
-        await other.handle(ANA, other.message("there", id="m3", channel="sms"), within=WITHIN)
-        await bench.back(app, switch)
-
-        assert await heard(other) == ["one", "there"]
-        assert app.health().conflicts == 1
-        (conflict,), cursor = await app.conflicts()
-        assert cursor is None
-        assert (conflict.base_version, conflict.found_version) == (1, 2)
-        assert b"here" in bytes(conflict.state)
-        assert b"2: here" in bytes(conflict.log[0])
-        assert (await other.accept(ANA, other.message("here", id="m2"))).outcome is Taken.DUPLICATE
-        view = await other.inspect(other.conversation(ANA))
-        assert view is not None
-        assert [entry.note for entry in view.log] == ["", "", "conflict"]
-        await other.handle(ANA, other.message("on", id="m4", channel="sms"), within=WITHIN)
-        assert await heard(other) == ["one", "there", "on"]
-    assert sms.texts == ["1: one", "2: here", "2: there", "3: on"]
-
-
-async def test_a_conversation_that_was_not_known_here_but_there_is_a_conflict(bench: Bench) -> None:
-    """This process never saw the person; the store did: neither is overwritten."""
-    other, _ = bench.server("fail")
-    app, switch = bench.server("carry_on")
-    async with other.running():
-        await other.handle(ANA, other.message("old", id="m0"), within=WITHIN)
-        async with app.running():
-            await bench.away(app, switch)
-            await app.handle(ANA, app.message("new", id="m1"), within=WITHIN)
-            await bench.back(app, switch)
-
-            assert await heard(app) == ["old"]
-            (conflict,), _cursor = await app.conflicts()
-            assert conflict.base_version is None
 
 
 async def test_a_turn_that_was_running_is_answered_here(bench: Bench) -> None:
@@ -278,46 +230,6 @@ async def test_jobs_and_timers_run_here_and_what_is_left_goes_back(bench: Bench)
         await bench.until_heard(app, ["hush", "HUSH", "rang"])
 
 
-async def test_what_waits_in_the_store_unrun_is_run_here_before_it_comes_back(bench: Bench) -> None:
-    """A message that another server accepted and never ran is answered once, with the conversation as it is here."""
-    sms = FakeChannel("sms")
-    app, switch = bench.server("carry_on", sms)
-    async with app.running():
-        await app.handle(ANA, app.message("one", id="m1", channel="sms"), within=WITHIN)
-        await bench.away(app, switch)
-        await app.handle(ANA, app.message("two", id="m2", channel="sms"), within=WITHIN)
-        await accept_only(bench, app.message("three", id="m3", channel="sms"), app.conversation(ANA))
-        await bench.back(app, switch)
-
-        assert await heard(app) == ["one", "two", "three"]
-        assert app.health().conflicts == 0
-    assert sms.texts == ["1: one", "2: two", "3: three"]
-
-
-async def accept_only(bench: Bench, message: Message, conversation: ConversationId) -> None:
-    """Put a message into the store as a server does that dies before it runs it."""
-    incoming = Incoming(id=message.id, payload=encode(message))
-    await bench.store.turns.begin(
-        Begin(conversation=conversation, token="gone", lease_ms=1, message=incoming, run=False)
-    )
-
-
-async def test_a_long_outage_brings_back_more_messages_than_one_commit_takes(bench: Bench) -> None:
-    """Seventy messages: three commits, all of them known to the store afterwards."""
-    app, switch = bench.server("carry_on")
-    words = [f"word {number}" for number in range(70)]
-    async with app.running():
-        await bench.away(app, switch)
-        for number, word in enumerate(words):
-            await app.handle(ANA, app.message(word, id=f"m{number}"), within=WITHIN)
-        await bench.back(app, switch)
-
-        assert await heard(app) == words
-        again = [(await app.accept(ANA, app.message(word, id=f"m{n}"))).outcome for n, word in enumerate(words)]
-        assert set(again) == {Taken.DUPLICATE}
-        assert await heard(app) == words
-
-
 async def test_a_killed_process_goes_on_from_its_file(bench: Bench) -> None:
     """The process dies in the outage; the next one goes on where it was, and writes all of it back."""
     app, switch = bench.server("carry_on")
@@ -338,86 +250,6 @@ async def test_a_killed_process_goes_on_from_its_file(bench: Bench) -> None:
         assert await heard(heir) == ["one", "two", "three"]
         assert heir.health().conflicts == 0
     assert list(bench.folder.iterdir()) == []
-
-
-async def test_the_way_back_may_be_cut_anywhere(bench: Bench) -> None:
-    """Answers are lost on the way back, one after the other: it is repeated until it is there, once."""
-    for cuts in range(1, 6):
-        app, switch = bench.server("carry_on", failures=100)
-        person = f"+1555123{cuts:04d}"
-        async with app.running():
-            await app.handle(person, app.message("one", id="m1"), within=WITHIN)
-            switch.is_away = True
-            await app.handle(person, app.message("two", id="m2"), within=WITHIN)
-            await app.handle(person, app.message("three", id="m3"), within=WITHIN)
-            switch.cuts = cuts
-            await bench.back(app, switch)
-
-            assert await heard(app, person) == ["one", "two", "three"]
-            assert app.health().conflicts == 0
-
-
-@pytest.mark.parametrize("answered", range(12))
-async def test_a_process_that_dies_on_the_way_back_leaves_nothing_twice(bench: Bench, answered: int) -> None:
-    """The store goes away again after so many calls, and the process dies: the next one ends what was begun."""
-    sms = FakeChannel("sms")
-    app, switch = bench.server("carry_on", sms)
-    await app.start()
-    await app.handle(ANA, app.message("one", id="m1", channel="sms"), within=WITHIN)
-    assert await heard(app) == ["one"]
-    await bench.away(app, switch)
-    for word in ("two", "three", "four"):
-        await app.handle(ANA, app.message(word, id=word, channel="sms"), within=WITHIN)
-    switch.left = answered
-    switch.is_away = False
-    await bench.until(lambda: switch.is_away or app.health().status == "ok")
-    await app.stop()
-    heir, _ = bench.server("carry_on", sms)
-    async with heir.running():
-        await bench.until(lambda: heir.health().status == "ok")
-
-        assert await heard(heir) == ["one", "two", "three", "four"]
-        assert heir.health().conflicts == 0
-        for word in ("two", "three", "four"):
-            assert (await heir.accept(ANA, heir.message(word, id=word))).outcome is Taken.DUPLICATE
-    assert sms.texts == ["1: one", "2: two", "3: three", "4: four"]
-
-
-async def test_what_the_store_took_in_meanwhile_is_run_there_if_the_conversation_forked(bench: Bench) -> None:
-    """Another server answered, and took in one more before it died: that one is the store's own, and is answered."""
-    app, switch = bench.server("carry_on")
-    other, _ = bench.server("fail")
-    async with app.running():
-        await app.handle(ANA, app.message("one", id="m1"), within=WITHIN)
-        await bench.away(app, switch)
-        await app.handle(ANA, app.message("here", id="m2"), within=WITHIN)
-        async with other.running():
-            await other.handle(ANA, other.message("there", id="m3"), within=WITHIN)
-        await accept_only(bench, app.message("later", id="m4"), app.conversation(ANA))
-        await bench.back(app, switch)
-
-        assert await heard(app) == ["one", "there", "later"]
-        assert app.health().conflicts == 1
-
-
-async def test_what_was_erased_does_not_come_back(bench: Bench) -> None:
-    """Erased before the outage, or in it by another process: neither what is remembered nor what lives here returns."""
-    app, switch = bench.server("carry_on")
-    async with app.running():
-        for person in (ANA, BEN):
-            await app.handle(person, app.message("secret", id="m1"), within=WITHIN)
-        await app.store.turns.forget(app.conversation(ANA), person=True)
-        await bench.away(app, switch)
-        await bench.store.turns.forget(app.conversation(BEN), person=True)
-        first = await app.handle(ANA, app.message("new", id="m2"), within=WITHIN)
-        await app.handle(BEN, app.message("more", id="m2"), within=WITHIN)
-        await bench.back(app, switch)
-
-        assert first.replies == ("1: new",)
-        assert await heard(app) == ["new"]
-        assert await heard(app, BEN) == []
-        (conflict,), _cursor = await app.conflicts()
-        assert "erased" in conflict.reason
 
 
 async def test_a_large_part_is_there_and_a_new_one_comes_back(bench: Bench) -> None:

@@ -85,7 +85,7 @@ async def keep_ticking(bench: Bench) -> None:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("policy", "restarts"), [("queue", True), ("carry_on", False), ("carry_on", True)])
 async def test_nothing_acknowledged_is_lost(tmp_path: Path, policy: OutagePolicy, seed: int, *, restarts: bool) -> None:
-    """A process that ends may forget whom it knew: under `carry_on` there are conflicts then, and they hold the rest."""
+    """A process that ends may forget whom it knew: then there may be conflicts, and they hold the rest."""
     bench = Bench(tmp_path / "local")
     chaos = Chaos(bench, policy, seed)
     await chaos.app.start()

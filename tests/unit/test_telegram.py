@@ -41,7 +41,7 @@ class BotApi:
         """Take one call."""
         self.asked.append((request.path_params["method"], await request.json()))
         if self.hangs:
-            await asyncio.sleep(30)
+            await asyncio.Event().wait()
         status, body = self.answers.pop(0) if self.answers else (200, b'{"ok": true, "result": {"message_id": 7}}')
         return Response(body, status_code=status, media_type="application/json")
 

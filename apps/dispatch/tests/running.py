@@ -104,7 +104,7 @@ class Running:
         """Wait until the health page says so."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while (await self.client.get(f"{self.url}/health")).json()["status"] != status:  # noqa: ASYNC110 - no event
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.05)
 
     async def kill(self) -> None:
         """Kill the bot with SIGKILL."""

@@ -24,7 +24,7 @@ from turnkeeper.app import App
 from turnkeeper.cli.loading import load_app, tell_of_new_folder
 from turnkeeper.cli.logs import configure
 from turnkeeper.engine.settings import Settings
-from turnkeeper.errors import ConfigurationError
+from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, RetryableError
 from turnkeeper.observe.masking import mask_url
 from turnkeeper.stores.urls import ChosenStore
 from turnkeeper.web.asgi import build
@@ -129,16 +129,29 @@ def run_server(
 
 async def _serve(app: App, server: _Server, listener: socket.socket, chosen: ChosenStore, lines: list[str]) -> None:
     async with app.running():
-        info = await app.info()
         server.lines = [
             f"serving     {', '.join(app.flows)} on {_url(listener)}",
-            f"store       {mask_url(chosen.url or info.url)}  ({chosen.reason})",
-            f"durability  {info.durability}: may lose {info.loses}",
+            *await _store_lines(app, chosen),
             *lines,
         ]
         await server.serve(sockets=[listener])
         logger.info("stopping", extra={"grace_seconds": app.settings.grace.total_seconds()})
     logger.info("stopped")
+
+
+async def _store_lines(app: App, chosen: ChosenStore) -> list[str]:
+    """Say where conversations are kept and what that may lose; a store that is away stops no server that goes on."""
+    try:
+        info = await app.info()
+    except (RetryableError, OutcomeUnknownError) as exc:
+        if app.outage.policy == "fail":
+            raise
+        where = mask_url(chosen.url or app.store_url or "given in code")
+        return [f"store       {where}  ({chosen.reason})", f"            away: {exc}; policy {app.outage.policy}"]
+    return [
+        f"store       {mask_url(chosen.url or info.url)}  ({chosen.reason})",
+        f"durability  {info.durability}: may lose {info.loses}",
+    ]
 
 
 def _invitation(app: App, url: str) -> list[str]:

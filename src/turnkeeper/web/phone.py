@@ -182,8 +182,8 @@ class _Phone:
                 "unsent": summary.unsent,
             }
             if is_full or summary is summaries[0]:
-                exported = await self._app.store.catalog.export(summary.conversation)
-                state = exported.state if exported else None
+                found = await self._app.inspect(summary.conversation)  # where it lives now, also in an outage
+                state = found.exported.state if found else None
                 question = question if conversations else pending_question(state)
                 if is_full:
                     shown["state"] = msgspec.Raw(state) if state else None

@@ -58,12 +58,16 @@ class RedisDocuments:
         """See `Documents.get_many`. One round trip; on a cluster one for each partition."""
         check_batch(len(keys))
         names = await self._medium.keys()
+        wanted = list(dict.fromkeys(keys))
+        if not (self._medium.wire.in_cluster or any(map(self._is_logical, wanted))):
+            found = await self._read(names, names.partitions[0], wanted)
+            return [found[key] for key in keys]
         groups: dict[tuple[str, bool], list[DocumentKey]] = {}
-        for key in dict.fromkeys(keys):
+        for key in wanted:
             logical = self._is_logical(key)
             tag = names.home(key).tag if logical or self._medium.wire.in_cluster else ""
             groups.setdefault((tag, logical), []).append(key)
-        found: dict[DocumentKey, Document | None] = {}
+        found = {}
         for (_, logical), group in groups.items():
             read = self._read_logical if logical else self._read
             found.update(await read(names, names.home(group[0]), group))
@@ -76,7 +80,8 @@ class RedisDocuments:
     async def _read(
         self, names: Keys, partition: Partition, keys: Sequence[DocumentKey]
     ) -> dict[DocumentKey, Document | None]:
-        places = [names.document(key)[0] for key in keys]
+        in_cluster = self._medium.wire.in_cluster
+        places = [names.document(key)[0] if in_cluster else f"{key.collection}:{key.id}" for key in keys]
         commands: list[Command] = [("TIME",)]
         for place in places:
             commands += [("GET", place), ("PTTL", place)]

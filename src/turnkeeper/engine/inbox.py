@@ -257,6 +257,8 @@ class Inbox:
                 if unknown is not None:  # this try wrote nothing; an earlier one may have
                     raise unknown from None
                 raise
+            if unknown is not None and isinstance(answer, Full | Busy):  # a try before this one may still arrive
+                raise unknown
             reach("after_begin")
             return answer
         raise AssertionError("unreachable")

@@ -27,13 +27,17 @@ class Crew:
         """Take the bot."""
         self.bot = bot
         self.pressed: dict[str, str] = {}
+        self.drives = True
+
+    def _driving(self) -> set[str]:
+        return {"take", "delivered"} if self.drives else set()
 
     def press_everything(self) -> int:
         """Press what leads each order on: ask, confirm, take, delivered; each button once. Return how many so far."""
         for (chat, message_id), shown in tuple(self.bot.telegram.messages.items()):
             for button in shown["buttons"]:
                 _order, action, _what, time, version = button["data"].split("|")
-                wanted = (action, time, version) == ("ask", "asap", "0") or action in {"take", "delivered"}
+                wanted = (action, time, version) == ("ask", "asap", "0") or action in self._driving()
                 first = action == "confirm" and button is shown["buttons"][0]
                 if (wanted or first) and button["data"] not in self.pressed:
                     self.pressed[button["data"]] = self.bot.press(chat, message_id, button["data"], user="Ana")

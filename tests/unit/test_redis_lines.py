@@ -1,0 +1,183 @@
+"""Connections as their callers see them: what a failed or crowded one tells, and who is told."""
+
+import asyncio
+import gc
+import re
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from turnkeeper.errors import OutcomeUnknownError, StoreUnavailableError, StoreUnreadableError
+from turnkeeper.stores.redis.choosing import open_wire
+from turnkeeper.stores.redis.connections import dialling
+from turnkeeper.stores.redis.connections.addresses import parse_place
+from turnkeeper.stores.redis.connections.dialling import Dialler
+from turnkeeper.stores.redis.connections.line import Greet, Line
+from turnkeeper.stores.redis.connections.loops import PerLoop
+from turnkeeper.stores.redis.connections.multiplexer import Multiplexer
+from turnkeeper.stores.redis.connections.proving import Proof, ProvenLine
+
+pytestmark = pytest.mark.anyio
+
+SOON = 5.0
+"""Seconds after which a test gives up."""
+
+INFO = b"redis_version:7.0.0\r\nrun_id:a\r\nrole:master\r\nconnected_slaves:1\r\n"
+"""What the server says of itself."""
+
+Answer = Callable[[bytes], bytes | None]
+
+
+def bulk(text: bytes) -> bytes:
+    """Return a reply that holds a text."""
+    return b"$%d\r\n%b\r\n" % (len(text), text)
+
+
+class Answering(asyncio.Protocol):
+    """A server that answers each command as a test wants it; None hangs up."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.transport: Any = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way back."""
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every command of what came."""
+        for command in re.split(rb"(?=\*\d+\r\n\$)", data)[1:]:
+            said = self.answer(command)
+            if said is None:
+                self.transport.abort()
+                return
+            self.transport.write(said)
+
+
+async def line_to(
+    path: str, answer: Answer, *, greet: Greet = lambda _: None, answer_seconds: float = 0.2
+) -> tuple[Line, asyncio.Server]:
+    """Return a line to a server that answers so, and the server."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_unix_server(lambda: Answering(answer), path)
+
+    async def dial() -> Multiplexer:
+        _, found = await loop.create_unix_connection(
+            lambda: Multiplexer("redis://test", answer_seconds=answer_seconds), path
+        )
+        return found
+
+    return Line(dial, url="redis://test", greet=greet), server
+
+
+@pytest.mark.parametrize("said", [None, b""], ids=["hangs up", "says nothing"])
+async def test_a_server_that_fails_before_it_was_used_got_nothing(tmp_path: Any, said: bytes | None) -> None:
+    """Only the greeting was lost: no caller needs to wonder what became of its commands."""
+    line, server = await line_to(str(tmp_path / "s"), lambda _: said)
+
+    with pytest.raises(StoreUnavailableError, match="nothing was sent"):
+        await line.send([("SET", "a", "1")])
+    await line.close()
+    server.close()
+
+
+async def test_one_callers_bad_argument_is_nobody_elses(tmp_path: Any) -> None:
+    """Calls that are proven together fail alone."""
+    answers = {b"INFO": bulk(INFO), b"WAIT": b":1\r\n", b"SET": b"+OK\r\n", b"EVAL": b"+OK\r\n"}
+    line, server = await line_to(
+        str(tmp_path / "s"), lambda sent: next(reply for name, reply in answers.items() if name in sent)
+    )
+    proven = ProvenLine(lambda _: line, Proof(durability="replica"), url="redis://test", in_cluster=False)
+    proven._command = ("WAIT", 1, 100)
+
+    async def send(value: str) -> object:
+        return await proven.send([("SET", "{a}", value)], key="{a}")
+
+    async with asyncio.timeout(SOON):
+        good, bad, other = await asyncio.gather(send("1"), send("\ud800"), send("2"), return_exceptions=True)
+
+    assert good == other == [b"OK"]
+    assert isinstance(bad, UnicodeEncodeError)
+    await proven.close()
+    server.close()
+
+
+async def test_a_call_that_waited_too_long_for_the_proofs_of_others_is_not_sent(tmp_path: Any) -> None:
+    """A time for an answer counts from when a caller asks, also behind a WAIT that takes long."""
+    sent: list[bytes] = []
+
+    def answer(command: bytes) -> bytes:
+        sent.append(command)
+        return bulk(INFO) if b"INFO" in command else b""
+
+    line, server = await line_to(str(tmp_path / "s"), answer, answer_seconds=0.3)
+    proven = ProvenLine(
+        lambda _: line, Proof(durability="replica"), url="redis://test", in_cluster=False, answer_seconds=0.1
+    )
+    first = asyncio.create_task(proven.send([("SET", "{a}", "1")], key="{a}"))
+    while not sent:
+        await asyncio.sleep(0)
+
+    with pytest.raises(StoreUnavailableError, match="nothing was sent"):
+        await proven.send([("SET", "{a}", "2")], key="{a}")
+    with pytest.raises(OutcomeUnknownError):
+        await first
+    assert not any(b"2\r\n" in command.split(b"SET")[-1] for command in sent if b"SET" in command)
+    await proven.close()
+    server.close()
+
+
+async def test_an_event_loop_that_is_over_is_not_kept() -> None:
+    """What belongs to a loop refers to it; a process that runs many loops must not keep them all."""
+    loops = PerLoop(asyncio.get_running_loop)
+    over: list[weakref.ref[asyncio.AbstractEventLoop]] = []
+
+    def use() -> None:
+        async def run() -> None:
+            over.append(weakref.ref(loops.get()))
+
+        asyncio.run(run())
+
+    for _ in range(3):
+        await asyncio.to_thread(use)
+    loops.get()
+    await asyncio.to_thread(use)
+    gc.collect()
+
+    assert [one() is None for one in over[:3]] == [True] * 3
+
+
+def test_where_several_hosts_lead_shows_no_password() -> None:
+    """Neither that of the servers nor that of the sentinels."""
+    place = parse_place("redis+sentinel://app:geheim@h1,h2/service?sentinel_password=wache")
+
+    assert "geheim" not in repr(place)
+    assert "wache" not in repr(place)
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://:geh/eim@host:6379/0", "redis://:geh#eim@host", "redis://:geh?eim@host", "redis://:]geh[@host"]
+)
+def test_a_password_with_bare_signs_is_not_quoted(url: str) -> None:
+    """It is cut off in the middle by the rules of URLs, and an error text must not show the piece."""
+    with pytest.raises(Exception, match=r"\*\*\*") as caught:
+        open_wire(url)
+
+    assert "geh" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+async def test_a_server_that_repeats_a_password_is_not_quoted(tmp_path: Any) -> None:
+    """A server without AUTH says what it was asked for, with its arguments."""
+    said = b"-ERR unknown command 'AUTH', with args beginning with: 'geheim'\r\n"
+    server = await asyncio.get_running_loop().create_unix_server(lambda: Answering(lambda _: said), str(tmp_path / "s"))
+    dialler = Dialler(f"unix://:geheim@{tmp_path}/s", answer_seconds=1, connect_seconds=dialling.CONNECT_SECONDS)
+
+    with pytest.raises(StoreUnreadableError, match="refused the connection") as caught:
+        await dialler.dial()
+    assert "geheim" not in str(caught.value)
+    server.close()
+
+

@@ -168,9 +168,12 @@ class App:
         """
         if self.flows.get(flow.name) is not flow:
             raise ConfigurationError(f"no flow {flow.name!r} here; there are: {', '.join(self.flows)}")
-        view = View(lambda: self.store.catalog, flow.check())
+        view = View(lambda: self.store.catalog, flow.check(), beside=self._beside)
         self._views.append(view)
         return view
+
+    def _beside(self) -> Sequence[Store]:
+        return () if self._reception is None else self._reception.locals()
 
     @property
     def engine(self) -> Engine:

@@ -22,8 +22,8 @@
         └── HandlerError              a handler used the turn in a way that cannot work
 
 Two modules add their own: `turnkeeper.outage` has `StoreDownError`, a StoreUnavailableError that was not even asked,
-and `turnkeeper.ports.webhook` what a webhook refuses. Conflict, duplicate, queued and full are no errors but values (see
-`turnkeeper.ports.turns`).
+and `turnkeeper.ports.webhook` what a webhook refuses. Conflict, duplicate, queued and full are no errors but values
+(see `turnkeeper.ports.turns`).
 """
 
 

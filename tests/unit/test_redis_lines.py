@@ -113,9 +113,8 @@ async def test_a_call_that_waited_too_long_for_the_proofs_of_others_is_not_sent(
         return bulk(INFO) if b"INFO" in command else b""
 
     line, server = await line_to(str(tmp_path / "s"), answer, answer_seconds=0.3)
-    proven = ProvenLine(
-        lambda _: line, Proof(durability="replica"), url="redis://test", in_cluster=False, answer_seconds=0.1
-    )
+    proof = Proof(durability="replica", answer_seconds=0.1)
+    proven = ProvenLine(lambda _: line, proof, url="redis://test", in_cluster=False)
     first = asyncio.create_task(proven.send([("SET", "{a}", "1")], key="{a}"))
     while not sent:
         await asyncio.sleep(0)

@@ -12,8 +12,6 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-import msgspec
-
 from turnkeeper.engine.deadlines import Deadlines
 from turnkeeper.engine.reasons import clean_reason, reason_of
 from turnkeeper.engine.settings import Settings, to_ms
@@ -52,12 +50,13 @@ _WAITING = frozenset({Verdict.RETRY, Verdict.UNCERTAIN, Verdict.RETURN})
 class _Hold:
     """A claim of some entries of a lane, until a time (`time.monotonic`) that this process may count on."""
 
-    __slots__ = ("is_lost", "token", "until")
+    __slots__ = ("is_doubted", "is_lost", "token", "until")
 
     def __init__(self, token: str, until: float) -> None:
         self.token = token
         self.until = until
         self.is_lost = False
+        self.is_doubted = False
 
 
 _Queue = collections.deque[tuple[Claimed, _Hold]]
@@ -120,13 +119,17 @@ class Outbox:
         return lane if self._enqueue(lane, parcels) else None
 
     def silence(self, conversation: ConversationId) -> None:
-        """Send nothing of what is queued here for a person who has just opted out of this flow."""
+        """Send nothing of what is queued here for a person who has just opted out of this flow, before it is asked for.
+
+        Only the store can tell what was said before the wish and what after a later one to hear again, of which this
+        process may know before the answer to the wish reaches it. So the claims go back, and whoever claims next is
+        told what to leave out.
+        """
         for lane, queue in self._lanes.items():
             other = lane.conversation
             if other.person == conversation.person and other.flow == conversation.flow:
-                silenced = [(msgspec.structs.replace(entry, suppressed=True), hold) for entry, hold in queue]
-                queue.clear()
-                queue.extend(silenced)
+                for _, hold in queue:
+                    hold.is_doubted = True
 
     def _enqueue(self, lane: Lane, parcels: Sequence[tuple[Claimed, _Hold]]) -> bool:
         """Put entries at the end of a lane's queue; True if there was none, so that nobody serves it."""
@@ -205,7 +208,7 @@ class Outbox:
             logger.warning("reply_claim_lost", extra={"effect": mask_person(entry.id)})
             return None, 0.0
         started = time.monotonic()
-        verdict, wait_ms, error = await self._try(entry)
+        verdict, wait_ms, error = (Verdict.RETURN, 0, "") if hold.is_doubted else await self._try(entry)
         settlement = Settlement(
             lane=lane,
             token=hold.token,

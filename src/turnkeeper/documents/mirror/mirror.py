@@ -12,8 +12,10 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, MutableM
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self, get_origin, is_typeddict
 
+import msgspec
+
 from turnkeeper.codecs.json import TypedJson, type_name
-from turnkeeper.codecs.misfit import MisfitError
+from turnkeeper.codecs.misfit import MisfitError, misfit_of
 from turnkeeper.documents.collection import Collection
 from turnkeeper.documents.mirror.ends import Ends
 from turnkeeper.documents.mirror.health import MirrorHealth
@@ -36,6 +38,8 @@ LOOKS_PER_WINDOW = 100
 _OUTAGE = (RetryableError, OutcomeUnknownError)
 
 Value = dict[str, Any]
+
+_object = msgspec.json.Decoder(Value)
 
 
 class Mirror(MutableMapping[str, Value]):
@@ -82,7 +86,7 @@ class Mirror(MutableMapping[str, Value]):
         self._window = window
         self._clock = clock or SystemClock()
         self._span = None if ttl is None else span_ms(ttl.span)
-        self._values: dict[str, Value] = {}
+        self._values: dict[str, Value | bytes] = {}
         self._ends = Ends()
         self._plain: dict[str, None] = {}
         self._saver = Saver(store, self._documents, self._encode, on_saved=self._saved)
@@ -138,7 +142,7 @@ class Mirror(MutableMapping[str, Value]):
     async def flush(self) -> bool:
         """Save everything that changed, now; False if the store did not answer."""
         for value_id in self._plain:
-            self._saver.compare(value_id, self._values[value_id])
+            self._saver.compare(value_id, self._value(value_id))
         return await self._saver.save(self._values, self._clock.now_ms(), at_once=True)
 
     @property
@@ -166,7 +170,7 @@ class Mirror(MutableMapping[str, Value]):
 
     def __getitem__(self, value_id: str, /) -> Value:
         self._check_open()
-        return self._values[value_id]
+        return self._value(value_id)
 
     def __setitem__(self, value_id: str, value: Value, /) -> None:
         """Put a dict in; the very object stays, as in a plain dict.
@@ -206,7 +210,7 @@ class Mirror(MutableMapping[str, Value]):
         """
         self._check_open()
         before = datetime.fromtimestamp(self._clock.now_ms() / 1000, tz=UTC) - older_than
-        old = [value_id for value_id, value in self._values.items() if (at := by(value)) is not None and at < before]
+        old = [value_id for value_id in self._values if (at := by(self._value(value_id))) is not None and at < before]
         for value_id in old:
             if not self._saver.is_waiting(value_id):
                 del self._values[value_id]
@@ -219,6 +223,14 @@ class Mirror(MutableMapping[str, Value]):
                 f"the mirror {self._documents.name!r} is not open: its values are not here yet; "
                 "write `async with mirror:` or `await mirror.open()` first"
             )
+
+    def _value(self, value_id: str) -> Value:
+        """Return a value. A restored one is read at its first use: most are never looked at."""
+        value = self._values[value_id]
+        if isinstance(value, bytes):
+            read = self._tree.decode(value).value
+            value = self._values[value_id] = tracked(read, lambda: self._saver.changed(value_id))
+        return value
 
     def _encode(self, value: Value) -> bytes:
         data, _ = self._tree.encode(value)
@@ -251,15 +263,16 @@ class Mirror(MutableMapping[str, Value]):
 
     def _take(self, value_id: str, data: bytes, etag: str, expires_ms: int | None) -> None:
         try:
-            value = self._tree.decode(data).value
             if self._is_checked:
                 self._typed.decode(data)
+            else:
+                _check_object(data)
         except MisfitError as misfit:
             error = StateUndecodableError(what=self._typed.name, reason=f"{misfit.reason} at ${misfit.path}")
             self.unreadable[value_id] = str(error)
             logger.error("mirror_unreadable", extra={"mirror": self._documents.name, "id": value_id})  # noqa: TRY400
             return
-        self._values[value_id] = tracked(value, lambda: self._saver.changed(value_id))
+        self._values[value_id] = data
         self._saver.known(value_id, data, etag)
         if expires_ms is not None:
             self._ends.note(value_id, expires_ms)
@@ -280,7 +293,7 @@ class Mirror(MutableMapping[str, Value]):
             value_id = next(iter(self._plain))
             del self._plain[value_id]
             self._plain[value_id] = None  # last in the round
-            self._saver.compare(value_id, self._values[value_id])
+            self._saver.compare(value_id, self._value(value_id))
         if self._is_restored:
             await self._saver.save(self._values, now)
         elif self._saver.may_ask:
@@ -310,3 +323,11 @@ class Mirror(MutableMapping[str, Value]):
         self._plain.pop(value_id, None)
         self._ends.forget(value_id)
         self._saver.forget(value_id)
+
+
+def _check_object(data: bytes) -> None:
+    """Find out whether it is a JSON object, all of it, at a fifth of what it costs to read one for use."""
+    try:
+        _object.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise misfit_of(error) from error

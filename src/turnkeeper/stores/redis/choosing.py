@@ -48,7 +48,7 @@ def open_wire(
     if proof_ms is None:
         proof_ms = PROOF_MS[durability]
     proof_ms = max(min(proof_ms, int(answer_seconds * 500)), 1)  # an answer that is given up before proves nothing
-    proof = Proof(durability=durability, replicas=replicas, wait_ms=proof_ms)
+    proof = Proof(durability=durability, replicas=replicas, wait_ms=proof_ms, answer_seconds=answer_seconds)
     scheme, _, rest = url.partition(":")
     if scheme in _SINGLE:
         return SingleConnectionWire(f"{_SINGLE[scheme]}:{rest}", answer_seconds=answer_seconds, proof=proof)

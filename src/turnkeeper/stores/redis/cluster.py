@@ -33,6 +33,9 @@ LONGEST_PAUSE_SECONDS = 0.1
 ASK_AGAIN_SECONDS = 0.1
 """Between two questions for the slots, so that a cluster in trouble is not asked by every call."""
 
+OTHERS_SECONDS = 0.5
+"""For nodes that a call does not need, to load a script too: one that stands still must not hold it up."""
+
 MAX_HOPS = 5
 """From node to node without a pause: two nodes that disagree send us to and fro."""
 
@@ -78,6 +81,7 @@ class ClusterWire:
         self._slots: topology.Slots = []
         self._is_stale = True
         self._asked = 0.0
+        self._failed: set[Address] = set()
 
     @property
     def primary_changes(self) -> int:
@@ -88,14 +92,17 @@ class ClusterWire:
         """See `Wire.send`. SCRIPT commands go to every node; the answers are those of the key's own."""
         if commands[0][0] == "SCRIPT":
             return await self._send_scripts(commands, key)
-        owner = self._owner(key) if not self._is_stale else None
-        if owner is None:
+        owner = self._owner(key)
+        if self._is_stale or owner is None:
             owner = await self._found_owner(key)
         try:
             replies = await self._node(owner).send(commands, key=key, durable=durable)
         except (StoreUnavailableError, OutcomeUnknownError):
             self._is_stale = True  # another node may be in its place: the next call asks
+            self._failed.add(owner)
             raise
+        if self._failed:
+            self._failed.discard(owner)
         for reply in replies:
             if isinstance(reply, ErrorReply) and (reply.code in _ELSEWHERE or reply.code in _LATER):
                 return await self._follow(commands, replies, key=key, durable=durable)
@@ -119,6 +126,9 @@ class ClusterWire:
         self._is_stale = True
         nodes = self._loops.take()
         if nodes is not None:
+            if nodes.asking is not None:
+                nodes.asking.cancel()
+                await asyncio.wait({nodes.asking})
             await asyncio.gather(*(node.close() for node in nodes.known.values()))
 
     async def _follow(
@@ -161,26 +171,29 @@ class ClusterWire:
 
     async def _send_scripts(self, commands: Sequence[Command], key: str) -> list[object]:
         """Send to every node that is known, also one that is about to get its first slot."""
-        if self._is_stale:
-            await self._ask()
-        nodes = {each: self._node(each) for each in (*self._owners(), *self._loops.get().known)}
-        answers = await asyncio.gather(
-            *(node.send(commands, key=key, durable=False) for node in nodes.values()), return_exceptions=True
-        )
-        found = dict(zip(nodes, answers, strict=True))
         owner = self._owner(key)
-        if owner is None:
-            raise StoreUnavailableError(f"{self.url}: no node serves {key!r} at the moment; nothing was sent")
-        answer = found[owner]
-        if isinstance(answer, BaseException):
-            raise answer
+        if self._is_stale or owner is None:
+            owner = await self._found_owner(key)
+        known = {*self._owners(), *self._loops.get().known} - {owner}
+        others = asyncio.gather(
+            *(self._node(each).send(commands, key=key, durable=False) for each in known), return_exceptions=True
+        )
+        try:
+            answer = await self._node(owner).send(commands, key=key, durable=False)
+            await asyncio.wait({others}, timeout=OTHERS_SECONDS)
+        finally:
+            others.cancel()
         return answer
 
     def _owner(self, key: str) -> Address | None:
         return self._slots[slot_of(key)] if self._slots else None
 
     async def _found_owner(self, key: str) -> Address:
-        """Return who has a key, after asking."""
+        """Return who has a key, after asking; who does not wait for a node that failed asks and goes on meanwhile."""
+        owner = self._owner(key)
+        if owner is not None and owner not in self._failed:
+            self._question()
+            return owner
         await self._ask()
         owner = self._owner(key)
         if owner is None:
@@ -206,24 +219,35 @@ class ClusterWire:
 
     async def _ask(self) -> None:
         """Ask for the slots, all callers of a loop together, unless somebody has just done so."""
-        nodes, loop = self._loops.get(), asyncio.get_running_loop()
-        if nodes.asking is None:
-            if self._slots and loop.time() - self._asked < ASK_AGAIN_SECONDS:
-                return
-            nodes.asking = asyncio.create_task(self._asked_slots(nodes), name=f"slots of {self.url}")
-        task = nodes.asking
+        task = self._question()
+        if task is None:
+            return
         await asyncio.wait({task})  # a caller that is cancelled must not cancel the question of the others
         if task.cancelled():
             raise StoreUnavailableError(f"{self.url} was closed meanwhile; nothing was sent")
         task.result()
 
+    def _question(self) -> asyncio.Task[None] | None:
+        """Return the question for the slots that is under way, or begin one; None if it was just answered."""
+        nodes, loop = self._loops.get(), asyncio.get_running_loop()
+        if nodes.asking is None:
+            if self._slots and loop.time() - self._asked < ASK_AGAIN_SECONDS:
+                return None
+            nodes.asking = asyncio.create_task(self._asked_slots(nodes), name=f"slots of {self.url}")
+            nodes.asking.add_done_callback(_look_at)
+        return nodes.asking
+
     async def _asked_slots(self, nodes: _Nodes) -> None:
         try:
             before = self._owners()
             asked = list(dict.fromkeys([*random.sample(before, len(before)), *self._seeds]))
+            asked.sort(key=self._failed.__contains__)
             slots = await topology.ask(self._dialler, asked, url=self.url)
             self._slots, self._is_stale = slots, False
             owners = self._owners()
+            for gone in (self._failed & nodes.known.keys()).difference(owners):
+                del nodes.known[gone]
+            self._failed.intersection_update(owners)
             if before and set(before) != set(owners):
                 logger.warning(
                     "redis.cluster_changed", extra={"url": self.url, "primaries": [str(one) for one in owners]}
@@ -231,6 +255,12 @@ class ClusterWire:
         finally:
             self._asked = asyncio.get_running_loop().time()
             nodes.asking = None
+
+
+def _look_at(task: asyncio.Task[None]) -> None:
+    """Take note of how a question ended that nobody may have waited for: its failure is that of the next one."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _refusal(replies: Sequence[object]) -> ErrorReply | None:

@@ -36,6 +36,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     guard_user: str | None = None
     guard_password: str | None = None
 
+    def __repr__(self) -> str:
+        return f"Place(url={self.url!r})"
+
 
 def parse_place(url: str) -> Place:
     """Return what a URL of several hosts says.

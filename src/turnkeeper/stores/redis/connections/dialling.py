@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, parse_url
 from redis.asyncio.retry import Retry
@@ -38,6 +39,14 @@ class Dialler:
         self.url = mask_url(url)
         self._answer_seconds = answer_seconds
         self._connect_seconds = connect_seconds
+        try:
+            _ = urlsplit(url).port
+        except ValueError:
+            # Without its cause: what Python says of a malformed URL quotes the password.
+            raise ConfigurationError(
+                f"{self.url!r} is no URL of a Redis server; write special characters of a password as %40 for @, %2F "
+                "for /, %23 for #, %3F for ?"
+            ) from None
         try:
             found: dict[str, Any] = dict(parse_url(url))
             self._kind: type[AbstractConnection] = found.pop("connection_class", Connection)
@@ -76,7 +85,10 @@ class Dialler:
                 await connection.connect()  # type: ignore[no-untyped-call]  # redis-py
         except (RedisError, OSError) as exc:
             connection._close()  # type: ignore[no-untyped-call]  # noqa: SLF001 - no other way closes without waiting
-            raise _told(url, exc, is_tls=bool(self.encryption())) from exc
+            told, password = _told(url, exc, is_tls=bool(self.encryption())), self._options.get("password")
+            if password and password in str(told):  # a server without AUTH repeats what it was sent
+                raise type(told)(str(told).replace(password, "***")) from None
+            raise told from exc
         except BaseException:
             connection._close()  # type: ignore[no-untyped-call]  # noqa: SLF001
             raise

@@ -8,7 +8,7 @@ import contextlib
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
-from turnkeeper.errors import StoreUnavailableError, TurnkeeperError
+from turnkeeper.errors import OutcomeUnknownError, StoreUnavailableError, TurnkeeperError
 from turnkeeper.stores.redis.connections.multiplexer import MAX_CALLS_WAITING, Multiplexer
 from turnkeeper.stores.redis.connections.server import Server, parse_server
 from turnkeeper.stores.redis.wire import Command
@@ -104,6 +104,9 @@ class Line:
         try:
             await anext(self._end, None)
             self._greet(parse_server(await line.call(self._greeting), line.url))
+        except OutcomeUnknownError as exc:  # of the greeting; no caller has sent anything yet
+            line.cut("it is not used")
+            raise StoreUnavailableError(f"{line.url} accepted a connection and failed then; nothing was sent") from exc
         except BaseException:
             line.cut("it is not used")
             raise

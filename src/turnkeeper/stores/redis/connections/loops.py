@@ -28,6 +28,9 @@ class PerLoop(Generic[T]):
         with self._lock:
             found = self._found.get(loop)
             if found is None:
+                # What belongs to a loop refers to it, so that the weak keys alone let none of them go.
+                for over in [each for each in self._found if each.is_closed()]:
+                    del self._found[over]
                 found = self._found[loop] = self._make()
         self._latest.pair = (loop, found)
         return found

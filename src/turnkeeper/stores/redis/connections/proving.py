@@ -52,11 +52,12 @@ _TOUCH = "redis.call('PERSIST', KEYS[1]) return redis.call('SET', KEYS[1], '', '
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
-    """What has to have a write before it counts, and how long we wait for that."""
+    """What has to have a write before it counts, and how long we wait: for that, and for any answer."""
 
     durability: Durability
     replicas: int = 1
     wait_ms: int = 1000
+    answer_seconds: float = 10.0
 
     def check(self, server: Server) -> None:
         """Look whether a server can prove it at all.
@@ -123,12 +124,13 @@ MEMORY = Proof(durability="memory")
 class _Gathered:
     """One caller's commands before they leave."""
 
-    __slots__ = ("answer", "commands", "key")
+    __slots__ = ("answer", "commands", "key", "since")
 
     def __init__(self, commands: Sequence[Command], key: str, answer: asyncio.Future[list[object]]) -> None:
         self.commands = commands
         self.key = key
         self.answer = answer
+        self.since = answer.get_loop().time()
 
 
 class ProvenLine:
@@ -180,13 +182,19 @@ class ProvenLine:
         try:
             while self._gathered:
                 some = min(MAX_BATCH, len(self._gathered))
-                batch = [one for one in (self._gathered.popleft() for _ in range(some)) if not one.answer.done()]
+                batch = [one for one in (self._gathered.popleft() for _ in range(some)) if self._is_wanted(one)]
                 if batch:
                     await self._prove(batch)
         finally:
             # Here and in no callback: a call that comes between would wait for a task that is over.
             self._running = None
             self._refuse_gathered()
+
+    def _is_wanted(self, one: _Gathered) -> bool:
+        """Return whether somebody still waits for an answer; who has waited for too long is told now."""
+        if asyncio.get_running_loop().time() - one.since > self._proof.answer_seconds:
+            _resolve(one.answer, StoreUnavailableError(f"{self._url} does not keep up; nothing was sent, repeat later"))
+        return not one.answer.done()
 
     def _refuse_gathered(self) -> None:
         while self._gathered:
@@ -210,6 +218,12 @@ class ProvenLine:
         except TurnkeeperError as exc:
             for one in batch:
                 _resolve(one.answer, type(exc)(*exc.args))
+        except ValueError as exc:  # a text that is none, such as half of a pair of surrogates; nothing was sent
+            if len(batch) == 1:
+                _resolve(batch[0].answer, exc)
+            else:
+                for one in batch:
+                    await self._prove([one])
         finally:
             for one in batch:
                 one.answer.cancel()  # nothing, unless this task was cancelled
@@ -237,10 +251,10 @@ class ProvenLine:
         )
 
 
-def _resolve(answer: asyncio.Future[list[object]], result: list[object] | TurnkeeperError) -> None:
+def _resolve(answer: asyncio.Future[list[object]], result: list[object] | Exception) -> None:
     if answer.done():
         return
-    if isinstance(result, TurnkeeperError):
+    if isinstance(result, Exception):
         answer.set_exception(result)
     else:
         answer.set_result(result)

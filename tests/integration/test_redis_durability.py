@@ -153,6 +153,14 @@ async def test_a_replicas_address_is_refused(primary: RedisServer) -> None:
         await RedisStore(replicas[primary.port].url()).open()
 
 
+async def test_the_urls_number_of_replicas_counts(primary: RedisServer) -> None:
+    """Also where the store is made from the URL alone."""
+    store = RedisStore(primary.url(primary.fresh(), durability="replica", replicas="3"))
+
+    with pytest.raises(StoreUnavailableError, match="needs 3"):
+        await store.open()
+
+
 async def test_without_replicas_the_level_is_refused_at_the_start(tmp_path: Path) -> None:
     """As something that may change: nothing was written."""
     server = RedisServer(tmp_path)

@@ -5,6 +5,7 @@ import gc
 import re
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,26 +57,34 @@ class Answering(asyncio.Protocol):
             self.transport.write(said)
 
 
-async def line_to(
-    path: str, answer: Answer, *, greet: Greet = lambda _: None, answer_seconds: float = 0.2
-) -> tuple[Line, asyncio.Server]:
-    """Return a line to a server that answers so, and the server."""
-    loop = asyncio.get_running_loop()
-    server = await loop.create_unix_server(lambda: Answering(answer), path)
+@pytest.fixture
+async def path(tmp_path: Path) -> str:
+    """Return where a server is to listen."""
+    return str(tmp_path / "s")
+
+
+async def listening(path: str, answer: Answer) -> asyncio.Server:
+    """Return a server that answers so."""
+    return await asyncio.get_running_loop().create_unix_server(lambda: Answering(answer), path)
+
+
+def line_to(path: str, *, greet: Greet = lambda _: None, answer_seconds: float = 0.2) -> Line:
+    """Return a line to the server."""
 
     async def dial() -> Multiplexer:
-        _, found = await loop.create_unix_connection(
+        _, found = await asyncio.get_running_loop().create_unix_connection(
             lambda: Multiplexer("redis://test", answer_seconds=answer_seconds), path
         )
         return found
 
-    return Line(dial, url="redis://test", greet=greet), server
+    return Line(dial, url="redis://test", greet=greet)
 
 
 @pytest.mark.parametrize("said", [None, b""], ids=["hangs up", "says nothing"])
-async def test_a_server_that_fails_before_it_was_used_got_nothing(tmp_path: Any, said: bytes | None) -> None:
+async def test_a_server_that_fails_before_it_was_used_got_nothing(path: str, said: bytes | None) -> None:
     """Only the greeting was lost: no caller needs to wonder what became of its commands."""
-    line, server = await line_to(str(tmp_path / "s"), lambda _: said)
+    server = await listening(path, lambda _: said)
+    line = line_to(path)
 
     with pytest.raises(StoreUnavailableError, match="nothing was sent"):
         await line.send([("SET", "a", "1")])
@@ -83,14 +92,13 @@ async def test_a_server_that_fails_before_it_was_used_got_nothing(tmp_path: Any,
     server.close()
 
 
-async def test_one_callers_bad_argument_is_nobody_elses(tmp_path: Any) -> None:
+async def test_one_callers_bad_argument_is_nobody_elses(path: str) -> None:
     """Calls that are proven together fail alone."""
     answers = {b"INFO": bulk(INFO), b"WAIT": b":1\r\n", b"SET": b"+OK\r\n", b"EVAL": b"+OK\r\n"}
-    line, server = await line_to(
-        str(tmp_path / "s"), lambda sent: next(reply for name, reply in answers.items() if name in sent)
+    server = await listening(path, lambda sent: next(reply for name, reply in answers.items() if name in sent))
+    proven = ProvenLine(
+        lambda greet: line_to(path, greet=greet), Proof(durability="replica"), url="redis://test", in_cluster=False
     )
-    proven = ProvenLine(lambda _: line, Proof(durability="replica"), url="redis://test", in_cluster=False)
-    proven._command = ("WAIT", 1, 100)
 
     async def send(value: str) -> object:
         return await proven.send([("SET", "{a}", value)], key="{a}")
@@ -104,20 +112,22 @@ async def test_one_callers_bad_argument_is_nobody_elses(tmp_path: Any) -> None:
     server.close()
 
 
-async def test_a_call_that_waited_too_long_for_the_proofs_of_others_is_not_sent(tmp_path: Any) -> None:
+async def test_a_call_that_waited_too_long_for_the_proofs_of_others_is_not_sent(path: str) -> None:
     """A time for an answer counts from when a caller asks, also behind a WAIT that takes long."""
     sent: list[bytes] = []
+    arrived = asyncio.Event()
 
     def answer(command: bytes) -> bytes:
         sent.append(command)
+        arrived.set()
         return bulk(INFO) if b"INFO" in command else b""
 
-    line, server = await line_to(str(tmp_path / "s"), answer, answer_seconds=0.3)
+    server = await listening(path, answer)
     proof = Proof(durability="replica", answer_seconds=0.1)
+    line = line_to(path, answer_seconds=0.3)
     proven = ProvenLine(lambda _: line, proof, url="redis://test", in_cluster=False)
     first = asyncio.create_task(proven.send([("SET", "{a}", "1")], key="{a}"))
-    while not sent:
-        await asyncio.sleep(0)
+    await arrived.wait()
 
     with pytest.raises(StoreUnavailableError, match="nothing was sent"):
         await proven.send([("SET", "{a}", "2")], key="{a}")
@@ -168,15 +178,13 @@ def test_a_password_with_bare_signs_is_not_quoted(url: str) -> None:
     assert caught.value.__cause__ is None
 
 
-async def test_a_server_that_repeats_a_password_is_not_quoted(tmp_path: Any) -> None:
+async def test_a_server_that_repeats_a_password_is_not_quoted(path: str) -> None:
     """A server without AUTH says what it was asked for, with its arguments."""
     said = b"-ERR unknown command 'AUTH', with args beginning with: 'geheim'\r\n"
-    server = await asyncio.get_running_loop().create_unix_server(lambda: Answering(lambda _: said), str(tmp_path / "s"))
-    dialler = Dialler(f"unix://:geheim@{tmp_path}/s", answer_seconds=1, connect_seconds=dialling.CONNECT_SECONDS)
+    server = await listening(path, lambda _: said)
+    dialler = Dialler(f"unix://:geheim@{path}", answer_seconds=1, connect_seconds=dialling.CONNECT_SECONDS)
 
     with pytest.raises(StoreUnreadableError, match="refused the connection") as caught:
         await dialler.dial()
     assert "geheim" not in str(caught.value)
     server.close()
-
-

@@ -23,7 +23,7 @@ class RedisStore:
         clock: Clock | None = None,
         wire: Wire | None = None,
         durability: Durability | None = None,
-        replicas: int = 1,
+        replicas: int | None = None,
     ) -> None:
         """Take where the server or servers are. Nothing is connected yet.
 
@@ -34,7 +34,7 @@ class RedisStore:
                 is told to the server with every call.
             wire: Another way to the server than the one that the URL asks for.
             durability: What must have a write before it counts; wins over the URL's. Without both: `memory`.
-            replicas: How many of them, at the levels `replica` and `disk+replica`.
+            replicas: How many of them, at the levels `replica` and `disk+replica`; wins over the URL's. Without both: 1.
 
         Raises:
             ConfigurationError: The URL cannot be read.
@@ -44,7 +44,12 @@ class RedisStore:
         used = clock or SystemClock()
         if wire is None:
             answer_seconds = address.answer_seconds or ANSWER_SECONDS
-            wire = open_wire(address.url, durability=level, replicas=replicas, answer_seconds=answer_seconds)
+            wire = open_wire(
+                address.url,
+                durability=level,
+                replicas=replicas or address.replicas or 1,
+                answer_seconds=answer_seconds,
+            )
         self._medium = Medium(
             wire,
             clock=used,

@@ -37,7 +37,7 @@ def replies_arrive_in_order(book: Book) -> Iterator[str]:
 
 def _out_of_order(book: Book, places: dict[str, int]) -> Iterator[str]:
     """Tell whose first time came before that of an earlier one; of what was given up, a copy may come at any time."""
-    excused = book.redriven | set(book.dead)
+    excused = book.redriven | set(book.dead) | book.called_off()
     first_times = {got.effect: None for got in book.got if got.effect in places and got.effect not in excused}
     latest, latest_effect = -1, ""
     for effect in first_times:

@@ -9,7 +9,9 @@ import contextlib
 import signal
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 
 from turnkeeper.app import App, Line
 from turnkeeper.cli.loading import load_app, tell_of_new_folder
@@ -38,7 +40,8 @@ def run_chat(reference: str, *, speaker: str, store: str | None, wait_seconds: f
     Raises:
         ConfigurationError: The application or its store cannot be used.
         InvalidMessageError: The speaker's address cannot be one.
-        RetryableError: The store did not take a line for as long as the wait allows; the lines before it are safe.
+        RetryableError: The store did not take a line, or could not be read, for as long as the wait allows; the lines
+            before it are safe. Under the outage policies that take lines meanwhile, it goes on without the answers.
     """
     app, chosen = load_app(reference, store=store)
     tell_of_new_folder(chosen.url)
@@ -60,7 +63,7 @@ async def _chat(app: App, speaker: str, wait: timedelta) -> None:
     try:
         async with app.running():
             printer = _Printer(app, conversation)
-            await printer.begin()
+            await _patiently(printer.begin, wait)
             if sys.__stdin__ is not None and sys.__stdin__.isatty():
                 await _interactive(app, printer, conversation)
             else:
@@ -145,18 +148,26 @@ async def _piped(app: App, printer: _Printer, conversation: ConversationId, wait
 
 
 async def _settle(app: App, printer: _Printer, conversation: ConversationId, wait: timedelta) -> None:
-    if not await app.at_rest(conversation.person, within=wait, flow=conversation.flow):
-        _note(f"still working after {wait.total_seconds():g} s; going on")
-    await printer.print_new()
+    async def look() -> None:
+        if not await app.at_rest(conversation.person, within=wait, flow=conversation.flow):
+            _note(f"still working after {wait.total_seconds():g} s; going on")
+        await printer.print_new()
+
+    try:
+        await _patiently(look, wait)
+    except (RetryableError, OutcomeUnknownError) as exc:
+        if app.outage.policy == "fail":
+            raise
+        _note(f"no answer can be read ({exc}); going on")
 
 
-async def _insist(app: App, conversation: ConversationId, message: Message, wait: timedelta) -> None:
-    """Hand a line over until the store takes it, under one id, so that it counts once."""
+async def _patiently(step: Callable[[], Awaitable[None]], wait: timedelta) -> None:
+    """Take a step that may be repeated, again and again while the store does not answer, at most for the wait."""
     deadline = time.monotonic() + wait.total_seconds()
     has_told = False
     while True:
         try:
-            return await _hand_over(app, conversation, message)
+            return await step()
         except (RetryableError, OutcomeUnknownError) as exc:
             if time.monotonic() >= deadline:
                 raise
@@ -164,6 +175,11 @@ async def _insist(app: App, conversation: ConversationId, message: Message, wait
                 _note(f"{exc}; trying again for {wait.total_seconds():g} s")
                 has_told = True
         await asyncio.sleep(AGAIN_SECONDS)
+
+
+async def _insist(app: App, conversation: ConversationId, message: Message, wait: timedelta) -> None:
+    """Hand a line over until the store takes it, under one id, so that it counts once."""
+    await _patiently(partial(_hand_over, app, conversation, message), wait)
 
 
 async def _interactive(app: App, printer: _Printer, conversation: ConversationId) -> None:
@@ -181,13 +197,16 @@ async def _interactive(app: App, printer: _Printer, conversation: ConversationId
         watcher.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watcher
-    await app.at_rest(conversation.person, within=FAREWELL, flow=conversation.flow)
-    await printer.print_new()
+    try:
+        await app.at_rest(conversation.person, within=FAREWELL, flow=conversation.flow)
+        await printer.print_new()
+    except (RetryableError, OutcomeUnknownError) as exc:
+        _note(f"{exc}; what is still to come is printed at the next start")
 
 
 async def _watch(printer: _Printer) -> None:
     """Print what comes; a store that does not answer for a while is no reason to stop."""
     while True:
-        with contextlib.suppress(RetryableError):
+        with contextlib.suppress(RetryableError, OutcomeUnknownError):
             await printer.print_new()
         await asyncio.sleep(LOOK_SECONDS)

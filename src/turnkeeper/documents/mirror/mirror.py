@@ -24,6 +24,7 @@ from turnkeeper.documents.mirror.tracked import tracked
 from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, RetryableError, StateUndecodableError
 from turnkeeper.policy.ttl import Lifetime, span_ms
 from turnkeeper.ports.clock import Clock, SystemClock
+from turnkeeper.ports.documents import DocumentPage
 from turnkeeper.ports.limits import MAX_BATCH
 from turnkeeper.ports.store import Store
 
@@ -253,13 +254,23 @@ class Mirror(MutableMapping[str, Value]):
             on_progress(len(self._values))
 
     async def _stored(self) -> AsyncIterator[tuple[str, bytes, str, int | None]]:
-        cursor: str | None = None
-        while True:
-            page = await self._scan(self._documents.name, cursor=cursor, limit=MAX_BATCH)
-            for key, document in page.items:
-                yield key.id, document.data, document.etag, document.expires_ms
-            if (cursor := page.cursor) is None:
-                return
+        """Yield what is stored; the next page is on its way while one is taken in."""
+        coming = asyncio.ensure_future(self._page(None))
+        try:
+            while True:
+                page = await coming
+                if page.cursor is not None:
+                    coming = asyncio.ensure_future(self._page(page.cursor))
+                    await asyncio.sleep(0)  # so that it is asked for now
+                for key, document in page.items:
+                    yield key.id, document.data, document.etag, document.expires_ms
+                if page.cursor is None:
+                    return
+        finally:
+            coming.cancel()
+
+    async def _page(self, cursor: str | None) -> DocumentPage:
+        return await self._scan(self._documents.name, cursor=cursor, limit=MAX_BATCH)
 
     def _take(self, value_id: str, data: bytes, etag: str, expires_ms: int | None) -> None:
         try:
@@ -273,7 +284,7 @@ class Mirror(MutableMapping[str, Value]):
             logger.error("mirror_unreadable", extra={"mirror": self._documents.name, "id": value_id})  # noqa: TRY400
             return
         self._values[value_id] = data
-        self._saver.known(value_id, data, etag)
+        self._saver.known(value_id, etag)
         if expires_ms is not None:
             self._ends.note(value_id, expires_ms)
 

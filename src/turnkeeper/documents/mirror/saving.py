@@ -66,9 +66,9 @@ class Saver:
         """Return whether a value waits to be written or deleted, or is being written now."""
         return value_id in self._changed or value_id in self._deleted or value_id in self._writing
 
-    def known(self, value_id: str, data: bytes, etag: str) -> None:
-        """Take note of what the store has."""
-        self._stored[value_id] = (_digest(data), etag)
+    def known(self, value_id: str, etag: str) -> None:
+        """Take note of what the store has; of its content only the etag, which is enough to write over it."""
+        self._stored[value_id] = (b"", etag)
 
     def changed(self, value_id: str) -> None:
         """Write this value with the next save if its content is another one."""

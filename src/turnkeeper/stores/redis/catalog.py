@@ -28,6 +28,12 @@ from turnkeeper.stores.redis.wire import Command
 _CHUNK = 500
 """Members read at once where all of an index are read."""
 
+_CHANGES = 32
+"""Changes read at least of each index for one look: what is read of one partition beyond the others' comes again."""
+
+_Numbered = tuple[int, int, bytes, bool]
+"""The number of a change, its partition, the member, and whether it was forgotten."""
+
 _Place = tuple[int, bytes]
 """Where a conversation stands in a list: its last change, and its name for those of one millisecond."""
 
@@ -239,53 +245,66 @@ class RedisCatalog:
         """Return the first changes behind these numbers; what is listed newly and was not committed is none."""
         shelves = await self._shelves([flow], None)
         keys = await self._medium.keys()
+        count = max(limit // len(keys.partitions), _CHANGES)
         reached, items, now = list(seen), list[tuple[int, Change]](), 0
         while not items:
             lists = await asyncio.gather(
-                *(self._numbered(at, flow, shelves, reached[at], limit) for at in range(len(keys.partitions)))
+                *(self._numbered(at, flow, shelves, reached[at], count) for at in range(len(keys.partitions)))
             )
-            page = sorted({one[2]: one for each in lists for one in sorted(each)}.values())[:limit]
+            page = _first_of(lists, limit)
             if not page:
                 break
-            found = await asyncio.gather(*(self._change(keys.partitions[at], flow, one) for _, at, one, _ in page))
-            for (number, at, _, is_gone), (change, told, read_ms) in zip(page, found, strict=True):
-                if is_gone or told is None or told > seen[at]:
-                    items.append((number if is_gone or told is None else told, change))
-                reached[at], now = max(reached[at], number), max(now, read_ms)
+            by_partition: dict[int, list[_Numbered]] = {}
+            for one in page:
+                by_partition.setdefault(one[1], []).append(one)
+            found = await asyncio.gather(
+                *(self._changed(keys.partitions[at], flow, ones) for at, ones in by_partition.items())
+            )
+            for ones, (changes, read_ms) in zip(by_partition.values(), found, strict=True):
+                now = max(now, read_ms)
+                for (number, at, _, is_gone), (change, told) in zip(ones, changes, strict=True):
+                    if is_gone or told is None or told > seen[at]:
+                        items.append((number if is_gone or told is None else told, change))
+                    reached[at] = max(reached[at], number)
         items.sort(key=lambda each: each[0])
         return Changes(items=tuple(one for _, one in items), cursor=msgspec.json.encode(reached).decode()), now
 
     async def _numbered(
-        self, at: int, flow: str, shelves: Sequence[tuple[Partition, str, str]], after: int, limit: int
-    ) -> list[tuple[int, int, bytes, bool]]:
-        """Return the number, partition and member of the first changes of one partition, and whether it is gone."""
+        self, at: int, flow: str, shelves: Sequence[tuple[Partition, str, str]], after: int, count: int
+    ) -> tuple[list[_Numbered], int | None]:
+        """Return the first changes of one partition, and up to which number these are all (None: to the end)."""
         partition = (await self._medium.keys()).partitions[at]
         indexes = [partition.gone(flow), *(key for where, _, key in shelves if where is partition)]
         asked: list[Command] = [
-            ("ZRANGEBYSCORE", key, f"({after}", "+inf", "WITHSCORES", "LIMIT", 0, limit) for key in indexes
+            ("ZRANGEBYSCORE", key, f"({after}", "+inf", "WITHSCORES", "LIMIT", 0, count) for key in indexes
         ]
         found = await self._medium.scripts.read(asked, partition)
-        return [
+        ends = [int(flat[-1]) for flat in found if len(flat) == 2 * count]
+        end = min(ends, default=None)
+        numbered = [
             (int(flat[each + 1]), at, flat[each], index == 0)
             for index, flat in enumerate(found)
             for each in range(0, len(flat), 2)
+            if end is None or int(flat[each + 1]) <= end
         ]
+        return numbered, end
 
-    async def _change(self, partition: Partition, flow: str, member: bytes) -> tuple[Change, int | None, int]:
-        """Return what became of a conversation, the number of its last told change (None: over), and the time."""
-        conversation = names.conversation_in(flow, member)
-        place = await self._medium.place(conversation)
-        reads: list[Command] = [("GET", place.keys.head), ("GET", place.keys.state)]
-        replies = await self._medium.scripts.run(Call("now", partition, (), (0,)), after=reads)
-        answer: Reply = replies[0]
-        head = head_of(replies[1])
-        if head is None or not head.is_listed(answer[1]):
-            return Change(conversation=conversation, status="", version=0, state=None), None, answer[1]
-        value = replies[2]
-        found = unseal(value) if isinstance(value, bytes) and head.version > 0 else None
-        state = found.state if found is not None and found.generation == head.generation else None
-        change = Change(conversation=conversation, status=head.status, version=head.version, state=state)
-        return change, head.told, answer[1]
+    async def _changed(
+        self, partition: Partition, flow: str, numbered: Sequence[_Numbered]
+    ) -> tuple[list[tuple[Change, int | None]], int]:
+        """Return what became of conversations with the number of their last told change (None: over), and the time."""
+        conversations = [names.conversation_in(flow, member) for _, _, member, _ in numbered]
+        reads: list[Command] = []
+        for conversation in conversations:
+            place = await self._medium.place(conversation)
+            reads += [("GET", place.keys.head), ("GET", place.keys.state)]
+        reply, *found = await self._medium.scripts.run(Call("now", partition, (), (0,)), after=reads)
+        answer: Reply = reply
+        now = int(answer[1])
+        return [
+            _change(conversation, head_of(found[2 * at]), found[2 * at + 1], now)
+            for at, conversation in enumerate(conversations)
+        ], now
 
     async def export(self, conversation: ConversationId, /) -> Exported | None:
         """See `Catalog.export`."""
@@ -338,3 +357,19 @@ async def _members(medium: Medium, partition: Partition, index: str) -> AsyncIte
 def _place(cursor: str) -> _Place:
     changed_ms, member = msgspec.json.decode(cursor, type=tuple[int, str])
     return changed_ms, member.encode()
+
+
+def _first_of(lists: Sequence[tuple[list[_Numbered], int | None]], limit: int) -> list[_Numbered]:
+    """Return the first changes of all partitions, one per conversation, as far as those of each are known."""
+    end = min((each for _, each in lists if each is not None), default=None)
+    known = [one for numbered, _ in lists for one in sorted(numbered) if end is None or one[0] <= end]
+    return sorted({one[2]: one for one in known}.values())[:limit]
+
+
+def _change(conversation: ConversationId, head: Head | None, value: object, now: int) -> tuple[Change, int | None]:
+    """Return what became of a conversation, and the number of its last told change (None: over)."""
+    if head is None or not head.is_listed(now):
+        return Change(conversation=conversation, status="", version=0, state=None), None
+    found = unseal(value) if isinstance(value, bytes) and head.version > 0 else None
+    state = found.state if found is not None and found.generation == head.generation else None
+    return Change(conversation=conversation, status=head.status, version=head.version, state=state), head.told

@@ -34,7 +34,8 @@ class RedisStore:
                 is told to the server with every call.
             wire: Another way to the server than the one that the URL asks for.
             durability: What must have a write before it counts; wins over the URL's. Without both: `memory`.
-            replicas: How many of them, at the levels `replica` and `disk+replica`; wins over the URL's. Without both: 1.
+            replicas: How many of them, at the levels `replica` and `disk+replica`; wins over the URL's. Without
+                both: 1.
 
         Raises:
             ConfigurationError: The URL cannot be read.
@@ -47,7 +48,7 @@ class RedisStore:
             wire = open_wire(
                 address.url,
                 durability=level,
-                replicas=replicas or address.replicas or 1,
+                replicas=replicas if replicas is not None else address.replicas or 1,
                 answer_seconds=answer_seconds,
             )
         self._medium = Medium(

@@ -294,10 +294,11 @@ class RedisCatalog:
     ) -> tuple[list[tuple[Change, int | None]], int]:
         """Return what became of conversations with the number of their last told change (None: over), and the time."""
         conversations = [names.conversation_in(flow, member) for _, _, member, _ in numbered]
+        keys = await self._medium.keys()
         reads: list[Command] = []
         for conversation in conversations:
-            place = await self._medium.place(conversation)
-            reads += [("GET", place.keys.head), ("GET", place.keys.state)]
+            mine = keys.conversation(partition, conversation)
+            reads += [("GET", mine.head), ("GET", mine.state)]
         reply, *found = await self._medium.scripts.run(Call("now", partition, (), (0,)), after=reads)
         answer: Reply = reply
         now = int(answer[1])

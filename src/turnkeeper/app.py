@@ -206,14 +206,16 @@ class App:
         self._engine, self._reception = engine, reception
         try:
             await reception.prepare()
-            await store.open()
             for view in self._views:
                 await view.open()
             await engine.start()
             self._watch = asyncio.create_task(store.breaker.watch(store.prove))
             await reception.start()
         except BaseException:
-            await self._end()
+            try:
+                await self._end()
+            finally:
+                await self._close_store()
             raise
         logger.info("outage_policy", extra={"policy": self.outage.policy, "may_lose": reception.may_lose})
 
@@ -222,28 +224,32 @@ class App:
 
     async def stop(self) -> None:
         """Finish or give back what runs, then close channels and store. Safe to call twice."""
-        await self._end()
-        for channel in self._channels.values():
-            await channel.close()
+        async with contextlib.AsyncExitStack() as last_first:
+            last_first.push_async_callback(self._close_store)
+            for channel in self._channels.values():
+                last_first.push_async_callback(channel.close)
+            last_first.push_async_callback(self._end)
+
+    async def _close_store(self) -> None:
         if self._store is not None:
             await self._store.close()
             if isinstance(self._given, str):
                 self._store = None
 
     async def _end(self) -> None:
-        """Stop whatever runs, in the order in which nothing is needed any more."""
+        """Stop whatever runs, in the order in which nothing is needed any more; what fails keeps nothing running."""
         engine, self._engine = self._engine, None
         reception, self._reception = self._reception, None
         watch, self._watch = self._watch, None
-        if reception is not None:
-            await reception.stop()
-        if engine is not None:
-            await engine.stop()
-        for view in self._views:
-            await view.close()
-        if watch is not None:
-            watch.cancel()
-            await asyncio.wait([watch])
+        async with contextlib.AsyncExitStack() as last_first:
+            if watch is not None:
+                last_first.push_async_callback(_cancelled, watch)
+            for view in self._views:
+                last_first.push_async_callback(view.close)
+            if engine is not None:
+                last_first.push_async_callback(engine.stop)
+            if reception is not None:
+                last_first.push_async_callback(reception.stop)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["App"]:
@@ -460,6 +466,11 @@ MAX_ID_CHARACTERS = 256
 """A message id: seven times the longest that a provider sends (36)."""
 
 _SHOWN = frozenset({Kind.TEXT, Kind.ACTION, Kind.OPT_OUT, Kind.OPT_IN})
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 def _to_ms(at: datetime) -> int:

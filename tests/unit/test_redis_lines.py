@@ -3,6 +3,8 @@
 import asyncio
 import gc
 import re
+import threading
+import traceback
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -147,12 +149,12 @@ async def test_an_event_loop_that_is_over_is_not_kept() -> None:
         async def run() -> None:
             over.append(weakref.ref(loops.get()))
 
-        asyncio.run(run())
+        thread = threading.Thread(target=asyncio.run, args=(run(),))
+        thread.start()
+        thread.join()
 
-    for _ in range(3):
-        await asyncio.to_thread(use)
-    loops.get()
-    await asyncio.to_thread(use)
+    for _ in range(4):
+        use()
     gc.collect()
 
     assert [one() is None for one in over[:3]] == [True] * 3
@@ -187,4 +189,18 @@ async def test_a_server_that_repeats_a_password_is_not_quoted(path: str) -> None
     with pytest.raises(StoreUnreadableError, match="refused the connection") as caught:
         await dialler.dial()
     assert "geheim" not in str(caught.value)
+    server.close()
+
+
+async def test_a_sentinel_that_repeats_a_password_is_not_quoted() -> None:
+    """An old sentinel does not know AUTH either."""
+    said = b"-ERR unknown command 'AUTH', with args beginning with: 'wache'\r\n"
+    server = await asyncio.get_running_loop().create_server(lambda: Answering(lambda _: said), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    wire = open_wire(f"redis+sentinel://127.0.0.1:{port}/service?sentinel_password=wache")
+
+    with pytest.raises((StoreUnreadableError, StoreUnavailableError)) as caught:
+        await wire.open()
+    assert "wache" not in "".join(traceback.format_exception(caught.value))
+    await wire.close()
     server.close()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _NAMED = 20
 """Conversations that a report names; of more it tells the number. `--json` names all."""
 
+_ENDED_EARLY = "what was moved is whole: run this again, it goes on where it ended"
+
 INCOMPLETE = 1
 """Exit status when something could not be moved."""
 
@@ -52,7 +54,10 @@ def migrate(
     try:
         report = asyncio.run(_run(source, target, plan))
     except (RetryableError, OutcomeUnknownError) as exc:
-        raise ConfigurationError(f"{exc}; what was moved is whole: run this again, it goes on where it ended") from exc
+        raise ConfigurationError(f"{exc}; {_ENDED_EARLY}") from exc
+    except KeyboardInterrupt:
+        sys.stderr.write(f"turnkeeper: stopped; {_ENDED_EARLY}\n")
+        raise
     if as_json:
         told = {**msgspec.structs.asdict(report), "dry_run": dry_run, "is_complete": report.is_complete}
         sys.stdout.write(msgspec.json.encode(told).decode() + "\n")

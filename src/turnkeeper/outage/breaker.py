@@ -203,6 +203,9 @@ class Breaker:
             self._note_success()
         except TurnkeeperError as exc:  # it answers, but cannot be used: restarted empty, demoted, another password
             self._note_failure(exc, self._incidents)
+        except Exception as exc:  # without the watch nobody would ever ask again
+            logger.exception("probe_broken")
+            self._note_failure(exc, self._incidents)
 
     async def until(self, *, is_open: bool) -> None:
         """Return once the store is away, or once it is back."""

@@ -52,15 +52,16 @@ _SLICE = timedelta(seconds=1)
 class _Carried:
     """A conversation that lives here. Its lock is held while it moves in or out, and while it takes a message.
 
-    `done` are replies of the store that its engine had in hand and sent since.
+    `done` are replies of the store that its engine had in hand and sent since; `moving` outlives a caller who gives up.
     """
 
-    __slots__ = ("conversation", "done", "is_yielding", "lock", "side")
+    __slots__ = ("conversation", "done", "is_yielding", "lock", "moving", "side")
 
     def __init__(self, conversation: ConversationId) -> None:
         self.conversation = conversation
         self.lock = asyncio.Lock()
         self.side: LocalSide | None = None
+        self.moving: asyncio.Task[LocalSide] | None = None
         self.is_yielding = False
         self.done: set[str] = set()
 
@@ -137,6 +138,8 @@ class Carrying:
             if one.key != conversation.key and not is_theirs:
                 continue
             async with carried.lock:
+                if carried.moving is not None:
+                    await asyncio.wait({carried.moving})
                 if carried.side is not None and self._carried.get(key) is carried:
                     await carried.side.leave(carried.side.note_of(one))
                     del self._carried[key]
@@ -167,6 +170,9 @@ class Carrying:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        moving = [carried.moving for carried in self._carried.values() if carried.moving is not None]
+        if moving:
+            await asyncio.wait(moving)
         sides, self._sides = self._sides, []
         for side in sides:
             lives_on = any(carried.side is side for carried in self._carried.values())
@@ -246,6 +252,13 @@ class Carrying:
         """Return the side where a conversation lives, after moving it in. Its lock is held."""
         if carried.side is not None:
             return carried.side
+        if carried.moving is None:
+            carried.moving = asyncio.create_task(self._move_in(conversation, carried))
+        await asyncio.wait({carried.moving})
+        return carried.moving.result()
+
+    async def _move_in(self, conversation: ConversationId, carried: _Carried) -> LocalSide:
+        """Let a conversation live here: not half, or it would live in two places."""
         try:
             side = await self._open_side()
             write_id = secrets.token_hex(8)

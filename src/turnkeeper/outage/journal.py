@@ -223,9 +223,9 @@ def _change_all(connection: sqlite3.Connection, changes: Sequence[tuple[str, _Va
 def _adopt(connection: sqlite3.Connection, path: Path) -> int:
     """Copy first, remove after: killed in between, the next process finds messages twice, and each counts once."""
     try:
-        other = lock_file(path)
+        other = lock_file(path, must_exist=True)
     except sqlite3.OperationalError:
-        return 0  # its process lives
+        return 0  # its process lives, or another one has just taken it over
     try:
         if other.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
             return 0

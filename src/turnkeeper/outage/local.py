@@ -142,6 +142,8 @@ def _lock_beside(path: Path) -> sqlite3.Connection:
 def _give_up(place: Place, *, is_empty: bool) -> None:
     if is_empty:
         place.path.unlink(missing_ok=True)
-    place.lock.close()
-    if is_empty:
+        # While it is locked: whoever had locked it before it is removed would share its place with a third process.
+        with contextlib.suppress(sqlite3.ProgrammingError):  # given up before, by somebody who was cancelled then
+            place.lock.execute("PRAGMA journal_mode=DELETE")  # a removed file leaves its log behind
         place.path.with_suffix(".lock").unlink(missing_ok=True)
+    place.lock.close()

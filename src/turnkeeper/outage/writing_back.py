@@ -98,6 +98,9 @@ class WriteBack:
             RetryableError, OutcomeUnknownError: The store failed; try again.
         """
         note = self._side.note_of(conversation)
+        # A write behind those that were asked for before the conversation rested, such as the claim of a job: what is
+        # read now has them.
+        await self._side.keep(note)
         here = await self._side.store.catalog.export(conversation)
         if here is None:
             return WayBack.WRITTEN  # nothing was ever said here

@@ -91,10 +91,12 @@ class SentinelWire:
                 "the name of the service and the sentinels' addresses"
             ) from exc
         except (AuthenticationError, ResponseError) as exc:
+            said, password = str(exc), self._place.guard_password
+            is_quoted = bool(password) and str(password) in said  # one without AUTH repeats what it was sent
             raise StoreUnreadableError(
-                f"{self.url}: the sentinels refused us ({exc}); nothing was written. Give them sentinel_username= and "
-                "sentinel_password=, and only sentinels as hosts"
-            ) from exc
+                f"{self.url}: the sentinels refused us ({said.replace(str(password), '***') if is_quoted else said}); "
+                "nothing was written. Give them sentinel_username= and sentinel_password=, and only sentinels as hosts"
+            ) from (None if is_quoted else exc)
         except (RedisError, OSError) as exc:
             raise StoreUnavailableError(f"{self.url}: no sentinel answers ({exc}); nothing was sent") from exc
         finally:

@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 PORT   ?= 8000
+SECONDS ?= 180
+STORE  ?= both
 ARGS   ?=
 SEEDS  ?= 2000
 
@@ -11,7 +13,7 @@ PREPARE = $(PYTHON) tools/prepare_venv.py --venv $(VENV)
 CODE    = $(wildcard src apps tests benchmarks tools examples conftest.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-dispatch test simulate coverage check format bench docs changes clean
+.PHONY: help demo demo-dispatch test simulate coverage check format bench docs changes chaos clean
 
 help: ## List the targets (this)
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -58,6 +60,10 @@ format: ## Format the code and repair what ruff can repair
 	@$(PREPARE) dev
 	@$(BIN)/ruff check --fix-only $(CODE)
 	@$(BIN)/ruff format $(CODE)
+
+chaos: ## Attack real processes and real stores for SECONDS each (STORE=sqlite, redis, replicated, both)
+	@$(PREPARE) dev
+	@$(BIN)/python -m tests.chaos --store $(STORE) --seconds $(SECONDS)
 
 bench: ## Measure this machine
 	@$(PREPARE) dev

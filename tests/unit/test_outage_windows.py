@@ -1,6 +1,7 @@
 """Moments between two steps of an outage: what is under way just then is neither lost nor done twice."""
 
 import asyncio
+import secrets
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from turnkeeper.model.conversation import ConversationId
 from turnkeeper.outage import Breaker
 from turnkeeper.outage.journal import Journal, left_behind, open_journal
 from turnkeeper.outage.local import LocalSide, new_place
+from turnkeeper.outage.locking import lock_file
 from turnkeeper.outage.recent import Recent
 from turnkeeper.outage.seeding import seed
 from turnkeeper.outage.writing_back import WayBack, WriteBack
@@ -180,3 +182,18 @@ async def lives_here(app: App, person: str) -> bool:
         return bool(await app.summaries(person))
     except StoreUnavailableError:
         return False
+
+
+async def test_a_neighbour_who_looks_at_a_new_journal_does_not_end_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes that start together look whether each other's files were left behind, and lock them for that."""
+    looked_at = lock_file(tmp_path / "journal-test-0.db")
+    names = iter(["0", "1"])
+    monkeypatch.setattr(secrets, "token_hex", lambda _: next(names))
+
+    journal = await open_journal(tmp_path, owner="test")
+
+    assert journal.path.name == "journal-test-1.db"
+    await journal.close()
+    looked_at.close()

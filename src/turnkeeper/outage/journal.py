@@ -35,6 +35,9 @@ _COLUMNS = "seq, identity, payload"
 _BATCH = 256
 """Entries of one transaction at most: a burst is synced together, and nobody waits for the whole of it."""
 
+_NAMES = 5
+"""Tried for a new file: a neighbour looks at each for a millisecond, when both start at the same moment."""
+
 _encode = msgspec.json.Encoder().encode
 _decode_identity = msgspec.json.Decoder(ConversationId).decode
 _decode_message = msgspec.json.Decoder(Message).decode
@@ -191,8 +194,7 @@ def left_behind(own: Path, *, owner: str) -> list[Path]:
 
 def _create(folder: Path, owner: str) -> tuple[Path, sqlite3.Connection]:
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"journal-{owner}-{secrets.token_hex(6)}.db"
-    connection = lock_file(path)
+    path, connection = _new_file(folder, owner)
     try:
         with _transaction(connection):
             connection.execute(_CREATE)
@@ -201,6 +203,20 @@ def _create(folder: Path, owner: str) -> tuple[Path, sqlite3.Connection]:
         connection.close()
         raise
     return path, connection
+
+
+def _new_file(folder: Path, owner: str) -> tuple[Path, sqlite3.Connection]:
+    """Return a new locked file; one that a neighbour is just looking at stays behind, empty."""
+    for _ in range(_NAMES - 1):
+        path = _new_path(folder, owner)
+        with contextlib.suppress(sqlite3.OperationalError):
+            return path, lock_file(path)
+    path = _new_path(folder, owner)
+    return path, lock_file(path)
+
+
+def _new_path(folder: Path, owner: str) -> Path:
+    return folder / f"journal-{owner}-{secrets.token_hex(6)}.db"
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from turnkeeper import Flow, Job, Kind, Retry, Struct, Turn, minutes, seconds
+from turnkeeper import Flow, Job, Kind, Retry, Struct, Turn, days, minutes, seconds
 from turnkeeper.errors import ConfigurationError
 from turnkeeper.model.message import JobFailed
 from turnkeeper.testing import CrashLabError, CrashLabReport, Said, run_crash_lab
@@ -134,6 +134,13 @@ def test_a_bot_that_makes_things_up_cannot_be_judged_unless_they_are_left_out() 
         limit=5,
         normalise=lambda state: state["done"] if isinstance(state, dict) else state,
     )
+
+    assert report.failures == ()
+
+
+def test_nothing_is_repeated_later_than_a_provider_would() -> None:
+    """A message that comes again after a week is a new one, and no fault that a lab should make."""
+    report = run_crash_lab(make_errands(), script=["milk", days(7), "tea"], only="3:message#1:reordered")
 
     assert report.failures == ()
 

@@ -112,6 +112,9 @@ class Worker:
         if not started and len(due.items) == _SOME:  # what cannot be started now must not hide what can
             due = await self._store.deliveries.due(flows=self._flows, limit=MAX_BATCH)
             started = self._start_all(due)
+            if not started and len(due.items) == MAX_BATCH:  # jobs that wait for room
+                due = await self._store.deliveries.due(flows=self._flows, limit=MAX_BATCH, jobs=False)
+                return self._start_all(due)
         return started if due.items else None
 
     def _start_all(self, due: DueList) -> int:

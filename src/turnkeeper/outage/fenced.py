@@ -194,13 +194,18 @@ class _FencedDeliveries:
         return Settled(held=settlement.verdict in {Verdict.DONE, Verdict.EXTEND})
 
     async def due(
-        self, *, flows: Sequence[str] | None = None, limit: int = 64, wait: timedelta = timedelta(0)
+        self,
+        *,
+        flows: Sequence[str] | None = None,
+        limit: int = 64,
+        wait: timedelta = timedelta(0),
+        jobs: bool = True,
     ) -> DueList:
         """See `Deliveries.due`."""
-        due = await self._deliveries.due(flows=flows, limit=limit, wait=wait)
+        due = await self._deliveries.due(flows=flows, limit=limit, wait=wait, jobs=jobs)
         items = tuple(item for item in due.items if not self._is_fenced(item.conversation))
         if due.items and not items and limit < MAX_BATCH:  # what is fenced off must not hide what is not
-            due = await self._deliveries.due(flows=flows, limit=MAX_BATCH)
+            due = await self._deliveries.due(flows=flows, limit=MAX_BATCH, jobs=jobs)
             items = tuple(item for item in due.items if not self._is_fenced(item.conversation))
         if due.items and not items:
             await asyncio.sleep(min(_PAUSE, wait).total_seconds())

@@ -131,7 +131,12 @@ class _GuardedDeliveries:
         return await self._ask(lambda: self._deliveries.settle(settlements))
 
     async def due(
-        self, *, flows: Sequence[str] | None = None, limit: int = 64, wait: timedelta = timedelta(0)
+        self,
+        *,
+        flows: Sequence[str] | None = None,
+        limit: int = 64,
+        wait: timedelta = timedelta(0),
+        jobs: bool = True,
     ) -> DueList:
         """See `Deliveries.due`. While the store is away nothing is known to be due; who may wait is kept waiting."""
         if wait and self._breaker.is_open:
@@ -140,7 +145,7 @@ class _GuardedDeliveries:
                     await self._breaker.until(is_open=False)
             except TimeoutError:
                 return DueList(items=(), next_ms=None, now_ms=self._clock.now_ms())
-        return await self._ask(lambda: self._deliveries.due(flows=flows, limit=limit, wait=wait))
+        return await self._ask(lambda: self._deliveries.due(flows=flows, limit=limit, wait=wait, jobs=jobs))
 
     async def dead(self, *, flow: str | None = None, cursor: str | None = None, limit: int = 50) -> DeadPage:
         """See `Deliveries.dead`."""

@@ -162,11 +162,17 @@ class Deliveries(Protocol):
         ...
 
     async def due(
-        self, *, flows: Sequence[str] | None = None, limit: int = 64, wait: timedelta = timedelta(0)
+        self,
+        *,
+        flows: Sequence[str] | None = None,
+        limit: int = 64,
+        wait: timedelta = timedelta(0),
+        jobs: bool = True,
     ) -> DueList:
         """Return what is due, of these flows or of all; if nothing is, wait up to `wait` for something.
 
-        Idle it costs at most one read a second. It may return what somebody else is about to take.
+        Idle it costs at most one read a second. It may return what somebody else is about to take. Without `jobs` these
+        are left out: for a worker that has no room for one, and whose page they would fill.
         """
         ...
 

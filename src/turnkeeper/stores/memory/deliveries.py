@@ -9,6 +9,7 @@ from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.checks import check_batch, page_size
 from turnkeeper.ports.deliveries import Claim, DeadPage, Due, DueList, Lane, Settled, Settlement
 from turnkeeper.ports.limits import MAX_INBOX
+from turnkeeper.ports.turns import EffectKind
 from turnkeeper.stores.memory.begin import accept
 from turnkeeper.stores.memory.lanes import cancel, claim, put_entry, settle
 from turnkeeper.stores.memory.lifetime import forget_if_over, open_head
@@ -36,13 +37,18 @@ class MemoryDeliveries:
         return self._medium.change(lambda tables, now: tuple(settle(tables, now, one) for one in settlements))
 
     async def due(
-        self, *, flows: Sequence[str] | None = None, limit: int = 64, wait: timedelta = timedelta(0)
+        self,
+        *,
+        flows: Sequence[str] | None = None,
+        limit: int = 64,
+        wait: timedelta = timedelta(0),
+        jobs: bool = True,
     ) -> DueList:
         """See `Deliveries.due`."""
         wanted = None if flows is None else frozenset(flows)
 
         def look(tables: Tables, now: int) -> tuple[DueList, Look]:
-            found = _due(tables, now, wanted, page_size(limit))
+            found = _due(tables, now, wanted, page_size(limit), jobs=jobs)
             return found, Look(is_enough=bool(found.items), next_ms=found.next_ms)
 
         return await self._medium.look(look, wait=wait)
@@ -67,11 +73,11 @@ def _cancel(tables: Tables, now: int, conversation: ConversationId, ids: Sequenc
     return 0 if head is None else cancel(head, ids, unless_claimed_at=now)
 
 
-def _due(tables: Tables, now: int, flows: frozenset[str] | None, limit: int) -> DueList:
+def _due(tables: Tables, now: int, flows: frozenset[str] | None, limit: int, *, jobs: bool) -> DueList:
     heads = [head for head in tables.in_flight() if flows is None or head.conversation.flow in flows]
     everything = [one for head in heads for one in _looks(head)]
     items = sorted(
-        (one for one in everything if one.due_ms <= now),
+        (one for one in everything if one.due_ms <= now and (jobs or one.kind is not EffectKind.JOB)),
         key=lambda one: (one.due_ms, key_of(one.conversation), one.lane is not None, one.lane.name if one.lane else ""),
     )
     later = [one.due_ms for one in everything if one.due_ms > now]

@@ -109,12 +109,17 @@ class RedisDeliveries:
         )  # fmt: skip
 
     async def due(
-        self, *, flows: Sequence[str] | None = None, limit: int = 64, wait: timedelta = timedelta(0)
+        self,
+        *,
+        flows: Sequence[str] | None = None,
+        limit: int = 64,
+        wait: timedelta = timedelta(0),
+        jobs: bool = True,
     ) -> DueList:
         """See `Deliveries.due`. Between two looks it also forgets what is over, a little at a time."""
 
         async def look() -> Look[DueList]:
-            found = await self._due(flows, page_size(limit))
+            found = await self._due(flows, page_size(limit), jobs=jobs)
             return Look(answer=found, is_enough=bool(found.items), now_ms=found.now_ms, next_ms=found.next_ms)
 
         found = await self._medium.look(look, wait=wait)
@@ -122,11 +127,11 @@ class RedisDeliveries:
             await tidy(self._medium)
         return found
 
-    async def _due(self, flows: Sequence[str] | None, limit: int) -> DueList:
+    async def _due(self, flows: Sequence[str] | None, limit: int, *, jobs: bool) -> DueList:
         keys = await self._medium.keys()
         wanted = await flows_of(self._medium) if flows is None else list(dict.fromkeys(flows))
         calls = [
-            Call("due", partition, [partition.due(flow) for flow in wanted], (limit, len(wanted)))
+            Call("due", partition, [partition.due(flow) for flow in wanted], (limit, len(wanted), int(jobs)))
             for partition in keys.partitions
         ]
         replies = await run_grouped(self._medium, calls)

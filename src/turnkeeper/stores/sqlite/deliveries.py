@@ -23,6 +23,7 @@ DUE_LANES = (
     "SELECT d.look_ms, c.person, c.member, c.state_key, d.lane, d.kind FROM delivery d "
     "JOIN conversation c ON c.id = d.conversation WHERE d.flow = ? AND d.look_ms <= ? ORDER BY d.look_ms LIMIT ?"
 )
+_DUE_BUT_JOBS = DUE_LANES.replace("ORDER BY", f"AND d.kind <> '{EffectKind.JOB.value}' ORDER BY")
 NEXT_TURN = "SELECT min(due_ms) FROM conversation WHERE flow = ? AND due_ms > ?"
 NEXT_LANE = "SELECT min(look_ms) FROM delivery WHERE flow = ? AND look_ms > ?"
 _DEAD_COLUMNS = (
@@ -56,13 +57,20 @@ class SqliteDeliveries:
         return await self._medium.write(lambda transaction: settle(transaction, settlements))
 
     async def due(
-        self, *, flows: Sequence[str] | None = None, limit: int = 64, wait: timedelta = timedelta(0)
+        self,
+        *,
+        flows: Sequence[str] | None = None,
+        limit: int = 64,
+        wait: timedelta = timedelta(0),
+        jobs: bool = True,
     ) -> DueList:
         """See `Deliveries.due`. Also clears away, now and then and a little, what nobody can read any more."""
         await self._medium.tidy()
         wanted = None if flows is None else tuple(dict.fromkeys(flows))
         items = page_size(limit)
-        return await self._medium.look(lambda view: _look_for_due(view, wanted, items), wait=wait, for_changes=False)
+        return await self._medium.look(
+            lambda view: _look_for_due(view, wanted, items, jobs=jobs), wait=wait, for_changes=False
+        )
 
     async def dead(self, *, flow: str | None = None, cursor: str | None = None, limit: int = 50) -> DeadPage:
         """See `Deliveries.dead`."""
@@ -79,13 +87,13 @@ class SqliteDeliveries:
         return await self._medium.write(lambda transaction: _cancel(transaction, conversation, ids))
 
 
-def _look_for_due(view: View, flows: Sequence[str] | None, limit: int) -> Look[DueList]:
+def _look_for_due(view: View, flows: Sequence[str] | None, limit: int, *, jobs: bool) -> Look[DueList]:
     """Return what is due in these flows, or in all; the most overdue first."""
     items: list[Due] = []
     later: list[int] = []
     for flow in all_flows(view) if flows is None else flows:
         items += _due_turns(view, flow, limit)
-        items += _due_lanes(view, flow, limit)
+        items += _due_lanes(view, flow, limit, jobs=jobs)
         for statement in (NEXT_TURN, NEXT_LANE):
             (next_ms,) = view.execute(statement, (flow, view.now_ms)).fetchone()
             if next_ms is not None:
@@ -102,8 +110,9 @@ def _due_turns(view: View, flow: str, limit: int) -> Iterator[Due]:
         yield Due(conversation=conversation, lane=None, kind=None, due_ms=due_ms)
 
 
-def _due_lanes(view: View, flow: str, limit: int) -> Iterator[Due]:
-    for look_ms, person, member, state_key, name, kind in view.execute(DUE_LANES, (flow, view.now_ms, limit)):
+def _due_lanes(view: View, flow: str, limit: int, *, jobs: bool) -> Iterator[Due]:
+    statement = DUE_LANES if jobs else _DUE_BUT_JOBS
+    for look_ms, person, member, state_key, name, kind in view.execute(statement, (flow, view.now_ms, limit)):
         conversation = ConversationId(flow=flow, person=person, member=member, state_key=state_key)
         lane = Lane(conversation=conversation, name=name)
         yield Due(conversation=conversation, lane=lane, kind=EffectKind(kind), due_ms=look_ms)

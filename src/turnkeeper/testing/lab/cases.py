@@ -39,7 +39,7 @@ class Fault(enum.StrEnum):
     """The provider sends the message again when everything is done."""
 
     REORDERED = "reordered"
-    """The provider sends all earlier messages again, the newest first."""
+    """The provider sends all messages of the last day again, the newest first."""
 
 
 WHOLE = "message"

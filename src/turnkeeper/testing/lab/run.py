@@ -49,6 +49,9 @@ SETTINGS = Settings(
 MAX_TRIES = 8
 """Deliveries of one message until a worker must have taken it; a fault costs one or two."""
 
+LONGEST_RETRIES = timedelta(days=1)
+"""No provider repeats a message later than that; a store recognises one for twice as long."""
+
 MAX_LETTERS = 200
 """Dead letters that are looked at; a script that makes more is not about recovery."""
 
@@ -102,11 +105,13 @@ class Run:
         self._sim = sim
         self._channel = channel
         self._watch = watch
+        self._begun: dict[int, datetime] = {}
 
     def play(self) -> None:
         """Play the script to its end, whatever dies on the way."""
         for item in self._bench.items:
             self._watch.item = item.number
+            self._begun[item.number] = self._sim.now
             end = self._sim.now + item.passes
             if self._strikes(item, Fault.KILL, Fault.KILL_TWICE):
                 moment = self._expected().moment
@@ -171,7 +176,8 @@ class Run:
         if self._strikes(item, Fault.REPEATED):
             again: Sequence[Item] = (item,)
         elif self._strikes(item, Fault.REORDERED):
-            again = self._bench.items[item.number - 1 :: -1]
+            earliest = self._sim.now - LONGEST_RETRIES
+            again = [one for one in self._bench.items[item.number - 1 :: -1] if self._begun[one.number] >= earliest]
         else:
             return
         for one in again:

@@ -86,6 +86,20 @@ class DuePromises(Backend):
         assert names(due) == ["c", "b"]
         assert [item.due_ms for item in due.items] == [start + 1000, start + 2000]
 
+    async def test_jobs_can_be_left_out(self, talk: Talk) -> None:
+        """However many of them are more overdue than the rest."""
+        many = [job(f"j{number}") for number in range(40)]
+        await talk.turn("m1", *many)
+        talk.clock.advance(SECOND)
+        await talk.turn("m2", timer("t1", name="later", due_ms=talk.now))
+        await talk.post("m3")
+
+        everything = await talk.store.deliveries.due(limit=2)
+        without = await talk.store.deliveries.due(limit=2, jobs=False)
+
+        assert [item.kind for item in everything.items] == [EffectKind.JOB] * 2
+        assert sorted(str(item.kind) for item in without.items) == sorted([str(EffectKind.TIMER), str(None)])
+
     async def test_only_the_asked_flows_are_looked_at(self, talk: Talk) -> None:
         """A worker is not woken for what it does not serve."""
         elsewhere = talk.other(flow="dispatch")

@@ -55,7 +55,7 @@ def _hush() -> None:
     A logger's filter sees its own records only, not those of the loggers below it, so each gets one.
     """
     for name in tuple(logging.root.manager.loggerDict):
-        if name.startswith("turnkeeper."):
+        if name == "asyncio" or name.startswith("turnkeeper."):
             logging.getLogger(name).addFilter(_is_news)
 
 

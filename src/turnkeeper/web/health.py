@@ -44,7 +44,9 @@ def health_routes(app: "App") -> list[Route]:
             return json_answer({"status": "down", "reason": found.reason, **_outage(known)}, status=UNAVAILABLE)
         flows = {"flows": list(app.flows)}
         if isinstance(found, _Down):
-            return json_answer({"status": "degraded", "reason": known.reason or found.reason, **flows, **_outage(known)})
+            return json_answer(
+                {"status": "degraded", "reason": known.reason or found.reason, **flows, **_outage(known)}
+            )
         store = {"kind": found.kind, "durability": found.durability, "may_lose": found.loses}
         if known.status != "ok":
             return json_answer(

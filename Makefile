@@ -63,7 +63,7 @@ format: ## Format the code and repair what ruff can repair
 
 chaos: ## Attack real processes and real stores for SECONDS each (STORE=sqlite, redis, replicated, both)
 	@$(PREPARE) dev
-	@$(BIN)/python -m tests.chaos --store $(STORE) --seconds $(SECONDS)
+	@$(BIN)/python -m tests.chaos --store $(STORE) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(REPORT))
 
 bench: ## Measure this machine
 	@$(PREPARE) dev

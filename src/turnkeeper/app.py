@@ -124,6 +124,7 @@ class App:
         self.outage = outage_of(outage)
         self.webhooks = tuple(webhooks)
         self._views: list[View[Any]] = []
+        self._has_ended = False
         self._given = store
         self._store: GuardedStore | None = None
         self._programs = {flow.name: FlowProgram(flow.check(), screens=SCREENS) for flow in flows}
@@ -238,6 +239,7 @@ class App:
 
     async def _end(self) -> None:
         """Stop whatever runs, in the order in which nothing is needed any more; what fails keeps nothing running."""
+        self._has_ended = True
         engine, self._engine = self._engine, None
         reception, self._reception = self._reception, None
         watch, self._watch = self._watch, None
@@ -339,6 +341,8 @@ class App:
     @property
     def _receiving(self) -> Reception:
         if self._reception is None:
+            if self._has_ended:
+                raise StoreUnavailableError("this application is stopping; nothing was written, send the message again")
             raise ConfigurationError("the application is not running: `async with app.running(): …`")
         return self._reception
 

@@ -21,7 +21,7 @@ from turnkeeper import App, OnUnknown, Outgoing, SendOutcome, Sent, Settings
 from turnkeeper.errors import OutcomeUnknownError, RetryableError
 from turnkeeper.ports import faults
 from turnkeeper.ports.store import Store
-from turnkeeper.stores.redis import RedisStore
+from turnkeeper.stores.redis import RedisStore, scripts
 from turnkeeper.stores.sqlite import SqliteStore
 from turnkeeper.testing import history
 
@@ -41,6 +41,9 @@ SETTINGS = Settings(
 """Short, so that a recovery takes less than a second; no reply may die of faults alone."""
 
 CHANNELS = ("twilio", "vonage", "telegram")
+for _script in Path(scripts.__file__).with_name("lua").glob("*.lua"):
+    scripts.digest(_script.stem, movable=False)  # read now, as the code is: who edits both during a run mixes them
+
 PARENT_LOOK_SECONDS = 1.0
 """How late it is noticed that whoever conducts the run is gone."""
 

@@ -12,7 +12,7 @@ from tests.integration.notebook import SETTINGS, flow, open_gate
 from tests.integration.server_process import ROOT, environment
 from turnkeeper import Flow, Kind, Struct, Taken
 from turnkeeper.app import MAX_ID_CHARACTERS, MAX_TEXT_CHARACTERS, App
-from turnkeeper.errors import ConfigurationError, InvalidMessageError, StoreUnreadableError
+from turnkeeper.errors import ConfigurationError, InvalidMessageError, StoreUnavailableError, StoreUnreadableError
 from turnkeeper.stores.memory import MemoryStore
 
 pytestmark = pytest.mark.anyio
@@ -217,3 +217,16 @@ def test_a_missing_extra_is_named(tmp_path: Path, code: str) -> None:
 
     assert failed.returncode == 1
     assert 'pip install "turnkeeper[web]"' in failed.stderr.splitlines()[-1]
+
+
+async def test_a_message_that_comes_while_it_stops_is_to_be_sent_again() -> None:
+    """It is no mistake of the sender's: nothing was written, and a provider repeats it."""
+    app = App(flow, store="memory://")
+    message = app.message("hello")
+    with pytest.raises(ConfigurationError, match="not running"):
+        await app.accept(NUMBER, message)
+    async with app.running():
+        pass
+
+    with pytest.raises(StoreUnavailableError, match="send the message again"):
+        await app.accept(NUMBER, message)

@@ -124,7 +124,7 @@ class App:
         self.outage = outage_of(outage)
         self.webhooks = tuple(webhooks)
         self._views: list[View[Any]] = []
-        self._has_ended = False
+        self._is_stopping = False
         self._given = store
         self._store: GuardedStore | None = None
         self._programs = {flow.name: FlowProgram(flow.check(), screens=SCREENS) for flow in flows}
@@ -225,11 +225,15 @@ class App:
 
     async def stop(self) -> None:
         """Finish or give back what runs, then close channels and store. Safe to call twice."""
-        async with contextlib.AsyncExitStack() as last_first:
-            last_first.push_async_callback(self._close_store)
-            for channel in self._channels.values():
-                last_first.push_async_callback(channel.close)
-            last_first.push_async_callback(self._end)
+        self._is_stopping = True
+        try:
+            async with contextlib.AsyncExitStack() as last_first:
+                last_first.push_async_callback(self._close_store)
+                for channel in self._channels.values():
+                    last_first.push_async_callback(channel.close)
+                last_first.push_async_callback(self._end)
+        finally:
+            self._is_stopping = False
 
     async def _close_store(self) -> None:
         if self._store is not None:
@@ -239,7 +243,6 @@ class App:
 
     async def _end(self) -> None:
         """Stop whatever runs, in the order in which nothing is needed any more; what fails keeps nothing running."""
-        self._has_ended = True
         engine, self._engine = self._engine, None
         reception, self._reception = self._reception, None
         watch, self._watch = self._watch, None
@@ -341,7 +344,7 @@ class App:
     @property
     def _receiving(self) -> Reception:
         if self._reception is None:
-            if self._has_ended:
+            if self._is_stopping:
                 raise StoreUnavailableError("this application is stopping; nothing was written, send the message again")
             raise ConfigurationError("the application is not running: `async with app.running(): …`")
         return self._reception

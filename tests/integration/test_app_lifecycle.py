@@ -14,6 +14,7 @@ from turnkeeper import Flow, Kind, Struct, Taken
 from turnkeeper.app import MAX_ID_CHARACTERS, MAX_TEXT_CHARACTERS, App
 from turnkeeper.errors import ConfigurationError, InvalidMessageError, StoreUnavailableError, StoreUnreadableError
 from turnkeeper.stores.memory import MemoryStore
+from turnkeeper.testing import FakeChannel
 
 pytestmark = pytest.mark.anyio
 
@@ -221,12 +222,16 @@ def test_a_missing_extra_is_named(tmp_path: Path, code: str) -> None:
 
 async def test_a_message_that_comes_while_it_stops_is_to_be_sent_again() -> None:
     """It is no mistake of the sender's: nothing was written, and a provider repeats it."""
-    app = App(flow, store="memory://")
-    message = app.message("hello")
-    with pytest.raises(ConfigurationError, match="not running"):
-        await app.accept(NUMBER, message)
+
+    class Late(FakeChannel):
+        async def close(self) -> None:
+            with pytest.raises(StoreUnavailableError, match="send the message again"):
+                await app.accept(NUMBER, app.message("hello"))
+            await super().close()
+
+    channel = Late()
+    app = App(flow, store="memory://", channels=[channel])
     async with app.running():
         pass
 
-    with pytest.raises(StoreUnavailableError, match="send the message again"):
-        await app.accept(NUMBER, message)
+    assert channel.is_closed

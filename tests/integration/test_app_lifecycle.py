@@ -226,12 +226,12 @@ async def test_a_message_that_comes_while_it_stops_is_to_be_sent_again() -> None
     class Late(FakeChannel):
         async def close(self) -> None:
             with pytest.raises(StoreUnavailableError, match="send the message again"):
-                await app.accept(NUMBER, app.message("hello"))
+                await stopping.accept(NUMBER, stopping.message("hello"))
             await super().close()
 
     channel = Late()
-    app = App(flow, store="memory://", channels=[channel])
-    async with app.running():
+    stopping = App(flow, store="memory://", channels=[channel])
+    async with stopping.running():
         pass
 
     assert channel.is_closed

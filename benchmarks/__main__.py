@@ -10,13 +10,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import age, dialogue, documents, engine, sqlite
+from benchmarks import age, dialogue, documents, engine, redis_turns, sqlite
 
 MEASUREMENTS: dict[str, Callable[[int], dict[str, object]]] = {
     "sqlite": sqlite.measure,
     "engine": engine.measure,
     "age": age.measure,
     "dialogue": dialogue.measure,
+    "redis": redis_turns.measure,
     "documents": documents.measure,
 }
 

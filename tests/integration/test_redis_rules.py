@@ -1,14 +1,13 @@
 """What only the Redis store promises: round trips, stages, times to live, a full server, a server that is not ours."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from redis import Redis
 
 from tests.conformance.redis_servers import RedisServer
-from tests.integration.redis_looks import LARGE, STATE, Client, head, own_server
+from tests.integration.redis_looks import LARGE, STATE, Client, head
 from turnkeeper.errors import StoreFullError
 from turnkeeper.ports.clock import SystemClock
 from turnkeeper.ports.deliveries import Verdict
@@ -45,27 +44,6 @@ class CountingWire(SingleConnectionWire):
         replies = iter(answers)
         lost = ErrorReply("OOM", "OOM lost by the test")
         return [lost if command[0] in self.lose else next(replies) for command in commands]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """Keep one server for all tests that do not change its settings."""
-    server = own_server(tmp_path_factory)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def database(server: RedisServer) -> int:
-    """Return the number of an empty database."""
-    return server.fresh()
-
-
-@pytest.fixture
-def client(server: RedisServer, database: int) -> Iterator[Client]:
-    """Look at the database from outside."""
-    with Redis(unix_socket_path=str(server.socket), db=database) as client:
-        yield client
 
 
 @pytest.fixture

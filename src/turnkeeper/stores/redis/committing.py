@@ -26,6 +26,9 @@ STAGE_MS = timedelta(days=1) // timedelta(milliseconds=1)
 """How long a stage lives whose commit never came."""
 
 WINDOW_MS = DEDUP_WINDOW // timedelta(milliseconds=1)
+_RECEIPTS_LIFE = str(WINDOW_MS + 60_000)
+"""How long old receipts and answers live, in milliseconds: as text, which a script need not print."""
+
 GRACE_MS = PART_GRACE // timedelta(milliseconds=1)
 
 
@@ -82,28 +85,37 @@ def draft(request: Commit, keys: Keys, place: Place, *, known: Known, given: boo
         its, ref = keys.conversation(partition, other), names.ref(other)
         more += (its.head, its.state, its.effects, its.receipts)
         silenced.append((ref.decode(), names.lane_ref(ref).decode()))
-    first, second, third = place.commit_keys
+    is_rare = bool(
+        request.forget or request.opt_out is not None or request.dead is not None or request.cancel or request.parts
+        or request.adopted or retired or request.cancel_all
+    )  # fmt: skip
+    first, second, rare_keys = place.commit_keys
+    said: list[object] = [
+        request.token, request.fence, request.version, request.generation, request.commit_id, request.take, how,
+        new_status, request.active, False if request.retain_ms is None else request.retain_ms, request.slide,
+        request.log is not None, request.log_keep, request.log_keep_ms, request.reply is not None, request.lane_token,
+        request.lane_ms, request.next, request.hand_out, request.lease_ms, place.member, place.ref, place.lane,
+        known.status, WINDOW_MS, _RECEIPTS_LIFE, RECEIPTS_KEPT,
+        [fact for one in request.effects for fact in (one.id, names.letter_of(one.kind), one.due_ms, one.name)],
+    ]  # fmt: skip
+    if is_rare:
+        said.append(
+            (
+                request.forget, "" if request.opt_out is None else str(int(request.opt_out)),
+                False if request.dead is None else request.dead, GRACE_MS, request.cancel,
+                [part.id for part in request.parts], request.adopted, retired, request.cancel_all, len(known.others),
+                len(known.parts), silenced,
+            )
+        )  # fmt: skip
     call = Call(
         "commit",
         partition,
         (
-            *first, stage, *second, partition.shelf(flow, known.status), partition.shelf(flow, new_status), *third,
-            *more,
+            *first, partition.shelf(flow, known.status), partition.shelf(flow, new_status), *second,
+            *((stage,) if is_rare or stages else ()), *(rare_keys if is_rare else ()), *more,
         ),
         (
-            facts(
-                request.token, request.fence, request.version, request.generation, request.commit_id, request.take, how,
-                new_status, request.forget, request.active, False if request.retain_ms is None else request.retain_ms,
-                request.slide, request.log is not None, request.log_keep, request.log_keep_ms,
-                request.reply is not None, request.lane_token, request.lane_ms,
-                "" if request.opt_out is None else str(int(request.opt_out)), request.dead is not None,
-                request.dead or "", request.next, request.hand_out, request.lease_ms, place.member, place.ref,
-                place.lane, known.status, WINDOW_MS, RECEIPTS_KEPT, GRACE_MS,
-                [(one.id, names.letter_of(one.kind), one.due_ms, one.name) for one in request.effects], request.cancel,
-                [part.id for part in request.parts], request.adopted, retired, request.cancel_all, len(known.others),
-                len(known.parts), silenced,
-            ),
-            value if how == "given" else b"", request.log or b"", request.reply or b"",
+            facts(*said), value if how == "given" else b"", _log(request, has_state=has_state), request.reply or b"",
             *[one.payload for one in request.effects],
         ),
     )  # fmt: skip
@@ -116,6 +128,13 @@ def _silenced(request: Commit, others: Sequence[bytes]) -> list[ConversationId]:
     plain = ConversationId(flow=mine.flow, person=mine.person)
     known = [plain, *(names.conversation_of(member) for member in others)]
     return [one for one in known if one.flow == mine.flow and one.key != mine.key]
+
+
+def _log(request: Commit, *, has_state: bool) -> bytes:
+    """Return a log entry as it is sent: its number and time are put before it."""
+    if request.log is None:
+        return b""
+    return b"%d %d %b" % (request.version + has_state, request.generation, request.log)
 
 
 def _sealed(request: Commit) -> bytes:

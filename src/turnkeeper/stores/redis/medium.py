@@ -51,6 +51,7 @@ class Place:
 
     __slots__ = (
         "begin_keys",
+        "burial_keys",
         "commit_keys",
         "is_only",
         "keys",
@@ -59,6 +60,7 @@ class Place:
         "partition",
         "planned",
         "ref",
+        "settle_keys",
         "turn",
     )
 
@@ -78,14 +80,17 @@ class Place:
             partition.shelf(flow, ""), partition.tick, partition.flows, mine.log, self.planned, people,
         )  # fmt: skip
         self.commit_keys = (
-            _packed(mine.head, mine.state),
-            _packed(mine.inbox, mine.effects, partition.due(flow)),
+            _packed(mine.head, mine.state, mine.inbox, mine.effects, partition.due(flow)),
             _packed(
                 partition.tick, wish, mine.log, mine.receipts, mine.answers, mine.memos, partition.statuses(flow),
-                self.planned, partition.gone(flow), mine.parts, people, partition.dead(flow), partition.dead_bodies,
-                mine.letters,
+                self.planned, partition.gone(flow),
             ),
+            _packed(mine.parts, people, partition.dead(flow), partition.dead_bodies, mine.letters),
         )  # fmt: skip
+        self.settle_keys = _packed(
+            mine.head, mine.state, mine.effects, partition.due(flow), mine.receipts, self.planned
+        )
+        self.burial_keys = _packed(partition.tick, partition.dead(flow), partition.dead_bodies, mine.letters)
 
 
 def _packed(*keys: str) -> tuple[bytes, ...]:

@@ -6,7 +6,7 @@ is replaced, so that they have other digests, and production can never run them 
 
 import functools
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 
 import msgspec
@@ -67,18 +67,20 @@ def source(name: str, *, movable: bool) -> bytes:
     Raises:
         ValueError: It reads the clock not exactly once.
     """
-    folder = resources.files("turnkeeper.stores.redis") / "lua"
-    lines = []
-    for line in (folder / f"{name}.lua").read_text(encoding="utf-8").splitlines():
-        if line.startswith(_INCLUDE):
-            included = folder / "shared" / f"{line.removeprefix(_INCLUDE)}.lua"
-            lines.append(included.read_text(encoding="utf-8").rstrip("\n"))
-        else:
-            lines.append(line)
-    text = "\n".join(lines)
+    text = "\n".join(_lines(f"{name}.lua"))
     if text.count(_CLOCK) != 1:
         raise ValueError(f"{name}.lua must read the clock exactly once, as {_CLOCK}")
     return (text.replace(_CLOCK, _TEST_CLOCK) if movable else text).encode()
+
+
+def _lines(path: str) -> Iterator[str]:
+    """Give the lines of a file below `lua/`, each include replaced by what it names, which may include others."""
+    text = (resources.files("turnkeeper.stores.redis") / "lua" / path).read_text(encoding="utf-8")
+    for line in text.rstrip("\n").splitlines():
+        if line.startswith(_INCLUDE):
+            yield from _lines(f"shared/{line.removeprefix(_INCLUDE)}.lua")
+        else:
+            yield line
 
 
 @functools.cache

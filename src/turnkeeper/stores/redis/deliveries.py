@@ -94,14 +94,13 @@ class RedisDeliveries:
 
     async def _settlement(self, one: Settlement) -> Call:
         place = await self._medium.place(one.lane.conversation)
-        keys = place.settle_keys
-        if one.verdict is Verdict.DEAD:
-            keys = (*keys, *place.burial_keys)
         said = facts(
             one.lane.name, one.token, one.id, one.verdict.value, one.wait_ms, one.error, place.ref, place.lane,
             WINDOW_MS, MOST_CLAIMED,
         )  # fmt: skip
-        return Call("settle", place.partition, keys, (said,))
+        if one.verdict is Verdict.DEAD:
+            return Call("settle", place.partition, (*place.settle_keys, *place.burial_keys), (said,))
+        return Call("settle", place.partition, place.settle_keys, (said,), place.settle_opening)
 
     async def due(
         self,

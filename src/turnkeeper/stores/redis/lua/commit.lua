@@ -53,16 +53,14 @@ if h[OWNER] ~= token or h[FENCE] ~= fence then return refuse('FENCED') end
 local version, status = h[VERSION], h[STATUS]
 if version ~= from_version or h[GENERATION] ~= from_generation then return refuse('CONFLICT', version) end
 if take > h[HANDED] then return refuse('TAKE', h[HANDED]) end
-if status ~= old_status then return {'AGAIN', status, {}, {}} end
+if status ~= old_status or (forget and redis.call('ZCARD', KEYS[18]) ~= known_parts)
+  or (silences and redis.call('ZCARD', KEYS[19]) ~= known_others) then
+  return {'AGAIN', status, rare and redis.call('ZRANGE', KEYS[18], 0, -1) or {},
+    rare and redis.call('ZRANGE', KEYS[19], 0, -1) or {}}
+end
 if how == 'staged' and redis.call('EXISTS', KEYS[17]) == 0 then return {'NOSTAGE'} end
-if rare then
-  if (forget and redis.call('ZCARD', KEYS[18]) ~= known_parts)
-    or (silences and redis.call('ZCARD', KEYS[19]) ~= known_others) then
-    return {'AGAIN', status, redis.call('ZRANGE', KEYS[18], 0, -1), redis.call('ZRANGE', KEYS[19], 0, -1)}
-  end
-  for part = 1, #parts do
-    if redis.call('EXISTS', KEYS[20 + 3 * part]) == 0 then return {'NOSTAGE'} end
-  end
+for part = 1, rare and #parts or 0 do
+  if redis.call('EXISTS', KEYS[20 + 3 * part]) == 0 then return {'NOSTAGE'} end
 end
 --@ meeting
 

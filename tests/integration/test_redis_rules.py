@@ -1,5 +1,7 @@
 """What only the Redis store promises: round trips, stages, times to live, a full server, a server that is not ours."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import timedelta
 from typing import cast
@@ -21,6 +23,7 @@ from turnkeeper.stores.redis.committing import GIVEN_BYTES
 from turnkeeper.stores.redis.compressing import COMPRESS_ABOVE_BYTES
 from turnkeeper.stores.redis.envelope import seal, unseal
 from turnkeeper.stores.redis.keys import SLOTS, slot, tags
+from turnkeeper.stores.redis.scripts import digest
 from turnkeeper.stores.redis.single import SingleConnectionWire
 from turnkeeper.stores.redis.wire import Command, ErrorReply
 from turnkeeper.testing import ManualClock
@@ -132,6 +135,29 @@ async def test_an_idle_worker_costs_one_round_trip_for_a_look(talk: Talk, wire: 
     await talk.store.deliveries.due(flows=["shop", "dispatch"])
 
     assert len(wire.batches) - before == 1
+
+
+async def test_who_waits_while_much_is_committed_looks_a_hundred_times_a_second_at_most(
+    talk: Talk, wire: CountingWire
+) -> None:
+    """However many commits hint that something may be due: a look asks every partition."""
+    await talk.store.open()
+    waiting = asyncio.ensure_future(talk.store.deliveries.due(flows=["shop"], wait=HOUR))
+    await asyncio.sleep(0)
+    began = time.monotonic()
+
+    for number in range(50):
+        await talk.turn(f"m{number}")
+
+    looks = sum(is_look(batch) for batch in wire.batches)
+    assert 1 <= looks <= 2 + 100 * (time.monotonic() - began)
+    await talk.turn("m50", job("j"))
+    assert (await waiting).items
+
+
+def is_look(batch: Sequence[Sequence[object]]) -> bool:
+    """Return whether a batch asks what is due."""
+    return digest("due", movable=True) in {command[1] for command in batch if len(command) > 1}
 
 
 async def test_production_sends_no_time(server: RedisServer, database: int, wire: CountingWire) -> None:

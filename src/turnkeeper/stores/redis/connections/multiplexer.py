@@ -74,7 +74,8 @@ class Multiplexer(asyncio.Protocol):
         if not self.is_open:
             raise StoreUnavailableError(f"the connection to {self.url} is closed; nothing was sent, repeat")
         packed = pack(commands[0]) if len(commands) == 1 else b"".join(map(pack, commands))
-        waiting, loop, size = self._waiting, self._loop, len(packed)
+        waiting, loop = self._waiting, self._loop
+        size = len(packed)
         if waiting and (len(waiting) >= MAX_CALLS_WAITING or self._waiting_bytes + size > MAX_BYTES_WAITING):
             raise StoreUnavailableError(
                 f"{self.url} does not keep up: {len(waiting)} calls with {self._waiting_bytes} bytes wait; nothing was "

@@ -22,7 +22,18 @@ from turnkeeper.stores.redis.keys import SLOTS, slot, tags
 from turnkeeper.stores.redis.single import SingleConnectionWire
 from turnkeeper.stores.redis.wire import Command, ErrorReply
 from turnkeeper.testing import ManualClock
-from turnkeeper.testing.conformance.scenario import DAY, HOUR, LEASE_MS, MS, Talk, job, reply, timer
+from turnkeeper.testing.conformance.scenario import (
+    DAY,
+    HOUR,
+    LEASE_MS,
+    MS,
+    SECOND,
+    Talk,
+    job,
+    reply,
+    timer,
+    while_time_passes,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -112,14 +123,28 @@ async def test_a_turn_is_two_round_trips(server: RedisServer, database: int, wir
 
 
 async def test_an_idle_worker_costs_one_round_trip_for_a_look(talk: Talk, wire: CountingWire) -> None:
-    """Over all partitions together."""
+    """Over all partitions together, and when it is time to forget what is over, too."""
     await talk.store.open()
     await talk.store.deliveries.due(flows=["shop", "dispatch"])
     before = len(wire.batches)
 
     await talk.store.deliveries.due(flows=["shop", "dispatch"])
+    talk.clock.advance(HOUR)
+    await talk.store.deliveries.due(flows=["shop", "dispatch"])
 
-    assert len(wire.batches) - before == 1
+    assert len(wire.batches) - before == 2
+
+
+async def test_a_wait_that_passes_costs_a_look_a_second(talk: Talk, wire: CountingWire) -> None:
+    """A worker that waits a second again and again, and one that waits for long, ask equally often."""
+    await talk.store.open()
+    await talk.store.deliveries.due(flows=["shop"])
+    before = len(wire.batches)
+
+    for wait in (SECOND, SECOND, SECOND, 5 * SECOND):
+        await while_time_passes(talk.clock, talk.store.deliveries.due(flows=["shop"], wait=wait))
+
+    assert len(wire.batches) - before == 8
 
 
 async def test_production_sends_no_time(server: RedisServer, database: int, wire: CountingWire) -> None:

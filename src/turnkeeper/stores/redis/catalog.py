@@ -335,6 +335,7 @@ class RedisCatalog:
                 "maxmemory_bytes": facts.maxmemory_bytes,
                 "partitions": facts.partitions,
                 "primary_changes": self._medium.wire.primary_changes,
+                "restarts": self._medium.wire.restarts,
             },
         )
 

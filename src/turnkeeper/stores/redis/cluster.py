@@ -20,7 +20,7 @@ from turnkeeper.stores.redis.connections.proving import MEMORY, Proof
 from turnkeeper.stores.redis.connections.server import Primaries
 from turnkeeper.stores.redis.keys import slot
 from turnkeeper.stores.redis.single import ANSWER_SECONDS
-from turnkeeper.stores.redis.wire import Command, ErrorReply
+from turnkeeper.stores.redis.wire import Command, ErrorReply, Terms
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +88,15 @@ class ClusterWire:
         """See `Wire.primary_changes`. Slots that moved on purpose do not count."""
         return self._primaries.changes
 
+    @property
+    def restarts(self) -> int:
+        """See `Wire.restarts`."""
+        return self._primaries.restarts
+
+    def demand(self, terms: Terms, /) -> None:
+        """See `Wire.demand`."""
+        self._primaries.demand(terms)
+
     async def send(self, commands: Sequence[Command], *, key: str, durable: bool = False) -> list[object]:
         """See `Wire.send`. SCRIPT commands go to every node; the answers are those of the key's own."""
         if commands[0][0] == "SCRIPT":
@@ -123,6 +132,7 @@ class ClusterWire:
 
     async def close(self) -> None:
         """See `Wire.close`. Connections of other loops close when their loop does."""
+        self._primaries.demand(None)
         self._is_stale = True
         nodes = self._loops.take()
         if nodes is not None:

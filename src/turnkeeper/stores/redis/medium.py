@@ -128,8 +128,10 @@ class Medium:
         await self.keys()
 
     async def close(self) -> None:
-        """Let go of the connections. Safe to call twice."""
-        self._is_closed = True
+        """Let go of the connections. Safe to call twice. Whoever opens it again finds out anew how it is divided."""
+        self._is_closed, self._keys = True, None
+        with self._lock:
+            self._places.clear()
         await self.wire.close()
 
     async def keys(self) -> Keys:

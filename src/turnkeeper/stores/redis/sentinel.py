@@ -19,7 +19,7 @@ from turnkeeper.stores.redis.connections.node import Node
 from turnkeeper.stores.redis.connections.proving import MEMORY, Proof
 from turnkeeper.stores.redis.connections.server import Primaries
 from turnkeeper.stores.redis.single import ANSWER_SECONDS
-from turnkeeper.stores.redis.wire import Command
+from turnkeeper.stores.redis.wire import Command, Terms
 
 SENTINEL_SECONDS = 1.0
 """For one sentinel; the next one is asked then. Three dead ones cost less than a server that does not answer."""
@@ -47,6 +47,15 @@ class SentinelWire:
         """See `Wire.primary_changes`."""
         return self._primaries.changes
 
+    @property
+    def restarts(self) -> int:
+        """See `Wire.restarts`."""
+        return self._primaries.restarts
+
+    def demand(self, terms: Terms, /) -> None:
+        """See `Wire.demand`."""
+        self._primaries.demand(terms)
+
     async def send(self, commands: Sequence[Command], *, key: str, durable: bool = False) -> list[object]:
         """See `Wire.send`."""
         return await self._nodes.get().send(commands, key=key, durable=durable)
@@ -61,6 +70,7 @@ class SentinelWire:
 
     async def close(self) -> None:
         """See `Wire.close`. Connections of other loops close when their loop does."""
+        self._primaries.demand(None)
         node = self._nodes.take()
         if node is not None:
             await node.close()

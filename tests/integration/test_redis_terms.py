@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from tests.conformance.redis_groups import RedisClusterServers, RedisSentinelServers, until
 from tests.conformance.redis_servers import RedisServer
 from tests.integration.notebook import flow
-from tests.integration.redis_load import SOON
+from tests.integration.redis_load import SOON, refused, works
 from tests.integration.test_web_health import ask
 from turnkeeper.app import App
 from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, StoreUnavailableError
@@ -49,30 +49,6 @@ async def store(server: RedisServer) -> AsyncIterator[RedisStore]:
     await Talk(store, ManualClock()).turn("m1")
     yield store
     await store.close()
-
-
-async def refused(work: Callable[[], Awaitable[object]], reason: str) -> None:
-    """Repeat something until it is refused for a reason; while servers fall and come it fails for others."""
-    async with asyncio.timeout(SOON):
-        while True:
-            try:
-                await work()
-            except (StoreUnavailableError, OutcomeUnknownError) as exc:
-                if reason in str(exc):
-                    return
-            await asyncio.sleep(0.02)
-
-
-async def works(work: Callable[[], Awaitable[object]]) -> None:
-    """Repeat something until it succeeds."""
-    async with asyncio.timeout(SOON):
-        while True:
-            try:
-                await work()
-            except (StoreUnavailableError, OutcomeUnknownError):
-                await asyncio.sleep(0.02)
-            else:
-                return
 
 
 async def test_a_new_primary_that_evicts_what_is_in_flight_gets_nothing(

@@ -75,7 +75,9 @@ class ClusterWire:
         self._seeds = place.hosts
         self._proof = proof
         self._answer_seconds = answer_seconds
-        self._dialler = Dialler(place.plain, answer_seconds=answer_seconds, connect_seconds=CONNECT_SECONDS)
+        self._dialler = Dialler(
+            place.plain, name=place.url, answer_seconds=answer_seconds, connect_seconds=CONNECT_SECONDS
+        )
         self._primaries = Primaries(are_found=True)
         self._loops = PerLoop(_Nodes)
         self._slots: topology.Slots = []

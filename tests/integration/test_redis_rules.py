@@ -8,8 +8,11 @@ from msgspec.structs import replace
 from redis import Redis
 
 from tests.conformance.redis_servers import RedisServer
+from tests.integration.notebook import flow
 from tests.integration.redis_looks import LARGE, STATE, Client, head, own_server
+from turnkeeper.app import App
 from turnkeeper.errors import StoreFullError
+from turnkeeper.observe.masking import mask_person
 from turnkeeper.ports.clock import SystemClock
 from turnkeeper.ports.deliveries import Verdict
 from turnkeeper.ports.documents import DocumentKey, part_key
@@ -36,6 +39,8 @@ from turnkeeper.testing.conformance.scenario import (
 )
 
 pytestmark = pytest.mark.anyio
+
+PERSON, OTHER = "+15551230001", "+15551230002"
 
 
 class CountingWire(SingleConnectionWire):
@@ -206,6 +211,7 @@ async def test_a_conflict_and_a_repeat_leave_no_stage(talk: Talk, client: Client
 
 async def test_a_lost_stage_is_sent_again_as_an_argument(talk: Talk, wire: CountingWire, client: Client) -> None:
     """A server that is full refuses the stage, not the commit: it takes one more round trip."""
+    await talk.turn("m0")  # loads the scripts
     draft = replace(talk.draft(await talk.take("m1"), reply("r1")), state=LARGE)
     wire.lose = ["SET"]
     before = len(wire.batches)
@@ -348,22 +354,39 @@ async def test_a_foreign_value_under_a_states_name_is_told_as_lost(talk: Talk, c
     assert (grant.lost, grant.state, grant.version) == (True, None, 1)
 
 
-async def test_an_evicted_head_is_rebuilt_from_its_state(
-    talk: Talk, client: Client, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The envelope knows the version, the status and the fence; that older repetitions are not seen is logged."""
+async def test_an_evicted_head_is_rebuilt_from_its_state(talk: Talk, client: Client) -> None:
+    """The envelope knows the version, the status and the fence; the grant says that older repetitions are not seen."""
     draft = replace(talk.draft(await talk.take("m1")), state=b'{"a":1}', status="open", retain_ms=HOUR // MS)
     await talk.apply(draft)
     client.delete(head(client))
 
     grant = await talk.take("m2")
 
-    assert (grant.lost, grant.state, grant.version) == (False, b'{"a":1}', 1)
+    assert (grant.lost, grant.rebuilt, grant.state, grant.version) == (False, True, b'{"a":1}', 1)
     assert grant.fence > draft.fence
-    assert [record.message for record in caplog.records] == ["redis_head_rebuilt"]
+    assert (await talk.store.catalog.info()).facts["heads_rebuilt"] == 1
     await talk.apply(replace(talk.draft(grant), status="open"))
     assert dict((await talk.store.catalog.counts(flow="shop")).statuses) == {"open": 1}
     assert len((await talk.store.catalog.find(flow="shop")).items) == 1
+
+
+async def test_a_server_tells_what_an_eviction_took(
+    server: RedisServer, database: int, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Weaker dedup is an event of the turn that meets it, and so is a lost state; the next turn is an ordinary one."""
+    app = App(flow, store=server.url(database))
+    async with app.running():
+        for person, pattern in ((PERSON, f"{{*}}:h:*{PERSON}"), (OTHER, f"notebook:{OTHER}")):
+            await app.handle(person, app.message("milk", channel="test"))
+            (evicted,) = client.keys(pattern)
+            client.delete(evicted)
+            await app.handle(person, app.message("eggs", channel="test"))
+            await app.handle(person, app.message("bread", channel="test"))
+
+    events = ("conversation_rebuilt", "state_lost")
+    told = [(record.message, record.__dict__["conversation"]) for record in caplog.records if record.message in events]
+    masked = [mask_person(f"notebook:{person}") for person in (PERSON, OTHER)]
+    assert told == list(zip(events, masked, strict=True))
 
 
 async def test_a_state_whose_time_was_over_is_not_brought_back(talk: Talk, client: Client) -> None:

@@ -84,6 +84,8 @@ class Granted(msgspec.Struct, frozen=True, kw_only=True):
         generation: Changes when the conversation was forgotten and began anew.
         state: The committed state, or None if there is none (new, forgotten or lost).
         lost: The state should be there and is not: the store evicted it.
+        rebuilt: The state is there, but what stood beside it was evicted: receipts (a message from before may run
+            again), log position, when it began.
         attempts: Grants of the first message that ended in neither commit nor `returned`, this one included.
         errors: How many of the earlier ones ended with `error`; the others crashed or lost their lease.
         messages: The earliest waiting messages, in order; at least one.
@@ -111,6 +113,7 @@ class Granted(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     errors: int = 0
     lost: bool = False
+    rebuilt: bool = False
     interrupted: bool = False
     opted_out: bool = False
     memos: Mapping[str, bytes] = {}

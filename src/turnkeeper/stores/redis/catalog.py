@@ -336,6 +336,7 @@ class RedisCatalog:
                 "partitions": facts.partitions,
                 "primary_changes": self._medium.wire.primary_changes,
                 "restarts": self._medium.wire.restarts,
+                "heads_rebuilt": self._medium.heads_rebuilt,
             },
         )
 

@@ -113,6 +113,8 @@ class Medium:
         self._statuses: dict[str, str] = {}
         self._places: dict[ConversationId, Place] = {}
         self._tidied = clock.monotonic()
+        self.heads_rebuilt = 0
+        """How often a head was missing that its state could replace: memory is short, and dedup weaker."""
 
     def may_tidy(self, every_seconds: float) -> bool:
         """Return whether it is time for the next round of housekeeping, and begin it."""

@@ -60,7 +60,7 @@ def test_an_idle_worker_asks_each_node_once_a_second(tmp_path: Path, place: tupl
         _until_looked(watched)
         began = [(each.seconds(), each.count()) for each in watched]
         while watched[0].seconds() - began[0][0] < WATCHED_SECONDS:
-            time.sleep(0.2)
+            time.sleep(0.05)
         ended = [(each.count(), each.seconds()) for each in watched]
 
     for (since, before), (after, until) in zip(began, ended, strict=True):

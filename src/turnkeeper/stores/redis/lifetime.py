@@ -27,7 +27,7 @@ async def end(medium: Medium, conversation: ConversationId) -> bool:
     """Forget a state whose time is over; False if something keeps it, or has just begun anew."""
     keys, place = await medium.keys(), await medium.place(conversation)
     mine, partition, flow = place.keys, place.partition, conversation.flow
-    status, parts = medium.status(place), list[str]()
+    status, parts = place.status, list[str]()
     for _ in range(TRIES):
         call = Call(
             "end",
@@ -42,7 +42,7 @@ async def end(medium: Medium, conversation: ConversationId) -> bool:
         )  # fmt: skip
         reply: Reply = (await medium.scripts.run(call))[0]
         if reply[0] != codes.AGAIN:
-            medium.note_status(place, "")
+            place.status = ""
             return bool(reply[0] == codes.OK)
         status, parts = text(reply[1]), [text(part) for part in reply[2]]
     raise _changing()
@@ -55,7 +55,7 @@ async def erase(medium: Medium, conversation: ConversationId, *, mark: str | Non
     With a mark all of it goes at once: between two chunks somebody could change what is left.
     """
     keys, place = await medium.keys(), await medium.place(conversation)
-    status, parts, tries = medium.status(place), list[str](), 0
+    status, parts, tries = place.status, list[str](), 0
     deliveries = letters = 0
     while tries < TRIES:
         call = Call(
@@ -82,7 +82,7 @@ async def erase(medium: Medium, conversation: ConversationId, *, mark: str | Non
         mark = None
         deliveries, letters = deliveries + reply[-3 if reply[0] == codes.OK else 1], letters + reply[-1]
         if reply[0] == codes.OK:
-            medium.note_status(place, "")
+            place.status = ""
             return Forgotten(
                 conversations=reply[1],
                 log_entries=reply[2],

@@ -31,8 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 async def test_an_eviction_is_told_once(
     server: RedisServer, caplog: pytest.LogCaptureFixture, pattern: str, event: str
 ) -> None:
-    """Without its head a conversation knows its repetitions no more, without its state nothing; the next turn is an
-    ordinary one."""
+    """A conversation without its head knows its repetitions no more, one without its state nothing."""
     person = "+15551230001"
     app = App(flow, store=server.url())
     async with app.running():

@@ -121,6 +121,10 @@ def _told(url: str, exc: Exception, *, is_tls: bool) -> TurnkeeperError:
                 f"{url} refused the user or password ({text}); {nothing}. Write them as redis://user:password@host, "
                 "special characters as %XX"
             )
+        if "rotocol error" in text:
+            return StoreUnreadableError(
+                f"{url} is no Redis server ({text}): a web server, for one, answers so; {nothing}. Check host and port"
+            )
         if isinstance(reason, ResponseError):
             return StoreUnreadableError(f"{url} refused the connection ({text}); {nothing}")
         if isinstance(reason, ssl.SSLCertVerificationError):

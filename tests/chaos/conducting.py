@@ -29,8 +29,8 @@ BOTS_OWN_WAITS = timedelta(seconds=4)
 """What draining may take beside two leases: the back-off of a handler that raised, and a store's own time-outs."""
 
 IDLE_SECONDS = 3.0
-IDLE_REQUESTS = 3.0 / SETTINGS.poll.total_seconds()
-"""Of one worker, each second: in every poll a look at its beginning, one at its end, and a little tidying."""
+IDLE_REQUESTS = 1.0 / SETTINGS.poll.total_seconds()
+"""Of one worker, each second: one look in every poll."""
 _LOOK_SECONDS = 0.05
 _START_SECONDS = 20.0
 

@@ -27,7 +27,18 @@ from turnkeeper.stores.redis.scripts import digest
 from turnkeeper.stores.redis.single import SingleConnectionWire
 from turnkeeper.stores.redis.wire import Command, ErrorReply
 from turnkeeper.testing import ManualClock
-from turnkeeper.testing.conformance.scenario import DAY, HOUR, LEASE_MS, MS, Talk, job, reply, timer
+from turnkeeper.testing.conformance.scenario import (
+    DAY,
+    HOUR,
+    LEASE_MS,
+    MS,
+    SECOND,
+    Talk,
+    job,
+    reply,
+    timer,
+    while_time_passes,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -127,14 +138,28 @@ async def test_a_turn_is_two_round_trips(server: RedisServer, database: int, wir
 
 
 async def test_an_idle_worker_costs_one_round_trip_for_a_look(talk: Talk, wire: CountingWire) -> None:
-    """Over all partitions together."""
+    """Over all partitions together, and when it is time to forget what is over, too."""
     await talk.store.open()
     await talk.store.deliveries.due(flows=["shop", "dispatch"])
     before = len(wire.batches)
 
     await talk.store.deliveries.due(flows=["shop", "dispatch"])
+    talk.clock.advance(HOUR)
+    await talk.store.deliveries.due(flows=["shop", "dispatch"])
 
-    assert len(wire.batches) - before == 1
+    assert len(wire.batches) - before == 2
+
+
+async def test_a_wait_that_passes_costs_a_look_a_second(talk: Talk, wire: CountingWire) -> None:
+    """A worker that waits a second again and again, and one that waits for long, ask equally often."""
+    await talk.store.open()
+    await talk.store.deliveries.due(flows=["shop"])
+    before = len(wire.batches)
+
+    for wait in (SECOND, SECOND, SECOND, 5 * SECOND):
+        await while_time_passes(talk.clock, talk.store.deliveries.due(flows=["shop"], wait=wait))
+
+    assert len(wire.batches) - before == 8
 
 
 async def test_who_waits_while_much_is_committed_looks_a_hundred_times_a_second_at_most(
@@ -223,6 +248,7 @@ async def test_a_conflict_and_a_repeat_leave_no_stage(talk: Talk, client: Client
 
 async def test_a_lost_stage_is_sent_again_as_an_argument(talk: Talk, wire: CountingWire, client: Client) -> None:
     """A server that is full refuses the stage, not the commit: it takes one more round trip."""
+    await talk.turn("m0")  # loads the scripts
     draft = replace(talk.draft(await talk.take("m1"), reply("r1")), state=LARGE)
     wire.lose = ["SET"]
     before = len(wire.batches)
@@ -365,19 +391,17 @@ async def test_a_foreign_value_under_a_states_name_is_told_as_lost(talk: Talk, c
     assert (grant.lost, grant.state, grant.version) == (True, None, 1)
 
 
-async def test_an_evicted_head_is_rebuilt_from_its_state(
-    talk: Talk, client: Client, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The envelope knows the version, the status and the fence; that older repetitions are not seen is logged."""
+async def test_an_evicted_head_is_rebuilt_from_its_state(talk: Talk, client: Client) -> None:
+    """The envelope knows the version, the status and the fence; the grant says that older repetitions are not seen."""
     draft = replace(talk.draft(await talk.take("m1")), state=b'{"a":1}', status="open", retain_ms=HOUR // MS)
     await talk.apply(draft)
     client.delete(head(client))
 
     grant = await talk.take("m2")
 
-    assert (grant.lost, grant.state, grant.version) == (False, b'{"a":1}', 1)
+    assert (grant.lost, grant.rebuilt, grant.state, grant.version) == (False, True, b'{"a":1}', 1)
     assert grant.fence > draft.fence
-    assert [record.message for record in caplog.records] == ["redis_head_rebuilt"]
+    assert (await talk.store.catalog.info()).facts["heads_rebuilt"] == 1
     await talk.apply(replace(talk.draft(grant), status="open"))
     assert dict((await talk.store.catalog.counts(flow="shop")).statuses) == {"open": 1}
     assert len((await talk.store.catalog.find(flow="shop")).items) == 1

@@ -137,8 +137,8 @@ class RedisDocuments:
         value, etag = names.document(key)
         if key.collection == PARTS:
             data = await packed(data)
-        stage = f"{etag}:stage:{uuid.uuid4().hex}"
         staged = len(data) > GIVEN_BYTES
+        stage = f"{etag}:stage:{uuid.uuid4().hex if staged else ''}"
         stages: list[Command] = [("SET", stage, bytes(data), "PX", _STAGE_MS)] if staged else []
         call = Call(
             "put",

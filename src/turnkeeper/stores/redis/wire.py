@@ -4,13 +4,34 @@ A wire knows nothing of keys or scripts. It repeats only what a node of a cluste
 anything else only the caller knows to be safe.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, cast
 
+import hiredis
 import msgspec
 
-Command = tuple[str | bytes | int, ...]
-"""One command with its arguments, as they are to be packed."""
+Command = tuple[str | bytes | int, ...] | bytes
+"""One command with its arguments, as they are to be packed; bytes are packed already."""
+
+_pack = cast("Callable[[Sequence[str | bytes | int]], bytes]", hiredis.pack_command)
+"""Twice as fast as joining pieces in Python."""
+
+
+def pack(command: Command) -> bytes:
+    """Return a command as the server reads it."""
+    return command if isinstance(command, bytes) else _pack(command)
+
+
+def pack_script(opening: bytes, keys: int, arguments: Sequence[str | bytes | int]) -> bytes:
+    """Return an EVALSHA whose first part, up to the last of its keys, was packed by `pack_opening`."""
+    packed = _pack(arguments)
+    return b"*%d\r\n%b%b" % (3 + keys + len(arguments), opening, packed[packed.index(b"\n") + 1 :])
+
+
+def pack_opening(digest: str, keys: Sequence[str | bytes]) -> bytes:
+    """Return the part of an EVALSHA that every call of a script with these keys begins with, without its length."""
+    packed = _pack(("EVALSHA", digest, len(keys), *keys))
+    return packed[packed.index(b"\n") + 1 :]
 
 
 class ErrorReply(msgspec.Struct, frozen=True):

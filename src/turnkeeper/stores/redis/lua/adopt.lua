@@ -8,6 +8,7 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 --@ head
+--@ ticking
 local h = read_head(KEYS[1])
 if not h or h[OWNER] == '' or h[OWNER] ~= ARGV[1] or h[VERSION] > 0 then return {'NONE'} end
 local left = redis.call('PTTL', KEYS[2])

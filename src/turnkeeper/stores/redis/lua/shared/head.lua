@@ -1,4 +1,4 @@
--- shared/head: a conversation's head, one MessagePack list that is read whole and written whole. Needs `time` and `now`.
+-- shared/head: a conversation's head, one MessagePack list that is read whole and written whole. Needs `now`.
 -- The order is that of `heads.Head`. A time of 0 is none; CHANGED and TOLD are ticks, in microseconds.
 local GENERATION, VERSION, FENCE, CREATED, CHANGED, TOLD, ACTIVE, FIRST, EXPIRES = 1, 2, 3, 4, 5, 6, 7, 8, 9
 local DEADLINE, HANDED, INTERRUPTED, ATTEMPTS, ERRORS, READY, NEXT_SEQ = 10, 11, 12, 13, 14, 15, 16
@@ -14,25 +14,6 @@ local function read_head(key)
   local head = string.sub(raw, 1, 3) == '\220\0\39' and {select(3, pcall(cmsgpack.unpack_limit, raw, 39, 3))}
   if not head or #head ~= 39 then error('FOREIGN ' .. key) end
   return head
-end
-
-local function new_head()
-  return {now, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, '', '', '',
-    '', '', ''}
-end
-
--- The number of a change: the time, and never one twice or backwards, even if the clock goes back.
-local function next_tick(key)
-  local tick = time[1] * 1000000 + time[2]
-  if redis.call('ZADD', key, 'GT', 'CH', tick, 't') == 0 then tick = tonumber(redis.call('ZINCRBY', key, 1, 't')) end
-  return tick
-end
-
--- Write something that replicas and the log of the server get, although nothing is new: who repeats a request on another
--- connection waits for that. Passes a full memory.
-local function write_again(index, key)
-  redis.call('ZREM', index, '')
-  next_tick(key)
 end
 
 -- Written last: whatever fails before it has changed nothing that counts. Returns what it wrote.

@@ -158,10 +158,10 @@ def _split(data: bytes) -> tuple[Envelope | None, bytes]:
     try:
         if data.startswith(_FIRST):
             raw = _head.decode(data).envelope
-            end = len(_FIRST) + len(bytes(raw))
-            if data[len(_FIRST) : end] != bytes(raw):
+            rest = data[len(_FIRST) :].lstrip()  # json.dumps puts a space there
+            if not rest.startswith(bytes(raw)):
                 raise MisfitError("has two envelopes", path=f".{_MEMBER}")
-            body = b"{" + data[end:].removeprefix(b",")
+            body = b"{" + rest[len(bytes(raw)) :].lstrip().removeprefix(b",")
         elif b'"_"' in data:  # other tools keep the members but write them with spaces or in another order
             stored = _object.decode(data)
             if _MEMBER not in stored:

@@ -118,7 +118,10 @@ class Scripts:
             OutcomeUnknownError: The answer was lost.
         """
         commands = (*before, self.command(call), *after)
-        replies = await self._send(commands, [call], durable=durable)
+        if self._movable is None:
+            replies = await self.wire.send(commands, key=call.partition.tag, durable=durable)
+        else:
+            replies = await self._send(commands, [call], durable=durable)
         if isinstance(replies[len(before)], ErrorReply):
             replies = await self._again([call], commands, replies, len(before), durable=durable)
         return replies

@@ -4,7 +4,7 @@ A wire knows nothing of keys or scripts. It repeats only what a node of a cluste
 anything else only the caller knows to be safe.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, cast
 
 import hiredis
@@ -59,12 +59,13 @@ class Wire(Protocol):
         """How often another server, or the same after a restart, answered in the place of a primary."""
         ...
 
-    async def send(self, commands: Sequence[Command], *, key: str, durable: bool = False) -> list[object]:
+    def send(self, commands: Sequence[Command], *, key: str, durable: bool = False) -> Awaitable[list[object]]:
         """Write all commands at once to the node that owns a key, and return the raw replies in their order.
 
         Replies are bytes, int, None, lists of them, or `ErrorReply` for a command that the server refused. May be
         called from several threads' event loops. With `durable` the answers come only when the store's durability
-        level has what was written: on replicas, on disk. At `cache` and `memory` that is at once.
+        level has what was written: on replicas, on disk. At `cache` and `memory` that is at once. Await it at once:
+        no coroutine lies between a call and its connection, and what is refused is raised here or there.
 
         Raises:
             StoreUnavailableError: Nothing was sent.

@@ -31,5 +31,6 @@ if left >= 0 then
   redis.call('ZADD', KEYS[6], h[EXPIRES], ARGV[8])
   redis.call('PERSIST', KEYS[2])
 end
+local fence = h[FENCE]
 write_head(KEYS[1], h)
-return {'OK', h[FENCE], now}
+return {'OK', fence, now}

@@ -35,6 +35,7 @@ local comes_new = digest and not repeats
 if comes_new and (string.find(h[PENDING], digest, 1, true) or string.find(h[RECEIPTS], digest, 1, true)
     or h[HAS_OLDER] == 1) then
 --@ ticking
+--@ again
   -- When a message of this digest was accepted the last time. Its bytes may also stand across two records.
   local function accepted(records)
     local seen
@@ -139,6 +140,6 @@ if comes_new then
   end
   if interrupts and had_memos then redis.call('UNLINK', KEYS[6]) end
 end
-local packed = look and write_head(KEYS[1], h) or cmsgpack.pack(h)
+local packed = look and write_head(KEYS[1], h) or pack_head(h)
 if not takes then return {'QUEUED', waiting, h[READY]} end
 return {'GRANTED', now, packed, out, h[HAS_MEMOS] == 1 and redis.call('HGETALL', KEYS[6]) or {}, messages}

@@ -27,32 +27,27 @@ if rare then
   forget, opt_out, failure, grace, cancelled, parts, adopted, retired, silences, known_others, known_parts, silenced =
     unpack(rare)
 end
-local function refuse(...)
+local version, status, claimed = h[VERSION], h[STATUS], 0
+local repeats, refused = h[COMMIT_ID] == commit_id, nil
+if repeats then -- it stands already
+elseif h[OWNER] ~= token or h[FENCE] ~= fence then refused = {'FENCED'}
+elseif version ~= from_version or h[GENERATION] ~= from_generation then refused = {'CONFLICT', version}
+elseif take > h[HANDED] then refused = {'TAKE', h[HANDED]} end
+if repeats or refused then
   if how == 'staged' then redis.call('UNLINK', KEYS[17]) end
   for part = 1, rare and #parts or 0 do redis.call('UNLINK', KEYS[20 + 3 * part]) end
-  return {...}
-end
-local function committed(packed, claimed, repeated)
-  if h[OWNER] == '' or h[OWNER] ~= token then return {'COMMITTED', h[VERSION], claimed, repeated} end
-  return {'COMMITTED', h[VERSION], claimed, repeated, now, packed, redis.call('HGET', KEYS[9], 'out'),
-    h[HAS_MEMOS] == 1 and redis.call('HGETALL', KEYS[13]) or {}, redis.call('LRANGE', KEYS[3], 0, h[HANDED] - 1)}
-end
-if h[COMMIT_ID] == commit_id then
-  local claimed = 0
+  if refused then return refused end
   if h[LANE_TOKEN] ~= '' and h[LANE_TOKEN] == lane_token and h[LANE_UNTIL] > now then
     for at = 1, #effects, 4 do
       local raw = effects[at + 1] == 'r' and redis.call('HGET', KEYS[4], 'e' .. effects[at])
       if raw and cmsgpack.unpack(raw)[7] == 1 then claimed = 1 end
     end
   end
-  refuse()
+--@ again
   write_again(KEYS[5], KEYS[8])
-  return committed(cmsgpack.pack(h), claimed, 1)
+  local packed = pack_head(h)
+--@ answering
 end
-if h[OWNER] ~= token or h[FENCE] ~= fence then return refuse('FENCED') end
-local version, status = h[VERSION], h[STATUS]
-if version ~= from_version or h[GENERATION] ~= from_generation then return refuse('CONFLICT', version) end
-if take > h[HANDED] then return refuse('TAKE', h[HANDED]) end
 if status ~= old_status or (forget and redis.call('ZCARD', KEYS[18]) ~= known_parts)
   or (silences and redis.call('ZCARD', KEYS[19]) ~= known_others) then
   return {'AGAIN', status, rare and redis.call('ZRANGE', KEYS[18], 0, -1) or {},
@@ -74,7 +69,6 @@ if rare and opt_out ~= '' then
   redis.call('HSET', KEYS[9], 'out', opt_out)
   if opt_out == '1' then redis.call('HSET', KEYS[9], 'n', tick_text) end
 end
-local claimed = 0
 if rare or effects[1] then
 --@ putting
 end
@@ -135,4 +129,5 @@ else
   if ends then redis.call('PEXPIRE', KEYS[2], ends) else redis.call('PERSIST', KEYS[2]) end
 end
 if ends and h[HAS_OLDER] == 1 then redis.call('PEXPIRE', KEYS[11], receipts_life) end
-return committed(write_head(KEYS[1], h, ends and ends + window), claimed, 0)
+local packed = write_head(KEYS[1], h, ends and ends + window)
+--@ answering

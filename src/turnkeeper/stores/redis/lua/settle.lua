@@ -16,7 +16,6 @@ if not h then return {'NONE'} end
 local token = h[LANE_TOKEN]
 if name ~= '' then token = redis.call('HGET', KEYS[3], 'T' .. name) end
 if not token or token == '' or token ~= claim then return {'NONE'} end
-redis.call('PERSIST', KEYS[1])
 local raw = redis.call('HGET', KEYS[3], 'e' .. id)
 local entry, first = raw and cmsgpack.unpack(raw)
 if name == '' and verdict == 'done' and h[REPLIES] == 1 and entry and entry[1] == 'r' and entry[7] == 1 then
@@ -26,6 +25,7 @@ if name == '' and verdict == 'done' and h[REPLIES] == 1 and entry and entry[1] =
   else redis.call('HDEL', KEYS[3], 'e' .. id, 'p' .. id, 'r' .. entry[2]) end
   redis.call('ZREM', KEYS[4], 'r' .. due_ref)
 else
+  redis.call('PERSIST', KEYS[1])
   local lane = {o = KEYS[3], due = KEYS[4], ref = due_ref}
 --@ effects
   if entry and entry[7] == 1 and ((name == '' and entry[1] == 'r') or (name == id and entry[1] ~= 'r')) then
@@ -75,6 +75,6 @@ else
   end
   if name ~= '' and verdict ~= 'extend' then first = entry_of(name) end
 end
+local keys = {head = KEYS[1], state = KEYS[2], receipts = KEYS[5], planned = KEYS[6]}
 --@ resting
-rest({head = KEYS[1], state = KEYS[2], receipts = KEYS[5], planned = KEYS[6]}, ref, window)
 return {'OK', verdict ~= 'extend' and first and first[4] <= now and 1 or 0}

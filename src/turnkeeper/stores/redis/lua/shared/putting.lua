@@ -16,7 +16,6 @@
     local lane = {o = KEYS[4], due = KEYS[5], ref = due_ref}
 --@ effects
     if silences then
---@ resting
 --@ silencing
     end
     if rare and cancelled[1] then

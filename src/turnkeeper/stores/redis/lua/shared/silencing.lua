@@ -19,7 +19,8 @@
     if h and h[EFFECTS] > 0 then
       lane = {o = KEYS[key + 2], due = KEYS[5], ref = names[2]}
       silence()
-      rest({head = KEYS[key], state = KEYS[key + 1], receipts = KEYS[key + 3], planned = KEYS[15]}, names[1], window)
+      local keys, ref = {head = KEYS[key], state = KEYS[key + 1], receipts = KEYS[key + 3], planned = KEYS[15]}, names[1]
+--@ resting
     end
   end
   h, lane = mine[1], mine[2]

@@ -21,8 +21,8 @@ from turnkeeper.testing.telegram import TelegramStandIn
 
 ROOT = Path(__file__).resolve().parents[3]
 
-PATIENCE_SECONDS = 60.0
-"""How long anything may take on a machine that is busy with other tests."""
+PATIENCE_SECONDS = float(os.environ.get("DISPATCH_PATIENCE_SECONDS", "60"))
+"""How long anything may take on a machine that is busy with other tests; a burst of a thousand takes longer."""
 
 
 def free_port() -> int:
@@ -31,6 +31,11 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _path() -> str:
+    """Return where the bot finds its modules: the tests' own, then whatever this process was given."""
+    return os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 class Running:
@@ -80,7 +85,7 @@ class Running:
                 "--store",
                 self._store,
             ),
-            env={**os.environ, "TELEGRAM_API": self._api, "PYTHONPATH": str(ROOT), **environ},
+            env={**os.environ, "TELEGRAM_API": self._api, "PYTHONPATH": _path(), **environ},
             cwd=self._folder,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=self._errors(),

@@ -15,9 +15,9 @@ from pathlib import Path
 import msgspec
 
 from tests.chaos.conducting import TARGETS, Outcome, Run
-from tests.chaos.table import judge_faults, lines
+from tests.chaos.floors import SHARES, what_is_missing
+from tests.chaos.table import lines
 
-BOTH = ("sqlite", "redis")
 PEOPLE = 300
 PER_SECOND = 180.0
 """Messages from all people together: 32,000 in three minutes, if the machine can."""
@@ -29,8 +29,8 @@ def main() -> int:
     options = _options()
     seed = options.seed if options.seed is not None else secrets.randbits(32)
     found = 0
-    for store in BOTH if options.store == "both" else (options.store,):
-        found += _run(store, options, seed)
+    for store, share in SHARES.items() if options.store == "both" else ((options.store, 1.0),):
+        found += _run(store, options, seconds=options.seconds * share, seed=seed)
     _tell(f"violations: {found}")
     return 1 if found else 0
 
@@ -38,7 +38,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--store", choices=(*TARGETS, "both"), default="both")
-    parser.add_argument("--seconds", type=float, default=180.0, help="how long the storm lasts, on each store")
+    parser.add_argument("--seconds", type=float, default=180.0, help="how long the storm lasts, on SQLite and on Redis")
     parser.add_argument("--seed", type=int, help="of every choice that the conductor makes; printed by every run")
     parser.add_argument("--per-second", type=float, default=PER_SECOND, help="messages written by all people together")
     parser.add_argument("--report", type=Path, help="a folder for the table as Markdown and JSON")
@@ -46,19 +46,19 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run(store: str, options: argparse.Namespace, seed: int) -> int:
+def _run(store: str, options: argparse.Namespace, *, seconds: float, seed: int) -> int:
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
-    _tell(f"chaos on {store}: {options.seconds:.0f} s, seed {seed}, files in {folder}")
+    _tell(f"chaos on {store}: {seconds:.0f} s, seed {seed}, files in {folder}")
     run = Run(
         store=store,
-        seconds=options.seconds,
+        seconds=seconds,
         seed=seed,
         folder=folder,
         people=PEOPLE,
         per_second=options.per_second,
     )
     outcome = asyncio.run(run.play())
-    missing = judge_faults(outcome, expected=run.expected)
+    missing = what_is_missing(seconds=seconds, messages=outcome.messages, faults=outcome.faults, expected=run.expected)
     outcome.violations += missing
     outcome.found += len(missing)
     for line in lines(outcome, expected=run.expected):

@@ -21,7 +21,7 @@ class SqliteUnderAttack:
 
     expected = EVERYWHERE | ON_SQLITE
     requests = None
-    """Nobody can count from outside how often a file is read."""
+    """Nobody can count from outside how often a file is read; what reading costs is counted by the kernel."""
 
     def __init__(self, world: World) -> None:
         """Take the run."""

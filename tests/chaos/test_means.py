@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,14 +10,17 @@ import pytest
 
 from tests.chaos.append_only import whole_transactions
 from tests.chaos.conducting import Outcome
+from tests.chaos.floors import SHARES, extra_seconds, least, what_is_missing
 from tests.chaos.lines import Cut, ask, send_and_leave, serve
 from tests.chaos.proxy import Proxy
-from tests.chaos.table import judge_faults, lines
+from tests.chaos.table import lines
 from tests.chaos.witness import NOT_YET, without_answered
-from tests.chaos.world import EVERYWHERE, ON_SQLITE, Fault, World
+from tests.chaos.world import EVERYWHERE, ON_REDIS, ON_REPLICATED_REDIS, ON_SQLITE, Fault, World
 from turnkeeper.testing.history import Ending, Reported
 
 pytestmark = pytest.mark.anyio
+
+ON_SQLITE_ALL = EVERYWHERE | ON_SQLITE
 
 SET = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$2\r\n\r\n\r\n"
 MULTI = b"*1\r\n$5\r\nMULTI\r\n"
@@ -173,8 +177,67 @@ def test_a_commit_whose_worker_was_killed_has_an_unknown_ending() -> None:
     assert list(without_answered([asked, refused, asked])) == [refused, asked]
 
 
-def outcome(faults: dict[str, int], *, seconds: float = 180.0) -> Outcome:
-    """Return a run with these faults and nothing else."""
+def missing(faults: dict[str, int], *, seconds: float = 180.0, messages: int = 20_000) -> list[str]:
+    """Return what a run on SQLite lacks that did this."""
+    return what_is_missing(seconds=seconds, messages=messages, faults=faults, expected=ON_SQLITE_ALL)
+
+
+def test_a_run_without_one_kind_of_fault_is_a_failure() -> None:
+    """So is one in which a kind is half of everything."""
+    often = {fault.value: 300 for fault in ON_SQLITE_ALL}
+
+    assert missing(often) == []
+    assert missing(often | {Fault.DISK_FULL.value: 4}) == ["not tried enough: SQLite disk full, 4 of at least 5"]
+    (lopsided,) = missing(often | {Fault.WEBHOOK_REPEATED.value: 100_000})
+    assert "tried too much" in lopsided
+
+
+def test_a_run_with_few_messages_or_faults_is_a_failure() -> None:
+    """Three minutes need twenty thousand messages and five thousand faults, other times their part of them."""
+    often = {fault.value: 300 for fault in ON_SQLITE_ALL}
+    seldom = {fault.value: 30 for fault in ON_SQLITE_ALL}
+
+    assert missing(often, messages=19_999) == ["not tried enough: messages, 19,999 of at least 20,000"]
+    assert missing(seldom) == [f"not tried enough: faults, {30 * len(ON_SQLITE_ALL)} of at least 5,000"]
+    assert missing(seldom, seconds=18, messages=2_000) == []
+
+
+def test_a_kind_that_has_a_part_of_the_time_must_happen_as_often() -> None:
+    """A run on both has every kind five times: also those that only one of the two kinds of Redis knows."""
+    spent = {"sqlite": EVERYWHERE | ON_SQLITE, "redis": EVERYWHERE | ON_REDIS}
+    spent["replicated"] = EVERYWHERE | ON_REPLICATED_REDIS
+
+    demanded: Counter[Fault] = Counter()
+    for store, share in SHARES.items():
+        demanded.update({fault: least(fault, seconds=180.0 * share) for fault in spent[store]})
+
+    assert set(demanded) == set(Fault)
+    assert min(demanded.values()) == 5
+    assert demanded[Fault.FAILED_OVER] == demanded[Fault.REDIS_KILLED] == demanded[Fault.DISK_FULL] == 5
+
+
+def test_the_longest_run_on_both_ends_within_eight_minutes() -> None:
+    """Storms that go on as long as they may leave each run 18 seconds for starting, resting and judging."""
+    storms = [180.0 * share for share in SHARES.values()]
+
+    assert sum(storm + extra_seconds(storm) + 18 for storm in storms) <= 8 * 60
+
+
+def test_faults_are_counted_while_a_run_lasts(tmp_path: Path) -> None:
+    """What was struck so far is known by kind, whatever else was written down."""
+    world = World(seed=1, folder=tmp_path)
+    world.record(Reported(conversation="c", commit="one", ending=Ending.REFUSED, answered_ms=5))
+    for fault in (Fault.DISK_FULL, Fault.FILE_READ, Fault.DISK_FULL):
+        world.strike(fault)
+
+    counted = world.faults()
+    world.close()
+
+    assert counted == {Fault.DISK_FULL.value: 2, Fault.FILE_READ.value: 1}
+
+
+def test_the_table_names_every_expected_fault() -> None:
+    """What was not tried stands in it as well."""
     counters = dict.fromkeys(
         (
             "deliveries_of_messages", "turns", "commits_fenced", "replies", "replies_repeated", "late_first_attempts",
@@ -182,12 +245,13 @@ def outcome(faults: dict[str, int], *, seconds: float = 180.0) -> Outcome:
         ),
         0,
     )  # fmt: skip
-    return Outcome(
+    outcome = Outcome(
         store="sqlite",
         seed=1,
-        seconds=seconds,
+        seconds=180.0,
+        storm_seconds=180.0,
         messages=1,
-        faults=faults,
+        faults={},
         counters=counters,
         violations=[],
         found=0,
@@ -195,24 +259,6 @@ def outcome(faults: dict[str, int], *, seconds: float = 180.0) -> Outcome:
         took_seconds=1.0,
     )
 
+    table = "\n".join(lines(outcome, expected=ON_SQLITE_ALL))
 
-def test_a_run_without_one_kind_of_fault_is_a_failure() -> None:
-    """So is one in which a kind is half of everything; a short run needs each kind once."""
-    expected = EVERYWHERE | ON_SQLITE
-    often = {fault.value: 5 for fault in expected}
-
-    assert judge_faults(outcome(often), expected=expected) == []
-    assert judge_faults(outcome(dict.fromkeys(often, 1), seconds=20), expected=expected) == []
-    (missing,) = judge_faults(outcome(often | {Fault.DISK_FULL.value: 4}), expected=expected)
-    assert "disk full, 4 times of at least 5" in missing
-    (lopsided,) = judge_faults(outcome(often | {Fault.WEBHOOK_REPEATED.value: 1000}), expected=expected)
-    assert "tried too much" in lopsided
-
-
-def test_the_table_names_every_expected_fault() -> None:
-    """What was not tried stands in it as well."""
-    expected = EVERYWHERE | ON_SQLITE
-
-    table = "\n".join(lines(outcome({}), expected=expected))
-
-    assert all(f"| - {fault.value} | 0 |" in table for fault in expected)
+    assert all(f"| - {fault.value} | 0 |" in table for fault in ON_SQLITE_ALL)

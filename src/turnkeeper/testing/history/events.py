@@ -49,6 +49,8 @@ class Setup(Event, frozen=True, kw_only=True, tag="setup"):
         lease_ms, send_lease_ms: The longest time for which a worker may own a turn or a lane without a word.
         allowance_ms: What a bot's own waits (timers, back-off, delays of jobs) may add until everything is at rest.
         idle_per_second: Store round trips that one idle worker may cost.
+        idle_writes_per_second: Writes to files that it may make: hardly any, now and then something is tidied away.
+        idle_cpu_share: Of one processor, that it may use.
         resends: A reply may be sent again when nobody knows whether it was sent; else only an operator puts it back.
         retains: Every commit says how long the state is kept, so that whatever is at rest has an end.
     """
@@ -57,6 +59,8 @@ class Setup(Event, frozen=True, kw_only=True, tag="setup"):
     send_lease_ms: int
     allowance_ms: int = 0
     idle_per_second: float = 1.0
+    idle_writes_per_second: float = 1.0
+    idle_cpu_share: float = 0.05
     resends: bool = True
     retains: bool = False
 
@@ -210,11 +214,19 @@ class Rested(Event, frozen=True, kw_only=True, tag="rested"):
 
 
 class Idle(Event, frozen=True, kw_only=True, tag="idle"):
-    """What so many workers without work asked of the store in that time."""
+    """What so many workers without work cost in that time; None of what could not be counted from outside.
+
+    Attributes:
+        round_trips: Requests that a store got.
+        writes: Calls of the kernel that wrote to a file.
+        cpu_ms: Time on processors.
+    """
 
     workers: int
     window_ms: int
-    round_trips: int
+    round_trips: int | None = None
+    writes: int | None = None
+    cpu_ms: int | None = None
 
 
 class Footprint(Event, frozen=True, kw_only=True, tag="footprint"):

@@ -12,6 +12,7 @@ import msgspec
 
 from tests.chaos import floors, judging
 from tests.chaos.idling import spent
+from tests.chaos.leftovers import Left, left_by
 from tests.chaos.providers import Provider, providers
 from tests.chaos.redis_under_attack import LoneRedis, ReplicatedRedis
 from tests.chaos.sqlite_under_attack import SqliteUnderAttack
@@ -71,6 +72,10 @@ class Target(Protocol):
 
     def attacks(self, workers: Workers) -> Sequence[Attack]:
         """Return what may be done to it, one after the other."""
+        ...
+
+    async def footprints(self, left: Left) -> tuple[history.Footprint, history.Footprint]:
+        """Return what it may hold after a run that left that much, and what it holds."""
         ...
 
 
@@ -226,7 +231,7 @@ class Run:
 
     async def _judge(self, store: Store, workers: Workers, crowd: Sequence[Provider], rest_ms: int) -> Outcome:
         reading = await judging.read(store)
-        for event in reading.events:
+        for event in (*reading.events, *await self._target.footprints(left_by(reading.events))):
             self.world.record(event)
         verdict = history.check(self.world.events())
         problems = reading.problems

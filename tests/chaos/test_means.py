@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,12 +13,16 @@ import pytest
 from tests.chaos.append_only import whole_transactions
 from tests.chaos.conducting import Outcome
 from tests.chaos.floors import SHARES, extra_seconds, least, what_is_missing
+from tests.chaos.idling import spent
+from tests.chaos.leftovers import Left, keys, keys_of, rows, rows_of
 from tests.chaos.lines import Cut, ask, send_and_leave, serve
 from tests.chaos.proxy import Proxy
+from tests.chaos.redis_server import Server
 from tests.chaos.table import lines
 from tests.chaos.witness import NOT_YET, without_answered
+from tests.chaos.worker import open_store
 from tests.chaos.world import EVERYWHERE, ON_REDIS, ON_REPLICATED_REDIS, ON_SQLITE, Fault, World
-from turnkeeper.testing.history import Ending, Reported
+from turnkeeper.testing.history import Ending, Footprint, Reported, check
 
 pytestmark = pytest.mark.anyio
 
@@ -262,3 +268,49 @@ def test_the_table_names_every_expected_fault() -> None:
     table = "\n".join(lines(outcome, expected=ON_SQLITE_ALL))
 
     assert all(f"| - {fault.value} | 0 |" in table for fault in ON_SQLITE_ALL)
+
+
+async def test_what_stays_behind_is_counted_by_kind(tmp_path: Path) -> None:
+    """A step that is still remembered, or a message that still waits, is one too many."""
+    server = Server(tmp_path / "redis")
+    await server.start()
+    left = Left(conversations=1, turns=2, messages=2)
+    for words in (("SET", "{p0}:h:chaos:ana", "head"), ("RPUSH", "{p0}:l:chaos:ana", "1", "2")):
+        await server.command(*words)
+    clean = dict(await keys(server))
+    await server.command("HSET", "{p0}:m:chaos:ana", "count", "1")
+    leaking = dict(await keys(server))
+    server.kill()
+
+    baseline = Footprint(entries=keys_of(left, "chaos"), is_baseline=True)
+
+    assert clean == {"h": 1, "l": 1, "l members": 2}
+    assert check([baseline, Footprint(entries=clean)]).is_clean
+    assert check([baseline, Footprint(entries=leaking)]).found == {12: 2}
+
+
+async def test_rows_are_counted_by_table(tmp_path: Path) -> None:
+    """A new file holds what every file holds."""
+    store = open_store(f"sqlite://{tmp_path / 'chaos.db'}")
+    await store.open()
+    await store.close()
+
+    held = dict(rows(tmp_path / "chaos.db"))
+
+    assert held["meta"] == 1
+    assert sum(held.values()) == 1
+    assert set(rows_of(Left(conversations=0, turns=0, messages=0))) <= set(held)
+
+
+def test_what_a_process_spends_is_counted() -> None:
+    """Work and writes are seen from outside, and both only grow."""
+    before = spent([os.getpid()])
+    until = time.process_time() + 0.05
+    while time.process_time() < until:
+        pass
+    Path(os.devnull).write_bytes(b"x")
+
+    after = spent([os.getpid()])
+
+    assert after.cpu_ms - before.cpu_ms >= 40
+    assert after.writes > before.writes

@@ -119,8 +119,9 @@ class Workers:
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _any(self) -> Worker | None:
-        serving = self.serving
-        return self._world.chance.choice(serving) if serving else None
+        """Return one to attack if another one still listens: with all of them down, nothing would be tried."""
+        listening = [worker for worker in self.serving if worker.path.exists()]
+        return self._world.chance.choice(listening) if len(listening) > 1 else None
 
     async def kill(self) -> None:
         """Kill one."""

@@ -98,7 +98,8 @@ class Turn(Event, frozen=True, kw_only=True, tag="turn"):
         promises: Ids under which jobs and timers of this turn come back as messages.
         called_off: Effects and promises that this turn cancelled.
         answer: Replies recorded for duplicates of these messages.
-        buried: The first message was given up: it is a dead letter, state and version stay as they were.
+        buried: The first message was given up: it is a dead letter.
+        unchanged: State and version stay as they were.
         silences: The person wants to hear no more: what was committed before and not sent yet may never be.
     """
 
@@ -116,6 +117,7 @@ class Turn(Event, frozen=True, kw_only=True, tag="turn"):
     called_off: tuple[str, ...] = ()
     answer: tuple[str, ...] = ()
     buried: bool = False
+    unchanged: bool = False
     silences: bool = False
 
 

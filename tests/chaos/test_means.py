@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from tests.chaos.leftovers import Left, keys, keys_of, rows, rows_of
 from tests.chaos.lines import Cut, ask, send_and_leave, serve
 from tests.chaos.proxy import Proxy
 from tests.chaos.redis_server import Server
-from tests.chaos.table import lines
+from tests.chaos.table import lines, side_by_side
 from tests.chaos.witness import NOT_YET, without_answered
 from tests.chaos.worker import open_store
 from tests.chaos.world import EVERYWHERE, ON_REDIS, ON_REPLICATED_REDIS, ON_SQLITE, Fault, World
@@ -242,32 +242,38 @@ def test_faults_are_counted_while_a_run_lasts(tmp_path: Path) -> None:
     assert counted == {Fault.DISK_FULL.value: 2, Fault.FILE_READ.value: 1}
 
 
-def test_the_table_names_every_expected_fault() -> None:
-    """What was not tried stands in it as well."""
-    counters = dict.fromkeys(
-        (
-            "deliveries_of_messages", "turns", "commits_fenced", "replies", "replies_repeated", "late_first_attempts",
-            "given_up_by_providers",
-        ),
-        0,
-    )  # fmt: skip
-    outcome = Outcome(
-        store="sqlite",
+def outcome(store: str) -> Outcome:
+    """Return a run that did nothing."""
+    return Outcome(
+        store=store,
         seed=1,
         seconds=180.0,
         storm_seconds=180.0,
         messages=1,
         faults={},
-        counters=counters,
+        counters=defaultdict(int),
         violations=[],
         found=0,
         rest_ms=1,
         took_seconds=1.0,
     )
 
-    table = "\n".join(lines(outcome, expected=ON_SQLITE_ALL))
+
+def test_the_table_names_every_expected_fault() -> None:
+    """What was not tried stands in it as well."""
+    table = "\n".join(lines(outcome("sqlite"), expected=ON_SQLITE_ALL))
 
     assert all(f"| - {fault.value} | 0 |" in table for fault in ON_SQLITE_ALL)
+
+
+def test_runs_stand_side_by_side() -> None:
+    """Each kind has a line; where a store does not know it, its column is empty."""
+    table = list(side_by_side([(outcome("sqlite"), ON_SQLITE_ALL), (outcome("redis"), EVERYWHERE | ON_REDIS)]))
+
+    assert table[0] == "| | sqlite | redis |"
+    assert f"| - {Fault.DISK_FULL.value} | 0 |  |" in table
+    assert f"| - {Fault.TAIL_CUT.value} |  | 0 |" in table
+    assert f"| - {Fault.WORKER_KILLED.value} | 0 | 0 |" in table
 
 
 async def test_what_stays_behind_is_counted_by_kind(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import age, dialogue, documents, engine, redis_turns, sqlite
+from benchmarks import age, dialogue, documents, engine, redis_memory, redis_turns, sqlite
 
 MEASUREMENTS: dict[str, Callable[[int], dict[str, object]]] = {
     "sqlite": sqlite.measure,
@@ -18,6 +18,7 @@ MEASUREMENTS: dict[str, Callable[[int], dict[str, object]]] = {
     "age": age.measure,
     "dialogue": dialogue.measure,
     "redis": redis_turns.measure,
+    "redis-memory": redis_memory.measure,
     "documents": documents.measure,
 }
 

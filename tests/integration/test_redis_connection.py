@@ -79,7 +79,7 @@ async def test_nothing_is_connected_before_the_first_call(server: RedisServer, w
 async def test_a_cut_connection_is_replaced_by_the_next_call(server: RedisServer, wire: SingleConnectionWire) -> None:
     """What was in flight is told as unknown; nothing is repeated."""
     await wire.open()
-    blocked = asyncio.create_task(wire.send([("BLPOP", "nothing", 0)], key=""))
+    blocked = asyncio.ensure_future(wire.send([("BLPOP", "nothing", 0)], key=""))
     await asyncio.sleep(0.02)
     with server.client() as client:
         client.execute_command("CLIENT KILL TYPE normal SKIPME yes")
@@ -131,8 +131,8 @@ async def test_a_caller_that_is_cancelled_while_connecting_ends_nobody_elses_att
     server: RedisServer, wire: SingleConnectionWire
 ) -> None:
     """One attempt serves all."""
-    first = asyncio.create_task(wire.send([("PING",)], key=""))
-    second = asyncio.create_task(wire.send([("PING",)], key=""))
+    first = asyncio.ensure_future(wire.send([("PING",)], key=""))
+    second = asyncio.ensure_future(wire.send([("PING",)], key=""))
     await asyncio.sleep(0)
     first.cancel()
 
@@ -191,7 +191,7 @@ async def test_a_closed_wire_connects_again(server: RedisServer, wire: SingleCon
 
 async def test_closing_while_others_connect_leaves_nobody_waiting(wire: SingleConnectionWire) -> None:
     """They are told that nothing was sent."""
-    waiting = [asyncio.create_task(wire.send([("PING",)], key="")) for _ in range(3)]
+    waiting = [asyncio.ensure_future(wire.send([("PING",)], key="")) for _ in range(3)]
     await asyncio.sleep(0)
     await wire.close()
 

@@ -111,9 +111,9 @@ async def test_one_wait_serves_all_that_was_asked_for_meanwhile(
     wire = open_wire(primary.url(), durability="replica", proof_ms=LONG_MS)
     await wire.open()
     batches.clear()
-    first = asyncio.create_task(wire.send([("SET", f"{KEY}0", "x")], key=KEY, durable=True))
+    first = asyncio.ensure_future(wire.send([("SET", f"{KEY}0", "x")], key=KEY, durable=True))
     await asyncio.sleep(0)
-    rest = [asyncio.create_task(wire.send([("SET", f"{KEY}{n}", "x")], key=KEY, durable=True)) for n in range(1, 33)]
+    rest = [asyncio.ensure_future(wire.send([("SET", f"{KEY}{n}", "x")], key=KEY, durable=True)) for n in range(1, 33)]
     await asyncio.gather(first, *rest)
 
     waits = [batch for batch in batches if any(command[0] == "WAIT" for command in batch)]
@@ -221,7 +221,7 @@ async def test_closing_lets_what_is_on_its_way_be_proven(primary: RedisServer) -
     """Nobody is left waiting, and nobody is told less than is known."""
     wire = open_wire(primary.url(), durability="replica", proof_ms=LONG_MS)
     await wire.open()
-    calls = [asyncio.create_task(wire.send([("SET", f"{KEY}{n}", "x")], key=KEY, durable=True)) for n in range(8)]
+    calls = [asyncio.ensure_future(wire.send([("SET", f"{KEY}{n}", "x")], key=KEY, durable=True)) for n in range(8)]
     await asyncio.sleep(0)
     await wire.close()
 

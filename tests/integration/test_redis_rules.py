@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import timedelta
+from typing import cast
 
+import hiredis
 import pytest
 from msgspec.structs import replace
 from redis import Redis
@@ -32,19 +34,29 @@ class CountingWire(SingleConnectionWire):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self.batches: list[list[Command]] = []
+        self.batches: list[list[tuple[str | bytes | int, ...]]] = []
         self.replies: list[object] = []
         self.lose: list[str] = []
 
     async def send(self, commands: Sequence[Command], *, key: str, durable: bool = False) -> list[object]:
         """Send all but what is to be lost."""
-        self.batches.append(list(commands))
+        self.batches.append([unpacked(command) for command in commands])
         kept = [command for command in commands if command[0] not in self.lose]
         answers = await super().send(kept, key=key, durable=durable)
         self.replies += answers
         replies = iter(answers)
         lost = ErrorReply("OOM", "OOM lost by the test")
         return [lost if command[0] in self.lose else next(replies) for command in commands]
+
+
+def unpacked(command: Command) -> tuple[str | bytes | int, ...]:
+    """Return the words of a command; those of one that came packed are bytes, but for its name."""
+    if not isinstance(command, bytes):
+        return command
+    reader = hiredis.Reader()
+    reader.feed(command)
+    name, *words = cast("list[bytes]", reader.gets())
+    return (name.decode(), *words)
 
 
 @pytest.fixture(scope="module")
@@ -145,13 +157,17 @@ async def test_production_sends_no_time(server: RedisServer, database: int, wire
 
 
 def numbers(value: object) -> set[int]:
-    """Return every number that an argument or a reply is, or holds."""
+    """Return every number that an argument or a reply is, or holds, as text or as MessagePack's large numbers."""
     if isinstance(value, int):
         return {value}
     if isinstance(value, list):
         return {number for one in value for number in numbers(one)}
     shown = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-    return {int(shown)} if shown.isascii() and shown.isdigit() else set()
+    if shown.isascii() and shown.isdigit():
+        return {int(shown)}
+    packed = value if isinstance(value, bytes) else b""
+    ends = [at + 1 for at, byte in enumerate(packed) if byte in {0xCE, 0xCF, 0xD2, 0xD3}]
+    return {int.from_bytes(packed[at : at + size], "big") for at in ends for size in (4, 8)}
 
 
 async def test_a_zombies_state_is_never_stored(talk: Talk, client: Client) -> None:

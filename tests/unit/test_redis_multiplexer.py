@@ -95,6 +95,34 @@ async def test_what_is_asked_for_in_one_tick_leaves_in_one_write(line: Multiplex
     assert server.reads == [gets + b"*4\r\n$5\r\nSETEX\r\n$1\r\nc\r\n$1\r\n5\r\n$1\r\nx\r\n"]
 
 
+async def test_who_was_alone_is_written_at_once() -> None:
+    """Without a further turn of the loop; not so once others talk too: their calls leave together again."""
+    here, there = socket.socketpair()
+    there.settimeout(0)
+    loop = asyncio.get_running_loop()
+    _, line = await loop.create_connection(lambda: Multiplexer("redis://test", answer_seconds=SOON), sock=here)
+    at_once_and_later: list[tuple[int, int]] = []
+    for asked in (1, 1, 2, 2):
+        calls = [line.call([("GET", "a")]) for _ in range(asked)]
+        at_once = _commands_read(there)
+        await asyncio.sleep(0)
+        at_once_and_later.append((at_once, _commands_read(there)))
+        there.send(b"$1\r\nA\r\n" * asked)
+        assert await asyncio.gather(*calls) == [[b"A"]] * asked
+    line.cut("the test is over")
+    there.close()
+
+    assert at_once_and_later == [(0, 1), (1, 0), (1, 1), (0, 2)]
+
+
+def _commands_read(end: socket.socket) -> int:
+    """Return how many commands have come by now."""
+    try:
+        return end.recv(1000).count(b"GET")
+    except BlockingIOError:
+        return 0
+
+
 async def test_a_cancelled_caller_leaves_its_place_in_the_line(line: Multiplexer, server: Scripted) -> None:
     """Its answer is dropped; the next caller does not get it."""
     first = line.call([("GET", "a")])

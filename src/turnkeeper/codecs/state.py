@@ -158,7 +158,8 @@ def _split(data: bytes) -> tuple[Envelope | None, bytes]:
             if data[len(_FIRST) : end] != bytes(raw):
                 raise MisfitError("has two envelopes", path=f".{_MEMBER}")
             body = b"{" + data[end:].removeprefix(b",")
-        elif b'"_"' in data:  # other tools keep the members but write them with spaces or in another order
+        # Other tools keep the members but write them with spaces or in another order. One byte is found in no time.
+        elif b"_" in data and b'"_"' in data:
             stored = _object.decode(data)
             if _MEMBER not in stored:
                 return None, data

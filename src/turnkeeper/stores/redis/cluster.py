@@ -112,9 +112,7 @@ class ClusterWire:
         """See `Wire.send_all`."""
         if self._is_stale:
             await self._ask()
-        return list(
-            await asyncio.gather(*(self._node(each).send(commands, key="", durable=False) for each in self._owners()))
-        )
+        return list(await asyncio.gather(*(self._tell(each, commands, key="") for each in self._owners())))
 
     async def open(self) -> None:
         """See `Wire.open`."""
@@ -175,15 +173,17 @@ class ClusterWire:
         if self._is_stale or owner is None:
             owner = await self._found_owner(key)
         known = {*self._owners(), *self._loops.get().known} - {owner}
-        others = asyncio.gather(
-            *(self._node(each).send(commands, key=key, durable=False) for each in known), return_exceptions=True
-        )
+        others = asyncio.gather(*(self._tell(each, commands, key=key) for each in known), return_exceptions=True)
         try:
-            answer = await self._node(owner).send(commands, key=key, durable=False)
+            answer = await self._tell(owner, commands, key=key)
             await asyncio.wait({others}, timeout=OTHERS_SECONDS)
         finally:
             others.cancel()
         return answer
+
+    async def _tell(self, address: Address, commands: Sequence[Command], *, key: str) -> list[object]:
+        """Send to one node; what it refuses is told like any other failure, to whoever gathers."""
+        return await self._node(address).send(commands, key=key, durable=False)
 
     def _owner(self, key: str) -> Address | None:
         return self._slots[slot_of(key)] if self._slots else None

@@ -33,6 +33,11 @@ async def unpacked(value: bytes) -> bytes:
     return unpack(value)
 
 
+def is_changed(data: bytes) -> bool:
+    """Return whether a value may be stored otherwise than it is."""
+    return len(data) > COMPRESS_ABOVE_BYTES or data.startswith(_HEADER)
+
+
 def pack(data: bytes) -> bytes:
     """Return a value as it is stored: as it is, unless it is large and gets smaller."""
     if len(data) > COMPRESS_ABOVE_BYTES:

@@ -18,6 +18,7 @@ from turnkeeper.ports.deliveries import (
     Lane,
     Settled,
     Settlement,
+    Verdict,
 )
 from turnkeeper.ports.limits import MAX_INBOX
 from turnkeeper.stores.redis import codes
@@ -28,7 +29,7 @@ from turnkeeper.stores.redis.keys import KIND_OF, Partition
 from turnkeeper.stores.redis.lifetime import end
 from turnkeeper.stores.redis.medium import Look, Medium, run_grouped
 from turnkeeper.stores.redis.parsing import Reply, number
-from turnkeeper.stores.redis.scripts import Call
+from turnkeeper.stores.redis.scripts import Call, facts
 from turnkeeper.stores.redis.turns import digest_of
 from turnkeeper.stores.redis.wire import Command
 
@@ -92,21 +93,14 @@ class RedisDeliveries:
         return [Settled(held=reply[0] == codes.OK, more=reply[0] == codes.OK and reply[1] == 1) for reply in replies]
 
     async def _settlement(self, one: Settlement) -> Call:
-        conversation = one.lane.conversation
-        place = await self._medium.place(conversation)
-        mine, partition, flow = place.keys, place.partition, conversation.flow
-        return Call(
-            "settle",
-            partition,
-            (
-                mine.head, mine.state, mine.effects, partition.due(flow), partition.tick, partition.dead(flow),
-                partition.dead_bodies, mine.letters, mine.receipts, place.planned,
-            ),
-            (
-                one.lane.name, one.token, one.id, one.verdict.value, one.wait_ms, one.error, place.ref, place.lane,
-                WINDOW_MS, MOST_CLAIMED,
-            ),
+        place = await self._medium.place(one.lane.conversation)
+        said = facts(
+            one.lane.name, one.token, one.id, one.verdict.value, one.wait_ms, one.error, place.ref, place.lane,
+            WINDOW_MS, MOST_CLAIMED,
         )  # fmt: skip
+        if one.verdict is Verdict.DEAD:
+            return Call("settle", place.partition, (*place.settle_keys, *place.burial_keys), (said,))
+        return Call("settle", place.partition, place.settle_keys, (said,), place.settle_opening)
 
     async def due(
         self,

@@ -32,6 +32,17 @@ def seal(state: bytes, *, generation: int, version: int, fence: int, status: str
     return b"%b-%b\n%b" % (_HEADER, facts, state)
 
 
+def unseal_one(value: bytes, *, generation: int, version: int) -> bytes | None:
+    """Return the state that was sealed with these two numbers, None if the value holds anything else."""
+    facts = b"%d.%d." % (generation, version)
+    if value.startswith(_MEMBER + facts):
+        end = value.find(b'",', len(_MEMBER))
+        return None if end < 0 else b"{" + value[end + 2 :]
+    if value.startswith(_HEADER + b"-" + facts):
+        return value.partition(b"\n")[2]
+    return None
+
+
 def unseal(value: bytes) -> Envelope | None:
     """Return what was sealed, or None for a value that is none of ours: somebody else wrote it."""
     try:

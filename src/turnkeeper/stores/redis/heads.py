@@ -7,6 +7,7 @@ come twice.
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from turnkeeper.errors import StoreUnreadableError
 from turnkeeper.model.conversation import ConversationId
@@ -26,11 +27,13 @@ class Head(msgspec.Struct, array_like=True, kw_only=True):
     version: int = 0
     fence: int = 0
     created_ms: int = 0
-    changed: int = 0
-    told: int = 0
     active_ms: int = 0
     first_ms: int = 0
     expires_ms: int = 0
+    log_ends_ms: int = 0
+    planned_ms: int = 0
+    changed: int = 0
+    told: int = 0
     lease_until_ms: int = 0
     handed: int = 0
     interrupted: int = 0
@@ -41,8 +44,6 @@ class Head(msgspec.Struct, array_like=True, kw_only=True):
     log_seq: int = 0
     log_keep: int = 0
     log_keep_ms: int = 0
-    log_ends_ms: int = 0
-    planned_ms: int = 0
     has_ttl: int = 0
     has_memos: int = 0
     has_older: int = 0
@@ -107,6 +108,9 @@ class Head(msgspec.Struct, array_like=True, kw_only=True):
 
 _DECODER = msgspec.msgpack.Decoder(Head)
 
+_APART = ("fence", "created_ms", "active_ms", "first_ms", "expires_ms", "log_ends_ms", "planned_ms")
+"""Written as their distance to `generation`: most take five bytes instead of nine."""
+
 
 def head_of(packed: object) -> Head | None:
     """Return the head that a key holds, None if there is none.
@@ -118,12 +122,41 @@ def head_of(packed: object) -> Head | None:
         return None
     try:
         if isinstance(packed, bytes):
-            return _DECODER.decode(packed)
+            head = _DECODER.decode(packed)
+            generation = head.generation
+            head.fence = _time(head.fence, generation)
+            head.created_ms = _time(head.created_ms, generation)
+            head.active_ms = _time(head.active_ms, generation)
+            head.first_ms = _time(head.first_ms, generation)
+            head.expires_ms = _time(head.expires_ms, generation)
+            head.log_ends_ms = _time(head.log_ends_ms, generation)
+            head.planned_ms = _time(head.planned_ms, generation)
+            head.told = _time(head.told, head.changed)
+            return head
     except msgspec.MsgspecError as exc:
         raise StoreUnreadableError(
             f"the head of a conversation is none of Turnkeeper's ({exc}); nothing changed"
         ) from exc
     raise StoreUnreadableError(f"the key of a conversation's head holds something else ({packed!r}); nothing changed")
+
+
+def packed_head(head: Head) -> bytes:
+    """Return a head as its key holds it."""
+    apart = {name: _distance(getattr(head, name), head.generation) for name in _APART}
+    return msgspec.msgpack.encode(replace(head, **apart, told=_distance(head.told, head.changed)))
+
+
+def _time(distance: int, since: int) -> int:
+    """Return a time from its distance to another one, which is one more unless it is before; 0 is none."""
+    if not distance:
+        return 0
+    return since + distance - 1 if distance > 0 else since + distance
+
+
+def _distance(time: int, since: int) -> int:
+    if not time:
+        return 0
+    return time - since + 1 if time >= since else time - since
 
 
 def records(packed: msgspec.Raw) -> list[tuple[bytes, int]]:

@@ -24,7 +24,7 @@ async def end(medium: Medium, conversation: ConversationId) -> bool:
     """Forget a state whose time is over; False if something keeps it, or has just begun anew."""
     keys, place = await medium.keys(), await medium.place(conversation)
     mine, partition, flow = place.keys, place.partition, conversation.flow
-    status, parts = medium.status(place), list[str]()
+    status, parts = place.status, list[str]()
     for _ in range(TRIES):
         call = Call(
             "end",
@@ -39,7 +39,7 @@ async def end(medium: Medium, conversation: ConversationId) -> bool:
         )  # fmt: skip
         reply: Reply = (await medium.scripts.run(call))[0]
         if reply[0] != codes.AGAIN:
-            medium.note_status(place, "")
+            place.status = ""
             return bool(reply[0] == codes.OK)
         status, parts = text(reply[1]), [text(part) for part in reply[2]]
     raise _changing()
@@ -51,7 +51,7 @@ async def erase(medium: Medium, conversation: ConversationId) -> Forgotten:
     Effects and letters go a chunk at a time, so that nobody waits for a long lane; the rest goes at once, at the end.
     """
     keys, place = await medium.keys(), await medium.place(conversation)
-    status, parts, tries = medium.status(place), list[str](), 0
+    status, parts, tries = place.status, list[str](), 0
     deliveries = letters = 0
     while tries < TRIES:
         call = Call(
@@ -66,7 +66,7 @@ async def erase(medium: Medium, conversation: ConversationId) -> Forgotten:
             continue
         deliveries, letters = deliveries + reply[-3 if reply[0] == codes.OK else 1], letters + reply[-1]
         if reply[0] == codes.OK:
-            medium.note_status(place, "")
+            place.status = ""
             return Forgotten(
                 conversations=reply[1],
                 log_entries=reply[2],

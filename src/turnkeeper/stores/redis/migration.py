@@ -19,7 +19,7 @@ from turnkeeper.stores.redis import keys as names
 from turnkeeper.stores.redis.committing import WINDOW_MS
 from turnkeeper.stores.redis.compressing import packed, unpacked
 from turnkeeper.stores.redis.envelope import seal, unseal
-from turnkeeper.stores.redis.heads import TICKS, Head, head_of, packed_records, records
+from turnkeeper.stores.redis.heads import TICKS, Head, head_of, packed_head, packed_records, records
 from turnkeeper.stores.redis.keys import KIND_OF
 from turnkeeper.stores.redis.medium import Medium, Place
 from turnkeeper.stores.redis.parsing import Reply, inbox_element, log_element, pairs, record, text, waiting
@@ -195,7 +195,7 @@ async def restore(medium: Medium, exported: Exported) -> bool:
 def _contents(exported: Exported, place: Place) -> list[Command]:
     """Return the commands that write a conversation's keys, the head first."""
     mine = place.keys
-    commands: list[Command] = [("SET", mine.head, msgspec.msgpack.encode(_head(exported)))]
+    commands: list[Command] = [("SET", mine.head, packed_head(_head(exported)))]
     if exported.state is not None and exported.version > 0:
         sealed = seal(
             exported.state,

@@ -31,8 +31,8 @@ def inbox_element(message: Waiting) -> bytes:
 
 
 def record(element: bytes) -> LogRecord:
-    """Return an element of the log: `seq version generation at_ms ` and its bytes."""
-    seq, version, generation, at_ms, content = element.split(b" ", 4)
+    """Return an element of the log: `seq at_ms version generation ` and its bytes."""
+    seq, at_ms, version, generation, content = element.split(b" ", 4)
     return LogRecord(
         seq=int(seq), version=int(version), generation=int(generation), at_ms=int(at_ms), data=unpack(content)
     )
@@ -40,7 +40,7 @@ def record(element: bytes) -> LogRecord:
 
 def log_element(one: LogRecord) -> bytes:
     """Return an entry as it stands in the log."""
-    return b"%d %d %d %d %b" % (one.seq, one.version, one.generation, one.at_ms, pack(one.data))
+    return b"%d %d %d %d %b" % (one.seq, one.at_ms, one.version, one.generation, pack(one.data))
 
 
 def granting(packed: Reply) -> Head:

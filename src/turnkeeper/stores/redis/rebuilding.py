@@ -43,7 +43,7 @@ async def rebuilt(medium: Medium, conversation: ConversationId, grant: Granted, 
     reply: Reply = (await medium.scripts.run(call))[0]
     if reply[0] != codes.OK:
         return grant
-    medium.note_status(place, found.status)
+    place.status = found.status
     logger.warning("redis_head_rebuilt", extra={"flow": flow, "version": found.version, "dedup": "weaker"})
     _, fence, active_ms = reply
     return replace(

@@ -6,7 +6,7 @@ is replaced, so that they have other digests, and production can never run them 
 
 import functools
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 
 import msgspec
@@ -16,7 +16,7 @@ from turnkeeper.ports.clock import Clock
 from turnkeeper.stores.redis.codes import FOREIGN
 from turnkeeper.stores.redis.keys import Partition, type_of
 from turnkeeper.stores.redis.parsing import Reply
-from turnkeeper.stores.redis.wire import Command, ErrorReply, Wire
+from turnkeeper.stores.redis.wire import Command, ErrorReply, Wire, pack_opening, pack_script
 
 _CLOCK = "redis.call('TIME')"
 """How every script reads the time, exactly once."""
@@ -52,12 +52,18 @@ _FORBIDDEN = ("can't run this command", "ACL failure in script", "can't access a
 
 
 class Call(msgspec.Struct, frozen=True):
-    """A script with its keys, all in one partition, and its arguments."""
+    """A script with its keys, all in one partition, and its arguments; `opening` is what `opening_of` gave for them."""
 
     script: str
     partition: Partition
     keys: Sequence[str | bytes]
     arguments: Sequence[str | bytes | int]
+    opening: bytes = b""
+
+
+def opening_of(script: str, keys: Sequence[str | bytes]) -> bytes:
+    """Return the beginning of every call of a script with these keys, packed once."""
+    return pack_opening(digest(script, movable=False), keys)
 
 
 @functools.cache
@@ -67,18 +73,20 @@ def source(name: str, *, movable: bool) -> bytes:
     Raises:
         ValueError: It reads the clock not exactly once.
     """
-    folder = resources.files("turnkeeper.stores.redis") / "lua"
-    lines = []
-    for line in (folder / f"{name}.lua").read_text(encoding="utf-8").splitlines():
-        if line.startswith(_INCLUDE):
-            included = folder / "shared" / f"{line.removeprefix(_INCLUDE)}.lua"
-            lines.append(included.read_text(encoding="utf-8").rstrip("\n"))
-        else:
-            lines.append(line)
-    text = "\n".join(lines)
+    text = "\n".join(_lines(f"{name}.lua"))
     if text.count(_CLOCK) != 1:
         raise ValueError(f"{name}.lua must read the clock exactly once, as {_CLOCK}")
     return (text.replace(_CLOCK, _TEST_CLOCK) if movable else text).encode()
+
+
+def _lines(path: str) -> Iterator[str]:
+    """Give the lines of a file below `lua/`, each include replaced by what it names, which may include others."""
+    text = (resources.files("turnkeeper.stores.redis") / "lua" / path).read_text(encoding="utf-8")
+    for line in text.rstrip("\n").splitlines():
+        if line.startswith(_INCLUDE):
+            yield from _lines(f"shared/{line.removeprefix(_INCLUDE)}.lua")
+        else:
+            yield line
 
 
 @functools.cache
@@ -109,29 +117,36 @@ class Scripts:
             StoreFullError: Nothing was written.
             OutcomeUnknownError: The answer was lost.
         """
-        return await self.run_all([call], before=before, after=after, durable=durable)
+        commands = (*before, self.command(call), *after)
+        if self._movable is None:
+            replies = await self.wire.send(commands, key=call.partition.tag, durable=durable)
+        else:
+            replies = await self._send(commands, [call], durable=durable)
+        if isinstance(replies[len(before)], ErrorReply):
+            replies = await self._again([call], commands, replies, len(before), durable=durable)
+        return replies
 
-    async def run_all(
-        self,
-        calls: Sequence[Call],
-        *,
-        before: Sequence[Command] = (),
-        after: Sequence[Command] = (),
-        durable: bool = False,
-    ) -> list[object]:
+    async def run_all(self, calls: Sequence[Call]) -> list[object]:
         """Do the same with several scripts: of one partition, or where one server has all partitions, of any."""
-        partitions = {call.partition.tag: call.partition for call in calls}
-        commands = [*before, *(self.command(call) for call in calls), *after]
-        replies = await self._send(commands, partitions, durable=durable)
+        commands = [self.command(call) for call in calls]
+        replies = await self._send(commands, calls, durable=False)
+        if any(isinstance(reply, ErrorReply) for reply in replies):
+            replies = await self._again(calls, commands, replies, 0, durable=False)
+        return replies
+
+    async def _again(
+        self, calls: Sequence[Call], commands: Sequence[Command], replies: list[object], first: int, *, durable: bool
+    ) -> list[object]:
+        """Send scripts that the server has lost once more; raise any other error. The calls begin at `first`."""
         if any(isinstance(reply, ErrorReply) and reply.code == "NOSCRIPT" for reply in replies):
             # Nothing of a script that is not known ran, and what ran beside it is safe to send twice.
             names = {call.script for call in calls}
             movable = self._movable is not None
             loads: list[Command] = [("SCRIPT", "LOAD", source(name, movable=movable)) for name in sorted(names)]
-            for reply in await self._send(loads, partitions, durable=False):
+            for reply in await self._send(loads, calls, durable=False):
                 raise_error(reply)
-            replies = await self._send(commands, partitions, durable=durable)
-        for call, reply in zip(calls, replies[len(before) :], strict=False):
+            replies = await self._send(commands, calls, durable=durable)
+        for call, reply in zip(calls, replies[first:], strict=False):
             if isinstance(reply, ErrorReply):
                 await self._explain(call, reply)
                 raise_error(reply)
@@ -157,12 +172,11 @@ class Scripts:
             "rename what stands there"
         )
 
-    async def _send(
-        self, commands: Sequence[Command], partitions: Mapping[str, Partition], *, durable: bool
-    ) -> list[object]:
-        key = next(iter(partitions))
+    async def _send(self, commands: Sequence[Command], calls: Sequence[Call], *, durable: bool) -> list[object]:
+        key = calls[0].partition.tag
         if self._movable is None:
             return await self.wire.send(commands, key=key, durable=durable)
+        partitions = {call.partition.tag: call.partition for call in calls}
         clocks = self._clocks(self._movable, partitions.values())
         return (await self.wire.send([*clocks, *commands], key=key, durable=durable))[len(clocks) :]
 
@@ -176,9 +190,12 @@ class Scripts:
 
     def command(self, call: Call) -> Command:
         """Return a script's call as a command."""
-        movable = self._movable is not None
-        keys = (*call.keys, call.partition.clock()) if movable else tuple(call.keys)
-        return ("EVALSHA", digest(call.script, movable=movable), len(keys), *keys, *call.arguments)
+        if self._movable is None:
+            if call.opening:
+                return pack_script(call.opening, len(call.keys), call.arguments)
+            return ("EVALSHA", digest(call.script, movable=False), len(call.keys), *call.keys, *call.arguments)
+        keys = (*call.keys, call.partition.clock())
+        return ("EVALSHA", digest(call.script, movable=True), len(keys), *keys, *call.arguments)
 
     async def read(self, commands: Sequence[Command], partition: Partition) -> list[Reply]:
         """Send plain commands of one partition that only read; the first error among the replies is raised."""

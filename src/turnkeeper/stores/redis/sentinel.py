@@ -3,7 +3,7 @@
 A primary that is demoted says READONLY, or its connection is cut; either way the next call asks the sentinels anew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
@@ -47,9 +47,9 @@ class SentinelWire:
         """See `Wire.primary_changes`."""
         return self._primaries.changes
 
-    async def send(self, commands: Sequence[Command], *, key: str, durable: bool = False) -> list[object]:
+    def send(self, commands: Sequence[Command], *, key: str, durable: bool = False) -> Awaitable[list[object]]:
         """See `Wire.send`."""
-        return await self._nodes.get().send(commands, key=key, durable=durable)
+        return self._nodes.get().send(commands, key=key, durable=durable)
 
     async def send_all(self, commands: Sequence[Command]) -> list[list[object]]:
         """See `Wire.send_all`."""

@@ -1,6 +1,6 @@
 """The wire to one server: one shared connection for each event loop, and one for what must be proven."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from turnkeeper.stores.redis.connections.dialling import CONNECT_SECONDS, Dialler
 from turnkeeper.stores.redis.connections.loops import PerLoop
@@ -36,9 +36,9 @@ class SingleConnectionWire:
         """See `Wire.primary_changes`."""
         return self._primaries.changes
 
-    async def send(self, commands: Sequence[Command], *, key: str, durable: bool = False) -> list[object]:
+    def send(self, commands: Sequence[Command], *, key: str, durable: bool = False) -> Awaitable[list[object]]:
         """See `Wire.send`."""
-        return await self._nodes.get().send(commands, key=key, durable=durable)
+        return self._nodes.get().send(commands, key=key, durable=durable)
 
     async def send_all(self, commands: Sequence[Command]) -> list[list[object]]:
         """See `Wire.send_all`."""

@@ -7,6 +7,7 @@ conversation whose status this process never saw (one), and a head that the serv
 
 import hashlib
 from collections.abc import Sequence
+from typing import cast
 
 from msgspec.structs import replace
 
@@ -39,8 +40,8 @@ from turnkeeper.ports.turns import (
 from turnkeeper.stores.redis import codes
 from turnkeeper.stores.redis import keys as names
 from turnkeeper.stores.redis.committing import WINDOW_MS, Draft, Known, draft
-from turnkeeper.stores.redis.compressing import packed
-from turnkeeper.stores.redis.envelope import unseal
+from turnkeeper.stores.redis.compressing import is_changed, packed
+from turnkeeper.stores.redis.envelope import unseal_one
 from turnkeeper.stores.redis.heads import Head
 from turnkeeper.stores.redis.lifetime import TRIES, end, erase
 from turnkeeper.stores.redis.medium import Medium, Place, run_grouped
@@ -63,10 +64,11 @@ class RedisTurns:
         medium = self._medium
         place = await medium.place(request.conversation)
         call = _begin_call(request, place)
-        read_state: Command = ("GET", place.keys.state)
+        is_durable = request.message is not None
         for attempt in range(TRIES):
-            found: list[Reply] = await medium.scripts.run(call, after=[read_state], durable=request.message is not None)
-            reply, value = found
+            reply, value = cast(
+                "list[Reply]", await medium.scripts.run(call, after=(place.read_state,), durable=is_durable)
+            )
             if reply[0] == codes.OVER:
                 await end(medium, request.conversation)
                 continue
@@ -78,7 +80,7 @@ class RedisTurns:
             state, fits = _state(value, head)
             if not fits and attempt < TRIES - 1:
                 continue  # somebody wrote between the two commands, or the lease is ours: the same token asks again
-            medium.note_status(place, head.status)
+            place.status = head.status
             grant = granted(reply[1:], head, state)
             if head.version == 0 and value:
                 return await rebuilt(medium, request.conversation, grant, value)
@@ -90,8 +92,9 @@ class RedisTurns:
         check_commit(request)
         medium = self._medium
         keys, place = await medium.keys(), await medium.place(request.conversation)
-        request = await _smaller(request)
-        known, given = Known(medium.status(place)), False
+        if request.parts or (request.log and is_changed(request.log)):
+            request = await _smaller(request)
+        known, given = Known(place.status), False
         if request.cancel_all:
             known = Known(
                 known.status, others=await self._members(place, place.partition.people(request.conversation.person))
@@ -101,7 +104,7 @@ class RedisTurns:
             reply, value, refusal = await self._send(sent, place, request)
             if reply[0] == codes.AGAIN:
                 known = Known(text(reply[1]), [text(part) for part in reply[2]], reply[3])
-                medium.note_status(place, known.status)
+                place.status = known.status
                 continue
             if reply[0] == codes.NOSTAGE:
                 if given and refusal is not None:
@@ -115,7 +118,7 @@ class RedisTurns:
         """Send a commit; return its answer, the state if it must be read, and why a stage was refused."""
         after: list[Command] = []
         if request.state is None and not request.forget and request.next:
-            after.append(("GET", place.keys.state))
+            after.append(place.read_state)
         replies = await self._medium.scripts.run(sent.call, before=sent.stages, after=after, durable=True)
         refusals = [reply for reply in replies[: len(sent.stages)] if isinstance(reply, ErrorReply)]
         return replies[len(sent.stages)], replies[-1] if after else None, refusals[0] if refusals else None
@@ -135,9 +138,9 @@ class RedisTurns:
             if state is None and not request.forget:
                 state, _ = _state(value, head)
             following = granted(grant, head, state)
-            medium.note_status(place, head.status)
+            place.status = head.status
         elif not repeated and (request.state is not None or request.forget):
-            medium.note_status(place, "" if request.forget else request.status)
+            place.status = "" if request.forget else request.status
         medium.hint()
         return Committed(version=version, claimed=claimed == 1, next=following, repeated=repeated == 1)
 
@@ -244,21 +247,18 @@ def _begin_call(request: Begin, place: Place) -> Call:
         MAX_INBOX, WINDOW_MS, message.wait_ms if message else 0, message.max_wait_ms if message else 0,
     )  # fmt: skip
     if message is None:
-        return Call("begin", place.partition, place.begin_keys, (said,))
+        return Call("begin", place.partition, place.begin_keys, (said,), place.begin_opening)
     name = message.id.encode()
     digest = hashlib.blake2b(name, digest_size=8).digest()
     element = b"%d %b%b" % (len(name), name, message.payload)
-    return Call("begin", place.partition, place.begin_keys, (said, digest, element))
+    return Call("begin", place.partition, place.begin_keys, (said, digest, element), place.begin_opening)
 
 
 async def _smaller(request: Commit) -> Commit:
     """Return a commit whose log entry and parts are as they are stored."""
-    log, parts = request.log, request.parts
-    if log is not None:
-        log = await packed(log)
-    if parts:
-        parts = tuple([Part(id=part.id, data=await packed(part.data)) for part in parts])
-    return request if log is request.log and parts is request.parts else replace(request, log=log, parts=parts)
+    log = None if request.log is None else await packed(request.log)
+    parts = tuple([Part(id=part.id, data=await packed(part.data)) for part in request.parts])
+    return replace(request, log=log, parts=parts)
 
 
 def digest_of(message_id: str) -> bytes:
@@ -287,7 +287,5 @@ def _state(value: object, head: Head) -> tuple[bytes | None, bool]:
         return None, False
     if not isinstance(value, bytes) or head.version == 0:
         return None, True
-    found = unseal(value)
-    if found is None or (found.generation, found.version) != (head.generation, head.version):
-        return None, False
-    return found.state, True
+    state = unseal_one(value, generation=head.generation, version=head.version)
+    return state, state is not None

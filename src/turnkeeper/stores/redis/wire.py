@@ -4,13 +4,34 @@ A wire knows nothing of keys or scripts. It repeats only what a node of a cluste
 anything else only the caller knows to be safe.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, cast
 
+import hiredis
 import msgspec
 
-Command = tuple[str | bytes | int, ...]
-"""One command with its arguments, as they are to be packed."""
+Command = tuple[str | bytes | int, ...] | bytes
+"""One command with its arguments, as they are to be packed; bytes are packed already."""
+
+_pack = cast("Callable[[Sequence[str | bytes | int]], bytes]", hiredis.pack_command)
+"""Twice as fast as joining pieces in Python."""
+
+
+def pack(command: Command) -> bytes:
+    """Return a command as the server reads it."""
+    return command if isinstance(command, bytes) else _pack(command)
+
+
+def pack_script(opening: bytes, keys: int, arguments: Sequence[str | bytes | int]) -> bytes:
+    """Return an EVALSHA whose first part, up to the last of its keys, was packed by `pack_opening`."""
+    packed = _pack(arguments)
+    return b"*%d\r\n%b%b" % (3 + keys + len(arguments), opening, packed[packed.index(b"\n") + 1 :])
+
+
+def pack_opening(digest: str, keys: Sequence[str | bytes]) -> bytes:
+    """Return the part of an EVALSHA that every call of a script with these keys begins with, without its length."""
+    packed = _pack(("EVALSHA", digest, len(keys), *keys))
+    return packed[packed.index(b"\n") + 1 :]
 
 
 class ErrorReply(msgspec.Struct, frozen=True):
@@ -38,12 +59,13 @@ class Wire(Protocol):
         """How often another server, or the same after a restart, answered in the place of a primary."""
         ...
 
-    async def send(self, commands: Sequence[Command], *, key: str, durable: bool = False) -> list[object]:
+    def send(self, commands: Sequence[Command], *, key: str, durable: bool = False) -> Awaitable[list[object]]:
         """Write all commands at once to the node that owns a key, and return the raw replies in their order.
 
         Replies are bytes, int, None, lists of them, or `ErrorReply` for a command that the server refused. May be
         called from several threads' event loops. With `durable` the answers come only when the store's durability
-        level has what was written: on replicas, on disk. At `cache` and `memory` that is at once.
+        level has what was written: on replicas, on disk. At `cache` and `memory` that is at once. Await it at once:
+        no coroutine lies between a call and its connection, and what is refused is raised here or there.
 
         Raises:
             StoreUnavailableError: Nothing was sent.

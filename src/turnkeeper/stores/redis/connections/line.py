@@ -49,11 +49,15 @@ class Line:
         self._reason = ""
         self._end = self._until_the_loop_ends()
 
-    async def send(self, commands: Sequence[Command]) -> list[object]:
+    def send(self, commands: Sequence[Command]) -> Awaitable[list[object]]:
         """Write commands and return their raw answers. See `Wire.send`."""
         line = self._open
-        if line is None or not line.is_open:
-            line = await self.connect()
+        if line is not None and line.is_open:
+            return line.call(commands)
+        return self._connect_and_send(commands)
+
+    async def _connect_and_send(self, commands: Sequence[Command]) -> list[object]:
+        line = await self.connect()
         return await line.call(commands)
 
     async def connect(self) -> Multiplexer:

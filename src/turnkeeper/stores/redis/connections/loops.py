@@ -17,12 +17,12 @@ class PerLoop(Generic[T]):
         self._make = make
         self._lock = threading.Lock()
         self._found: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
-        self._latest = threading.local()  # a look into the dictionary costs a tenth of a call
+        self._latest: tuple[asyncio.AbstractEventLoop, T] | None = None  # replaced whole, so that no lock is needed
 
     def get(self) -> T:
         """Return the running loop's own."""
         loop = asyncio.get_running_loop()
-        latest: tuple[asyncio.AbstractEventLoop, T] | None = getattr(self._latest, "pair", None)
+        latest = self._latest
         if latest is not None and latest[0] is loop:
             return latest[1]
         with self._lock:
@@ -32,11 +32,11 @@ class PerLoop(Generic[T]):
                 for over in [each for each in self._found if each.is_closed()]:
                     del self._found[over]
                 found = self._found[loop] = self._make()
-        self._latest.pair = (loop, found)
+        self._latest = (loop, found)
         return found
 
     def take(self) -> T | None:
         """Return the running loop's own and forget it. Those of other loops end with their loop."""
-        self._latest.pair = None
+        self._latest = None
         with self._lock:
             return self._found.pop(asyncio.get_running_loop(), None)

@@ -1,6 +1,6 @@
 """One server as one event loop sees it: a connection for everything, and one of its own for what must be proven."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from turnkeeper.stores.redis.connections.line import Dial, Greet, Line
 from turnkeeper.stores.redis.connections.proving import PROVEN, Proof, ProvenLine
@@ -34,11 +34,11 @@ class Node:
         if proof.durability in PROVEN:
             self._proven = ProvenLine(proven_line, proof, url=url, in_cluster=in_cluster)
 
-    async def send(self, commands: Sequence[Command], *, key: str, durable: bool) -> list[object]:
+    def send(self, commands: Sequence[Command], *, key: str, durable: bool) -> Awaitable[list[object]]:
         """See `Wire.send`."""
         if durable and self._proven is not None:
-            return await self._proven.send(commands, key=key)
-        return await self._line.send(commands)
+            return self._proven.send(commands, key=key)
+        return self._line.send(commands)
 
     async def open(self) -> None:
         """Connect. Safe to call twice."""

@@ -8,6 +8,7 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 --@ head
+--@ ticking
 local h = read_head(KEYS[1])
 if not h or h[OWNER] == '' or h[OWNER] ~= ARGV[1] or h[VERSION] > 0 then return {'NONE'} end
 local left = redis.call('PTTL', KEYS[2])
@@ -30,5 +31,6 @@ if left >= 0 then
   redis.call('ZADD', KEYS[6], h[EXPIRES], ARGV[8])
   redis.call('PERSIST', KEYS[2])
 end
+local fence = h[FENCE]
 write_head(KEYS[1], h)
-return {'OK', h[FENCE], now}
+return {'OK', fence, now}

@@ -12,10 +12,10 @@ local h = read_head(KEYS[1])
 if not h or h[EFFECTS] == 0 then return {'OK', 0} end
 local lane = {o = KEYS[3], due = KEYS[4], ref = ARGV[2]}
 --@ effects
---@ resting
 redis.call('PERSIST', KEYS[1])
 local removed, replies = 0, h[REPLIES]
 for at = 4, #ARGV do removed = removed + cancel(ARGV[at], true) end
 if h[REPLIES] < replies then refresh_replies() end
-rest({head = KEYS[1], state = KEYS[2], receipts = KEYS[5], planned = KEYS[6]}, ARGV[1], tonumber(ARGV[3]))
+local keys, ref, window = {head = KEYS[1], state = KEYS[2], receipts = KEYS[5], planned = KEYS[6]}, ARGV[1], tonumber(ARGV[3])
+--@ resting
 return {'OK', removed}

@@ -10,6 +10,7 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 --@ head
+--@ ticking
 local h = read_head(KEYS[1])
 local window, changed = tonumber(ARGV[5]), 0
 if h then
@@ -32,7 +33,7 @@ if not h or (h[CREATED] == 0 and math.max(h[EXPIRES], changed) + window <= now) 
   redis.call('UNLINK', KEYS[1], KEYS[7])
   local newest = h and h[LOG_KEEP_MS] > 0 and redis.call('LINDEX', KEYS[11], -1)
   if newest then -- the head knew how long; without it the key's own time counts
-    local lives = tonumber(string.match(newest, '^%d+ %d+ %d+ (%d+) ')) + h[LOG_KEEP_MS] - now
+    local lives = tonumber(string.match(newest, '^%d+ (%d+) ')) + h[LOG_KEEP_MS] - now
     if lives <= 0 then redis.call('UNLINK', KEYS[11]) else redis.call('PEXPIRE', KEYS[11], lives) end
   end
   if redis.call('EXISTS', KEYS[11], KEYS[12]) == 0 then redis.call('ZREM', KEYS[9], ARGV[1]) end

@@ -11,6 +11,7 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 --@ head
+--@ ticking
 local h = read_head(KEYS[1])
 local status = h and h[STATUS] or ''
 if status ~= ARGV[4] or redis.call('ZCARD', KEYS[15]) ~= tonumber(ARGV[5]) then
@@ -47,7 +48,7 @@ local kept = keeps and math.min(length, h[LOG_KEEP]) or length
 for from = length - kept, length - 1, 100 do
   local young = false
   for _, entry in ipairs(redis.call('LRANGE', KEYS[14], from, math.min(from + 99, length - 1))) do
-    young = not keeps or tonumber(string.match(entry, '^%d+ %d+ %d+ (%d+) ')) + h[LOG_KEEP_MS] > now
+    young = not keeps or tonumber(string.match(entry, '^%d+ (%d+) ')) + h[LOG_KEEP_MS] > now
     if young then break end
     kept = kept - 1
   end

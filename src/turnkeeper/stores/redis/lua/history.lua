@@ -2,7 +2,7 @@
 --
 -- KEYS  1 head  2 log
 -- ARGV  1 before, or ''  2 limit
--- gives OK now keep_ms or '' {entry, ...}, oldest first; an entry is "seq version generation at_ms " and its bytes
+-- gives OK now keep_ms or '' {entry, ...}, oldest first; an entry is "seq at_ms version generation " and its bytes
 -- writes nothing.
 -- cost  O(limit).
 local time = redis.call('TIME')

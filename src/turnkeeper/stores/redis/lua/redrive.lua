@@ -10,6 +10,8 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 --@ head
+--@ birth
+--@ ticking
 local letter = redis.call('HMGET', KEYS[13], 'm' .. ARGV[1], 'p' .. ARGV[1])
 if not letter[1] then return {'NONE'} end
 local m = cmsgpack.unpack(letter[1])

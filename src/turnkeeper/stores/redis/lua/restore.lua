@@ -10,6 +10,7 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 --@ head
+--@ ticking
 if redis.call('EXISTS', KEYS[11]) == 1 then return {'NONE'} end
 local h = read_head(KEYS[10])
 if not h then return {'NOSTAGE'} end

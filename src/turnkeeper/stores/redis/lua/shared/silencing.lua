@@ -17,9 +17,10 @@
     local key = at_key + 4 * other - 3
     h = read_head(KEYS[key])
     if h and h[EFFECTS] > 0 then
-      lane = {o = KEYS[key + 2], due = KEYS[6], ref = names[2]}
+      lane = {o = KEYS[key + 2], due = KEYS[5], ref = names[2]}
       silence()
-      rest({head = KEYS[key], state = KEYS[key + 1], receipts = KEYS[key + 3], planned = KEYS[16]}, names[1], window)
+      local keys, ref = {head = KEYS[key], state = KEYS[key + 1], receipts = KEYS[key + 3], planned = KEYS[15]}, names[1]
+--@ resting
     end
   end
   h, lane = mine[1], mine[2]

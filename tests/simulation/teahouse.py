@@ -36,6 +36,9 @@ TEAS = ("green", "white", "oolong")
 HEARD = frozenset({Kind.TEXT, Kind.RESULT, Kind.FAILURE, Kind.TIMER})
 """What handlers of this flow run for; the flow itself sees to the rest."""
 
+SLOW_SECONDS = 22.0
+"""Of virtual time: longer than a lease."""
+
 SEVERAL = 2
 """Attempts that fail when somebody stumbles."""
 
@@ -216,7 +219,7 @@ async def stumble(turn: Turn[Table]) -> None:
 async def dawdle(turn: Turn[Table]) -> None:
     """Take longer than a lease the first time."""
     if turn.attempt == 1:
-        await asyncio.sleep(22)
+        await asyncio.sleep(SLOW_SECONDS)
     turn.reply("At last.")
 
 

@@ -3,17 +3,16 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any, cast
 
 import hiredis
 import pytest
 from msgspec.structs import replace
-from redis import Redis
 
 from tests.conformance.redis_servers import RedisServer
-from tests.integration.redis_looks import LARGE, STATE, Client, head, own_server
+from tests.integration.redis_looks import LARGE, STATE, Client, head
 from turnkeeper.errors import StoreFullError
 from turnkeeper.ports.clock import SystemClock
 from turnkeeper.ports.deliveries import Verdict
@@ -72,27 +71,6 @@ def unpacked(command: Command) -> tuple[str | bytes | int, ...]:
     reader.feed(command)
     name, *words = cast("list[bytes]", reader.gets())
     return (name.decode(), *words)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """Keep one server for all tests that do not change its settings."""
-    server = own_server(tmp_path_factory)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def database(server: RedisServer) -> int:
-    """Return the number of an empty database."""
-    return server.fresh()
-
-
-@pytest.fixture
-def client(server: RedisServer, database: int) -> Iterator[Client]:
-    """Look at the database from outside."""
-    with Redis(unix_socket_path=str(server.socket), db=database) as client:
-        yield client
 
 
 @pytest.fixture

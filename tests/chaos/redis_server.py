@@ -61,7 +61,8 @@ class Server:
         except OSError:
             return b""
         try:
-            writer.write(" ".join(words).encode() + b"\r\n")
+            sent = [word.encode() for word in words]
+            writer.write(b"*%d\r\n" % len(sent) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in sent))
             return (await reader.readline()).rstrip()
         except OSError:
             return b""

@@ -72,7 +72,7 @@ class RedisServer:
         Args:
             folder: Its own, where it writes what it saves.
             options: As in the server's command line.
-            port: Where it listens besides its socket; 0 for nowhere.
+            port: Where it listens besides its socket, with TLS if the options name a certificate; 0 for nowhere.
             program: Another server than `server_program()`.
             sentinel: Settings of a sentinel, which it then is; it writes into them.
         """
@@ -82,6 +82,9 @@ class RedisServer:
         self._used = 0
         self._program = program or server_program()
         self._options = options
+        self._ports = (
+            ("--port", "0", "--tls-port", str(port)) if "--tls-cert-file" in options else ("--port", str(port))
+        )
         self._sentinel = sentinel
         self._start()
 
@@ -137,7 +140,7 @@ class RedisServer:
             begin, settings = [self._program, str(self._sentinel), "--sentinel"], []
         self._process = subprocess.Popen(
             [
-                *begin, "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket),
+                *begin, *self._ports, "--bind", "127.0.0.1", "--unixsocket", str(self.socket),
                 "--dir", str(self.folder), *settings, *self._options,
             ],
             stdout=subprocess.DEVNULL,

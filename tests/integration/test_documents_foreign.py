@@ -155,6 +155,30 @@ async def test_their_orders_are_mirrored(theirs: Any, store: RedisStore) -> None
     assert 604_000 < theirs.ttl("order:5") <= 604_800
 
 
+async def test_a_walk_tells_every_end_and_comes_to_all_names(theirs: Any, store: RedisStore) -> None:
+    """Most keys are of others, some names are no text, and a page may be small: nothing is missed, no end is wrong."""
+    for number in range(3000):
+        theirs.set(f"other:{number}", "x")
+    for number in range(40):
+        setex(theirs, f"order:{number}", 100 + number, "{}")
+    theirs.set("order:for ever", "{}")
+    theirs.set("order:", "{}")
+    theirs.set(b"order:\xff", "{}")
+    now = int(theirs.time()[0]) * 1000
+    cursor, found = None, dict[str, int | None]()
+    while True:
+        page = await store.documents.scan("order", cursor=cursor, limit=7)
+        found |= {key.id: document.expires_ms for key, document in page.items}
+        assert len(page.items) <= 7
+        cursor = page.cursor
+        if cursor is None:
+            break
+
+    assert found.pop("for ever") is None
+    seconds = {name: ((ends or 0) - now) / 1000 for name, ends in found.items()}
+    assert seconds == {f"{number}": pytest.approx(100 + number, abs=5) for number in range(40)}
+
+
 @pytest.mark.parametrize("name", ["or*r", "or?er", "[o]rder", "or\\der"])
 async def test_a_name_is_no_pattern(theirs: Any, store: RedisStore, name: str) -> None:
     """A collection's name is taken as it is written."""

@@ -206,6 +206,26 @@ async def test_a_deadline_noticed_too_late_does_not_cut_the_commit_off() -> None
     assert len(bench.program.runs) == 1
 
 
+async def test_a_slow_turn_of_this_process_is_not_looked_for() -> None:
+    """Whoever waits for it is told; the store is not asked whether another process has done it."""
+
+    async def think(turn: TurnInput, tools: Tools) -> None:
+        await asyncio.sleep(0.2)
+
+    async def count(begin: Callable[..., Awaitable[Any]], request: Any) -> Any:
+        begun.append(request.token)
+        return await begin(request)
+
+    bench = Bench(EchoProgram(handle=think))
+    begun: list[str] = []
+    wrap(bench.store.turns, "begin", count)
+
+    answer = await bench.engine.handle(WHO, text("hello"), within=SOON)
+
+    assert answer.replies == ("echo hello",)
+    assert len(begun) == 1
+
+
 async def test_an_old_deadline_does_not_cancel_the_next_stint() -> None:
     """A cancellation that was on its way when the turn ended is not for the turn after it."""
     task = asyncio.current_task()

@@ -210,12 +210,14 @@ class RedisTurns:
         records = [record(element) for element in reversed(elements)]
         return [one for one in records if keep_ms is None or one.at_ms + keep_ms > now]
 
-    async def forget(self, conversation: ConversationId, /, *, person: bool = False) -> Forgotten:
+    async def forget(
+        self, conversation: ConversationId, /, *, person: bool = False, mark: str | None = None
+    ) -> Forgotten:
         """See `Turns.forget`. A person's conversations are erased one after the other."""
         wanted = [conversation]
         if person:
             wanted = await conversations_of(self._medium, conversation)
-        erased = [await erase(self._medium, one) for one in wanted]
+        erased = [await erase(self._medium, one, mark=mark) for one in wanted]
         self._medium.hint()
         return sum(erased, Forgotten())
 

@@ -155,10 +155,10 @@ class Bench:
             self.clock.advance(TICK)
             await asyncio.sleep(0.002)
 
-    async def away(self, app: App, switch: Switch) -> None:
-        """Switch the store off once every reply is settled, which else is sent again; return once it is known."""
+    async def away(self, app: App, switch: Switch, *, unsent: int = 0) -> None:
+        """Switch the store off once replies are settled, which else are sent again; return once that is known."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while (await self.store.catalog.counts()).unsent:
+        while (await self.store.catalog.counts()).unsent > unsent:
             assert time.monotonic() < deadline, "a reply was never settled"
             await asyncio.sleep(0)
         switch.is_away = True

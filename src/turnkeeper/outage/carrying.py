@@ -339,7 +339,9 @@ class Carrying:
             side = LocalSide(place, new_engine=self._new_engine, clock=self._clock, before_begin=self._carry_forwarded)
             notes = await side.load()
             for note in notes:
-                if note.conversation.key in self._carried:
+                if await side.store.catalog.export(note.conversation) is None:
+                    await side.leave(note)  # its process ended while it left: the store has it
+                elif note.conversation.key in self._carried:
                     side.rest(note.conversation)
                 else:
                     self._begin_carrying(note.conversation).side = side

@@ -116,7 +116,7 @@ class WriteBack:
         if not is_quiet(here, now_ms=self._clock.now_ms()):
             return WayBack.LATER
         there = await self._store.catalog.export(note.conversation)
-        if there is not None and there.last_commit_id == _commit_id(note):
+        if there is not None and there.last_commit_id == _commit_id(note, here):
             return WayBack.WRITTEN
         if there is not None and note.limbo_id and there.last_commit_id == note.limbo_id:
             note = msgspec.structs.replace(note, version=note.limbo_version, limbo_id="", limbo_is_there=True)
@@ -254,7 +254,7 @@ class WriteBack:
             retain_ms = max(here.expires_ms - (here.active_ms or here.changed_ms), 1)
         entries = entries_of(here, note)
         return msgspec.structs.replace(
-            _last(note, granted),
+            _last(found, granted),
             state=here.state if here.version != (note.version or 0) else None,
             status=here.status,
             forget=not has_state and granted.state is not None,
@@ -280,7 +280,7 @@ class WriteBack:
             conflict=f"{note.write_id}: {found.conflict}",
         )
         return msgspec.structs.replace(
-            _last(note, granted),
+            _last(found, granted),
             log=None if found.is_erased else log,
             cancel=found.cancelled,
             opt_out=True if here.opted_out else None,
@@ -307,8 +307,12 @@ class WriteBack:
         )
 
 
-def _commit_id(note: Note) -> str:
-    return f"carried:{note.write_id}"
+def _commit_id(note: Note, here: Exported) -> str:
+    """Return the id of the commit that ends the way back of just these turns.
+
+    Its answer may be lost, and the person may go on here: what was said since then is not in the store.
+    """
+    return f"carried:{note.write_id}:{here.version}"
 
 
 def _tokens(note: Note) -> tuple[str, str, str]:
@@ -359,7 +363,7 @@ def _taking_off(note: Note, granted: Granted, *, take: int) -> Commit:
         fence=granted.fence,
         version=granted.version,
         generation=granted.generation,
-        commit_id=f"{_commit_id(note)}:{granted.fence}",
+        commit_id=f"carried:{note.write_id}:taking:{granted.fence}",
         take=take,
         state=None,
         active=False,
@@ -367,7 +371,7 @@ def _taking_off(note: Note, granted: Granted, *, take: int) -> Commit:
     )
 
 
-def _last(note: Note, granted: Granted) -> Commit:
+def _last(found: _Found, granted: Granted) -> Commit:
     """Return the commit that ends the way back, as yet without anything that it brings."""
-    commit = _taking_off(note, granted, take=len(granted.messages))
-    return msgspec.structs.replace(commit, commit_id=_commit_id(note))
+    commit = _taking_off(found.note, granted, take=len(granted.messages))
+    return msgspec.structs.replace(commit, commit_id=_commit_id(found.note, found.here))

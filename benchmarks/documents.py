@@ -107,6 +107,7 @@ async def _calls(server: RedisServer, rounds: int) -> dict[str, object]:
     bare: Any = redis.asyncio.Redis.from_url(server.url(database))
     store = RedisStore(server.url(database))
     sessions = Sessions(store, "session", Call, ttl=Preserved(hours(1)))
+    sharing = [Sessions(store, "session", Call, ttl=Preserved(hours(1))) for _ in range(2)]
     customers = Cache(store, "customer", Customer, ttl=Fixed(minutes(5)))
     await sessions.set("CA1", CALL)
     await customers.put("+1", CUSTOMER)
@@ -118,6 +119,7 @@ async def _calls(server: RedisServer, rounds: int) -> dict[str, object]:
         "bare GET": lambda _: bare.get("session:CA1"),
         "session get": lambda _: sessions.get("CA1"),
         "session update": lambda number: sessions.update("CA1", {"intent": f"{number}"}),
+        "session update, written by two": lambda number: sharing[number % 2].update("CA1", {"intent": f"{number}"}),
         "cache hit": lambda _: customers.get_or_load("+1", find),
     }
     times: dict[str, list[float]] = {name: [] for name in arms}

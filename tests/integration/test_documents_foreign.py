@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -37,14 +37,6 @@ class Customer(Struct):
 def setex(theirs: Any, key: str, seconds: int, value: bytes | str) -> None:
     """Write as their code does; redis-py's own method for it warns that it is old."""
     theirs.execute_command("SETEX", key, seconds, value)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """Return one server for this file."""
-    started = RedisServer(tmp_path_factory.mktemp("redis"))
-    yield started
-    started.stop()
 
 
 @pytest.fixture
@@ -161,6 +153,30 @@ async def test_their_orders_are_mirrored(theirs: Any, store: RedisStore) -> None
     assert restored == expected
     assert json.loads(theirs.get("order:5")) == {"name": "order 5", "status_history": [{"type": "assigned"}]}
     assert 604_000 < theirs.ttl("order:5") <= 604_800
+
+
+async def test_a_walk_tells_every_end_and_comes_to_all_names(theirs: Any, store: RedisStore) -> None:
+    """Most keys are of others, some names are no text, and a page may be small: nothing is missed, no end is wrong."""
+    for number in range(3000):
+        theirs.set(f"other:{number}", "x")
+    for number in range(40):
+        setex(theirs, f"order:{number}", 100 + number, "{}")
+    theirs.set("order:for ever", "{}")
+    theirs.set("order:", "{}")
+    theirs.set(b"order:\xff", "{}")
+    now = int(theirs.time()[0]) * 1000
+    cursor, found = None, dict[str, int | None]()
+    while True:
+        page = await store.documents.scan("order", cursor=cursor, limit=7)
+        found |= {key.id: document.expires_ms for key, document in page.items}
+        assert len(page.items) <= 7
+        cursor = page.cursor
+        if cursor is None:
+            break
+
+    assert found.pop("for ever") is None
+    seconds = {name: ((ends or 0) - now) / 1000 for name, ends in found.items()}
+    assert seconds == {f"{number}": pytest.approx(100 + number, abs=5) for number in range(40)}
 
 
 @pytest.mark.parametrize("name", ["or*r", "or?er", "[o]rder", "or\\der"])

@@ -8,6 +8,8 @@ import pytest
 
 import turnkeeper.stores.redis
 from tests.conformance.redis_servers import RedisServer
+from turnkeeper import hours
+from turnkeeper.documents import Fixed, Mirror
 from turnkeeper.errors import StoreUnreadableError
 from turnkeeper.stores.memory import MemoryStore
 from turnkeeper.stores.redis import RedisStore
@@ -60,6 +62,17 @@ async def test_the_documented_rights_are_enough(server: RedisServer, seed: int) 
         await compare(MemoryStore(clock=clock), store, clock, seed=seed, length=250)
     finally:
         await store.close()
+
+
+async def test_the_documented_rights_are_enough_to_restore_a_mirror(server: RedisServer) -> None:
+    """On the server's own clock, where documents are read another way than in the stories."""
+    store = RedisStore(make_user(server))
+    async with Mirror(store, "order", ttl=Fixed(hours(1))) as orders:
+        orders["1"] = {"name": "a"}
+    async with Mirror(store, "order", ttl=Fixed(hours(1))) as orders:
+        assert orders.health.status == "ok"
+        assert dict(orders) == {"1": {"name": "a"}}
+    await store.close()
 
 
 async def test_no_documented_right_is_more_than_is_used() -> None:

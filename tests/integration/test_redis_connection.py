@@ -106,7 +106,7 @@ async def test_a_killed_server_is_used_again_soon_after_it_is_back(
     server.restart()
     await pong(wire)
 
-    assert took < 1
+    assert took < 3
     assert await wire.send([("EXISTS", "a")], key="") == [0]
     assert (wire.primary_changes, wire.restarts) == (0, 1)
 

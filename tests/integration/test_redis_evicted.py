@@ -6,7 +6,6 @@ import pytest
 
 from tests.conformance.redis_servers import RedisServer
 from tests.integration.notebook import flow
-from tests.integration.redis_looks import own_server
 from turnkeeper.app import App
 from turnkeeper.observe.masking import mask_person
 
@@ -18,7 +17,7 @@ EVENTS = ("conversation_rebuilt", "state_lost")
 @pytest.fixture
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """Return a server of its own."""
-    server = own_server(tmp_path_factory)
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
     yield server
     server.stop()
 

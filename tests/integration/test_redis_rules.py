@@ -1,16 +1,18 @@
 """What only the Redis store promises: round trips, stages, times to live, a full server, a server that is not ours."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 import hiredis
 import pytest
 from msgspec.structs import replace
-from redis import Redis
 
 from tests.conformance.redis_servers import RedisServer
-from tests.integration.redis_looks import LARGE, STATE, Client, head, own_server
+from tests.integration.redis_looks import LARGE, STATE, Client, head
 from turnkeeper.errors import StoreFullError
 from turnkeeper.ports.clock import SystemClock
 from turnkeeper.ports.deliveries import Verdict
@@ -21,6 +23,7 @@ from turnkeeper.stores.redis.committing import GIVEN_BYTES
 from turnkeeper.stores.redis.compressing import COMPRESS_ABOVE_BYTES
 from turnkeeper.stores.redis.envelope import seal, unseal
 from turnkeeper.stores.redis.keys import SLOTS, slot, tags
+from turnkeeper.stores.redis.scripts import digest
 from turnkeeper.stores.redis.single import SingleConnectionWire
 from turnkeeper.stores.redis.wire import Command, ErrorReply
 from turnkeeper.testing import ManualClock
@@ -68,27 +71,6 @@ def unpacked(command: Command) -> tuple[str | bytes | int, ...]:
     reader.feed(command)
     name, *words = cast("list[bytes]", reader.gets())
     return (name.decode(), *words)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """Keep one server for all tests that do not change its settings."""
-    server = own_server(tmp_path_factory)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def database(server: RedisServer) -> int:
-    """Return the number of an empty database."""
-    return server.fresh()
-
-
-@pytest.fixture
-def client(server: RedisServer, database: int) -> Iterator[Client]:
-    """Look at the database from outside."""
-    with Redis(unix_socket_path=str(server.socket), db=database) as client:
-        yield client
 
 
 @pytest.fixture
@@ -157,6 +139,29 @@ async def test_a_wait_that_passes_costs_a_look_a_second(talk: Talk, wire: Counti
         await while_time_passes(talk.clock, talk.store.deliveries.due(flows=["shop"], wait=wait))
 
     assert len(wire.batches) - before == 8
+
+
+async def test_who_waits_while_much_is_committed_looks_a_hundred_times_a_second_at_most(
+    talk: Talk, wire: CountingWire
+) -> None:
+    """However many commits hint that something may be due: a look asks every partition."""
+    await talk.store.open()
+    waiting = asyncio.ensure_future(talk.store.deliveries.due(flows=["shop"], wait=HOUR))
+    await asyncio.sleep(0)
+    began = time.monotonic()
+
+    for number in range(50):
+        await talk.turn(f"m{number}")
+
+    looks = sum(is_look(batch) for batch in wire.batches)
+    assert 1 <= looks <= 2 + 100 * (time.monotonic() - began)
+    await talk.turn("m50", job("j"))
+    assert (await waiting).items
+
+
+def is_look(batch: Sequence[Sequence[object]]) -> bool:
+    """Return whether a batch asks what is due."""
+    return digest("due", movable=True) in {command[1] for command in batch if len(command) > 1}
 
 
 async def test_production_sends_no_time(server: RedisServer, database: int, wire: CountingWire) -> None:
@@ -331,6 +336,22 @@ def test_a_state_of_any_size_stays_what_it_is() -> None:
         assert (found.status, found.commit_id) == ("o.k", 'a.b"\n')
 
     assert text[1:] in seal(text, generation=1, version=1, fence=1, status="open", commit_id="c")
+
+
+async def test_a_state_that_a_tool_wrote_again_is_still_the_state(talk: Talk, client: Client) -> None:
+    """Read, changed and dumped with spaces, with indents, or with its members in another order."""
+    talk.conversation = replace(talk.conversation, state_key="order:17")
+    await talk.apply(replace(talk.draft(await talk.take("m1")), state=b'{"status":"open","items":[1]}'))
+    ways: list[dict[str, Any]] = [{}, {"indent": 2}, {"sort_keys": True}]
+    for at, way in enumerate(ways):
+        value = json.loads(client.get("order:17") or b"{}") | {"items": [at]}
+        client.set("order:17", json.dumps(value, **way))
+        exported = await talk.store.catalog.export(talk.conversation)
+        assert exported is not None
+        assert json.loads(exported.state or b"null") == {"status": "open", "items": [at]}
+
+    grant = await talk.take("m2")
+    assert json.loads(grant.state or b"null") == {"status": "open", "items": [2]}
 
 
 @pytest.mark.parametrize("data", [b"x", b"good dinner " * 1000, LARGE, b"turnkeeper:z\nmine"])

@@ -110,6 +110,19 @@ def test_an_envelope_written_again_by_another_tool_is_still_found() -> None:
     assert decoded.state == MealPlan(phone="+1", servings=9)
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_envelope_with_spaces_around_it_is_still_found(indent: int | None) -> None:
+    """`json.dumps` puts a space behind each colon, and keeps the order."""
+    codec = StateCodec(MealPlan)
+    stored = json.loads(codec.encode(MealPlan(phone="+1", servings=9), ENVELOPE).data)
+
+    decoded = codec.decode(json.dumps(stored, indent=indent).encode())
+
+    assert decoded.envelope is not None
+    assert decoded.envelope.version == ENVELOPE.version
+    assert decoded.state == MealPlan(phone="+1", servings=9)
+
+
 def test_references_are_reported_on_both_ways() -> None:
     """The engine must know which parts a state holds to keep, adopt and retire them."""
     codec = StateCodec(MealPlan)
@@ -162,6 +175,7 @@ def test_newer_state_is_left_alone() -> None:
         (b'{"_":{"g":1},"phone":""}', "missing required field"),
         (b'{"_":3}', "Expected `object`, got `int` at $._"),
         (b'{"_":{"g":1,"v":1,"f":1,"c":""},"_":{},"phone":""}', "two envelopes"),
+        (b'{"_": {"g":1,"v":1,"f":1,"c":""}, "_": {},"phone":""}', "two envelopes"),
         (b'{"older":' + b"[" * 5_000 + b"]" * 5_000 + b"}", "Expected `Ref`, got `array`|Expected a reference|deeply"),
     ],
 )

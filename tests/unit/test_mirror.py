@@ -16,7 +16,13 @@ import pytest
 from tests.unit.document_stores import KINDS, make_store
 from turnkeeper import Struct, days, hours
 from turnkeeper.documents import Fixed, Mirror, Preserved
-from turnkeeper.errors import ConfigurationError, InvalidMessageError, InvalidStateError, StoreUnavailableError
+from turnkeeper.errors import (
+    ConfigurationError,
+    InvalidMessageError,
+    InvalidStateError,
+    StateUndecodableError,
+    StoreUnavailableError,
+)
 from turnkeeper.ports.documents import DocumentKey
 from turnkeeper.ports.store import Store
 from turnkeeper.stores.memory import MemoryStore
@@ -395,6 +401,37 @@ async def test_values_of_another_type_are_set_aside(store: Store, clock: ManualC
         orders[""] = {}
     await orders.close()
     assert await read(store, "list") == [1]
+
+
+@pytest.mark.parametrize(
+    "data", [b'{"a":"\xff"}', b'{"\xff":1}', b'{"a":[1,]}', b'{"a":"\\ud800"}', b'{"a":1', b"null"]
+)
+async def test_what_is_no_json_object_is_set_aside(store: Store, clock: ManualClock, data: bytes) -> None:
+    """Also where only a part is wrong that nobody looked at yet."""
+    await put(store, "bad", data)
+    async with mirror(store, clock) as orders:
+        assert (dict(orders), list(orders.unreadable)) == ({}, ["bad"])
+
+
+async def test_an_object_that_cannot_be_built_is_told_when_it_is_asked_for(store: Store, clock: ManualClock) -> None:
+    """A number that no float holds is good JSON. The value stays, can be released around, written over and deleted."""
+    data = b'{"total":1e999}'
+    for value_id in ("over", "gone", "stays"):
+        await put(store, value_id, data)
+    async with mirror(store, clock) as orders:
+        with pytest.raises(StateUndecodableError):
+            orders["stays"]
+        released = orders.release(hours(1), by=lambda _: START - days(1))
+        orders["over"] = {"total": 1}
+        del orders["gone"]
+
+    assert released == 0
+    assert sorted(orders.unreadable) == ["stays"]
+    assert orders.conflicts == 0
+    assert [await read(store, one) for one in ("over", "gone")] == [{"total": 1}, None]
+    kept = await store.documents.get(DocumentKey(collection="order", id="stays"))
+    assert kept is not None
+    assert kept.data == data
 
 
 async def test_a_value_that_became_unwritable_is_told_and_stops_nobody(store: Store, clock: ManualClock) -> None:

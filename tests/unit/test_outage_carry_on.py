@@ -12,6 +12,7 @@ from turnkeeper import Flow, Job, JobFailed, Ref, Retry, Struct, Turn, minutes, 
 from turnkeeper.engine.results import Taken
 from turnkeeper.errors import StoreFullError
 from turnkeeper.outage import StoreDownError
+from turnkeeper.ports.channel import Outgoing, Sent
 from turnkeeper.testing.channel import FakeChannel
 
 pytestmark = pytest.mark.anyio
@@ -188,6 +189,39 @@ async def test_a_commit_whose_answer_was_lost_is_answered_once(bench: Bench) -> 
         assert await heard(app) == ["one", "cut", "three"]
         assert app.health().conflicts == 0
     assert sms.texts == ["1: one", "2: cut", "3: three"]
+
+
+class SlowGateway(FakeChannel):
+    """A gateway that takes its time with the first text."""
+
+    def __init__(self) -> None:
+        super().__init__("sms")
+        self.is_asked, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    async def send(self, outgoing: Outgoing, /) -> Sent:
+        """Send; the first one when it may."""
+        self.is_asked.set()
+        await self.may_answer.wait()
+        return await super().send(outgoing)
+
+
+async def test_a_reply_behind_one_that_is_being_sent_goes_out_here(bench: Bench) -> None:
+    """It was committed, its lane is this process's own: nobody waits for the store, and nothing is sent twice."""
+    sms = SlowGateway()
+    app, switch = bench.server("carry_on", sms)
+    async with app.running():
+        await app.accept(ANA, app.message("one", id="m1", channel="sms"))
+        await sms.is_asked.wait()
+        assert (await app.handle(ANA, app.message("two", id="m2", channel="sms"), within=WITHIN)).done
+        await bench.away(app, switch)
+        sms.may_answer.set()
+        await bench.until(lambda: len(sms.texts) == 2)
+        await bench.back(app, switch)
+        bench.clock.advance(SETTINGS.lease + SETTINGS.send_lease)
+
+        assert await heard(app) == ["one", "two"]
+        assert app.health().conflicts == 0
+    assert sorted(sms.texts) == ["1: one", "2: two"]
 
 
 async def test_jobs_and_timers_run_here_and_what_is_left_goes_back(bench: Bench) -> None:

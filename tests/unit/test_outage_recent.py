@@ -5,6 +5,7 @@ import pytest
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.outage.recent import RECEIPTS_REMEMBERED, Recent
 from turnkeeper.outage.seeding import UNCLAIMED_FOR_MS, seed
+from turnkeeper.ports.deliveries import Lane, Settled
 from turnkeeper.ports.documents import part_key
 from turnkeeper.ports.turns import (
     Begin,
@@ -195,6 +196,20 @@ def test_replies_that_nobody_has_in_hand_are_sent_here_for_a_while(recent: Recen
 
     assert [delivery.id for delivery in soon.deliveries] == ["r1"]
     assert late.deliveries == ()
+
+
+def test_only_replies_behind_a_sender_of_this_process_are_under_way(recent: Recent) -> None:
+    """Those behind another server's sender are sent by it; those that were sent are nobody's."""
+    lane = Lane(conversation=ANA)
+    grant(recent, ANA, "m1")
+    commit(recent, ANA, Committed(version=2, claimed=False), reply("r1"))
+    behind_another = [known.conversation for known in recent.under_way()]
+    recent.settled(lane, Settled(held=True, more=True))
+    behind_ours = [known.conversation for known in recent.under_way()]
+    recent.settled(lane, Settled(held=True, more=False))
+    after_ours = [known.conversation for known in recent.under_way()]
+
+    assert (behind_another, behind_ours, after_ours) == ([], [ANA], [])
 
 
 def test_only_the_last_ids_are_remembered(recent: Recent) -> None:

@@ -156,6 +156,96 @@ async def test_no_session_is_told_apart_from_no_store(store: Store, clock: Manua
         await Sessions(down, "session", Call, ttl=None).update("x", {})
 
 
+class Counted:
+    """A store whose documents count how often they are read and written."""
+
+    def __init__(self, store: Store) -> None:
+        self.inner = store.documents
+        self.calls: list[str] = []
+
+    @property
+    def documents(self) -> Any:
+        """Return itself."""
+        return self
+
+    async def get(self, key: DocumentKey) -> Any:
+        """Count, and ask."""
+        self.calls.append("get")
+        return await self.inner.get(key)
+
+    async def put(self, key: DocumentKey, data: bytes, **how: Any) -> Any:
+        """Count, and write."""
+        self.calls.append("put")
+        return await self.inner.put(key, data, **how)
+
+
+async def test_an_update_of_what_only_this_process_writes_is_one_call(store: Store, clock: ManualClock) -> None:
+    """Whether it was written or read here last; once another one wrote it, each update looks first."""
+    counted: Any = Counted(store)
+    here, there = calls(counted, clock), calls(store, clock)
+    took: dict[str, list[str]] = {}
+
+    async def update(what: str) -> None:
+        counted.calls.clear()
+        assert await here.update("CA1", {"intent": what}) is not None
+        took[what] = list(counted.calls)
+
+    await there.set("CA1", Call(call_sid="CA1"))
+    await update("unseen")
+    await update("written here")
+    await here.get("CA1")
+    await update("read here")
+    await there.update("CA1", {"speaking": True})
+    await update("written there")
+    await update("shared")
+
+    one, two = ["put"], ["get", "put"]
+    assert took == {
+        "unseen": two,
+        "written here": one,
+        "read here": one,
+        "written there": ["put", "get", "put"],
+        "shared": two,
+    }
+    kept = await here.get("CA1")
+    assert kept is not None
+    assert (kept.call_sid, kept.intent, kept.speaking) == ("CA1", "shared", True)
+
+
+async def test_an_update_never_trusts_what_it_remembers(store: Store, clock: ManualClock) -> None:
+    """What is gone stays gone, what was mended is read, and no id is remembered for ever."""
+    sessions, others = calls(store, clock), calls(store, clock)
+    for session_id in ("deleted", "ended"):
+        await sessions.set(session_id, Call())
+    await others.delete("deleted")
+    clock.advance(hours(2))
+    await store.documents.put(DocumentKey(collection="session", id="bad"), b'{"speaking": "maybe"}')
+    with pytest.raises(StateUndecodableError):
+        await sessions.get("bad")
+    await others.set("bad", Call(call_sid="mended"))
+
+    updated = {one: await sessions.update(one, {"intent": "x"}) for one in ("deleted", "ended", "bad")}
+
+    assert [updated["deleted"], updated["ended"]] == [None, None]
+    assert updated["bad"] is not None
+    assert (updated["bad"].call_sid, updated["bad"].intent) == ("mended", "x")
+
+
+async def test_an_edit_never_sees_what_is_no_longer_stored(store: Store, clock: ManualClock) -> None:
+    """A decision is made on what is there, not on what was there when this process looked last."""
+    here, there = calls(store, clock), calls(store, clock)
+    await here.set("CA1", Call(intent="cancelled"))
+    await there.update("CA1", {"intent": "book"})
+    seen: list[str] = []
+
+    def look(call: Call) -> None:
+        seen.append(call.intent)
+
+    await here.edit("CA1", look)
+
+    assert seen == ["book"]
+
+
 async def test_fifty_concurrent_updates_of_fifty_members_all_survive(store: Store, clock: ManualClock) -> None:
     """Half of them come from another `Sessions`, as another process would."""
     here = Sessions(store, "s", dict, ttl=Preserved(hours(1)), clock=clock)

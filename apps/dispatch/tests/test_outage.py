@@ -1,6 +1,7 @@
 """Redis is killed while orders come in and buttons are pressed: the bot answers, and everything is there afterwards."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -14,10 +15,16 @@ from dispatch.flow import flow
 from tests.conformance.redis_servers import RedisServer
 from turnkeeper import App, open_store
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(4 * PATIENCE_SECONDS)]
 
-ORDERS = 6
-"""Half of them come while the store is there, half while it is away."""
+OUTAGE_SECONDS = float(os.environ.get("DISPATCH_OUTAGE_SECONDS", "0"))
+"""How long the store stays away at least; 60 to see what a minute does."""
+
+BEFORE = 3
+"""Orders that come while the store is there, and are worked on while it is away."""
+
+ORDERS = BEFORE + max(3, int(OUTAGE_SECONDS / 2))
+"""All of them: while the store is away one every two seconds, or three at once."""
 
 
 @pytest.fixture
@@ -35,16 +42,18 @@ async def test_the_bot_goes_on_without_its_store(server: RedisServer, tmp_path: 
     log = tmp_path / "bot.log"
     async with Running(server.url(), log=log, folder=tmp_path).running() as bot:
         crew = Crew(bot)
-        for number in range(1, ORDERS // 2 + 1):
+        for number in range(1, BEFORE + 1):
             await bot.order(storefront(name=f"#{number}"), delivery=f"d{number}")
         crew.drives = False
-        await bot.until(lambda: crew.press_everything() == ORDERS // 2 * 4)
+        await bot.until(lambda: crew.press_everything() == BEFORE * 4)
         await bot.until(partial(_all_answered, crew))
         await _rest(server)
         crew.drives = True
         server.stop()
-        for number in range(ORDERS // 2 + 1, ORDERS + 1):
+        for number in range(BEFORE + 1, ORDERS + 1):
             await bot.order(storefront(name=f"#{number}"), delivery=f"d{number}")
+            crew.press_everything()
+            await asyncio.sleep(OUTAGE_SECONDS / (ORDERS - BEFORE))
         await bot.until(lambda: crew.press_everything() == ORDERS * 6)
         await bot.until(partial(_all_answered, crew))
         during = (await bot.client.get(f"{bot.url}/health")).json()

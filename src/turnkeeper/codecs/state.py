@@ -129,8 +129,12 @@ class StateCodec(Generic[T]):
         rest = b"}" if body == b"{}" else b"," + body[1:]
         return Encoded(data=_FIRST + _encode(envelope) + rest, refs=refs)
 
-    def decode(self, data: bytes) -> Decoded[T]:
+    def decode(self, data: bytes, *, for_writing: bool = True) -> Decoded[T]:
         """Return the typed state and what stood beside it. A value without envelope is read in today's schema.
+
+        Args:
+            data: As stored.
+            for_writing: Whether to collect extras; who only looks needs none, and saves writing the state once.
 
         Raises:
             StateNewerError: It was written with a newer schema.
@@ -142,10 +146,10 @@ class StateCodec(Generic[T]):
                 raise StateNewerError(what=self._typed.name, found=envelope.schema, known=self._schema)
             if envelope is not None and envelope.schema < self._schema:
                 body = self._upgrades.run(body, found=envelope.schema)
-            read = self._typed.decode(body, compare=True)
+            read = self._typed.decode(body, compare=for_writing)
         except MisfitError as misfit:
             raise StateUndecodableError(what=self._typed.name, reason=f"{misfit.reason} at ${misfit.path}") from misfit
-        extras = None if read.is_whole else self._extras.collect(body, value=read.value)
+        extras = None if read.is_whole or not for_writing else self._extras.collect(body, value=read.value)
         return Decoded(state=read.value, envelope=envelope, extras=extras, refs=read.refs)
 
 
@@ -154,10 +158,10 @@ def _split(data: bytes) -> tuple[Envelope | None, bytes]:
     try:
         if data.startswith(_FIRST):
             raw = _head.decode(data).envelope
-            end = len(_FIRST) + len(bytes(raw))
-            if data[len(_FIRST) : end] != bytes(raw):
+            rest = data[len(_FIRST) :].lstrip()  # json.dumps puts a space there
+            if not rest.startswith(bytes(raw)):
                 raise MisfitError("has two envelopes", path=f".{_MEMBER}")
-            body = b"{" + data[end:].removeprefix(b",")
+            body = b"{" + rest[len(bytes(raw)) :].lstrip().removeprefix(b",")
         # Other tools keep the members but write them with spaces or in another order. One byte is found in no time.
         elif b"_" in data and b'"_"' in data:
             stored = _object.decode(data)

@@ -7,6 +7,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from turnkeeper.errors import InvalidMessageError, StoreBusyError
@@ -14,11 +15,19 @@ from turnkeeper.policy.ttl import Lifetime, Preserved, Sliding, span_ms
 from turnkeeper.ports.documents import Document, DocumentKey, Ttl
 from turnkeeper.ports.store import Store
 
+T = TypeVar("T")
+
 MAX_ID_BYTES = 512
 """One document's id, in UTF-8: longer than any address or token that a provider hands out."""
 
 MAX_TRIES = 200
 """Computations of one change: each one that fails means that another writer's succeeded."""
+
+RECENT = 256
+"""Documents that a collection of sessions remembers as it last saw them: those that people are at now."""
+
+RECENT_BYTES = 16_384
+"""Of one that is remembered: four megabytes in all. A larger one is read before each change."""
 
 _WAIT_SECONDS = 0.02
 """Longest wait before a change is computed again; drawn, so that writers who met do not meet again."""
@@ -27,14 +36,17 @@ _WAIT_SECONDS = 0.02
 class Collection:
     """Documents of one name. Safe to share between tasks; several processes may write the same documents."""
 
-    def __init__(self, store: Store, name: str, *, ttl: Lifetime) -> None:
-        """Take where the documents are and how long they live."""
+    def __init__(self, store: Store, name: str, *, ttl: Lifetime, recent: int = 0) -> None:
+        """Take where the documents are and how long they live, and how many to remember for `merge`."""
         if not name:
             raise InvalidMessageError("a collection needs a name, such as 'session'")
         self.name = name
         self.ttl = ttl
         self._documents = store.documents
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._recent: dict[str, Document] = {}
+        self._shared: dict[str, None] = {}
+        self._most_recent = recent
 
     @property
     def keeps_end(self) -> bool:
@@ -70,7 +82,11 @@ class Collection:
     async def write(self, document_id: str, data: bytes, *, ttl: timedelta | None, check: str | None = None) -> bool:
         """Write a whole document; its time counts from now. False: the check did not hold, nothing was written."""
         span = ttl if ttl is not None or self.ttl is None else self.ttl.span
-        return await self._documents.put(self.key(document_id), data, check=check, ttl_ms=span_ms(span)) is not None
+        self._recent.pop(document_id, None)
+        etag = await self._documents.put(self.key(document_id), data, check=check, ttl_ms=span_ms(span))
+        if etag is not None:
+            self.remember(document_id, Document(data=data, version=etag, expires_ms=None))
+        return etag is not None
 
     async def change(self, document_id: str, compute: Callable[[bytes], bytes | None]) -> bytes | None:
         """Replace a document by what is computed from it; None, and nothing written, if there is none.
@@ -82,17 +98,31 @@ class Collection:
         Raises:
             StoreBusyError: Others wrote it all the time; nothing was written.
         """
+        self._recent.pop(document_id, None)
+        return await self.merge(document_id, compute)
+
+    async def merge(self, document_id: str, compute: Callable[[bytes], bytes | None]) -> bytes | None:
+        """Do the same for a computation that decides nothing by what is stored: it may run on old bytes first.
+
+        What this process saw last is presumed to be there still, which the write proves: one round trip instead of two.
+        """
         key = self.key(document_id)
         span = None if self.ttl is None else span_ms(self.ttl.span)
+        kept = Ttl.KEEP if self.keeps_end else Ttl.SET
         lock = self._turns.setdefault(document_id, asyncio.Lock())
         async with lock:
+            presumed = self._recent.pop(document_id, None)
             for attempt in range(MAX_TRIES):
-                found = await self._documents.get(key)
+                found = presumed or await self._documents.get(key)
                 if found is None or (data := compute(found.data)) is None:
                     return None
-                kept = Ttl.KEEP if self.keeps_end else Ttl.SET
-                if await self._documents.put(key, data, check=found.etag, ttl_ms=span, ttl=kept) is not None:
+                etag = await self._documents.put(key, data, check=found.etag, ttl_ms=span, ttl=kept)
+                if etag is not None:
+                    self.remember(document_id, Document(data=data, version=etag, expires_ms=None))
                     return data
+                if presumed is not None:
+                    presumed = None
+                    self._is_shared(document_id)
                 await asyncio.sleep(random.uniform(0, _WAIT_SECONDS * min(attempt / 10, 1)))  # noqa: S311 - no secret
         raise StoreBusyError(f"{self.name}:{document_id} was written by others {MAX_TRIES} times in a row; try again")
 
@@ -103,4 +133,22 @@ class Collection:
 
     async def delete(self, document_id: str) -> bool:
         """Delete; False if there was none."""
+        self._recent.pop(document_id, None)
         return await self._documents.delete(self.key(document_id))
+
+    def remember(self, document_id: str, document: Document) -> None:
+        """Presume that a good document is still as it was seen, unless others write it too."""
+        if self._most_recent and len(document.data) <= RECENT_BYTES and document_id not in self._shared:
+            self._recent.pop(document_id, None)
+            _keep(self._recent, document_id, document, self._most_recent)
+
+    def _is_shared(self, document_id: str) -> None:
+        """Presume nothing of this document any more: another process writes it as well."""
+        _keep(self._shared, document_id, None, self._most_recent)
+
+
+def _keep(kept: dict[str, T], name: str, value: T, most: int) -> None:
+    """Put a value in, at the price of the one that was put in the longest ago."""
+    kept[name] = value
+    if len(kept) > most:
+        del kept[next(iter(kept))]

@@ -3,12 +3,12 @@
 For data beside conversations: a call, a browser's visit, a form. A conversation's own state changes in turns only.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Generic, Protocol, TypeVar
 
 from turnkeeper.codecs.walk import Naive
-from turnkeeper.documents.collection import Collection
+from turnkeeper.documents.collection import RECENT, Collection
 from turnkeeper.documents.records import Members, Records, is_missing, stamp
 from turnkeeper.policy.ttl import Lifetime
 from turnkeeper.ports.clock import Clock, SystemClock
@@ -83,14 +83,18 @@ class Sessions(Generic[T]):
             InvalidStateError: The type is no JSON object, or cannot be stored; the field is named.
             ConfigurationError: The type declares `created_at` or `last_updated` as something else than a time.
         """
-        self._collection = Collection(store, name, ttl=ttl)
+        self._collection = Collection(store, name, ttl=ttl, recent=RECENT)
         self._records: Records[T] = Records(type_, stamps=(CREATED, UPDATED), naive=naive)
         self._clock = clock or SystemClock()
 
     async def get(self, session_id: str, /) -> T | None:
         """Return the session, None if there is none or its time is over. With `Sliding` its time counts anew."""
         found = await self._collection.read(session_id)
-        return None if found is None else self._records.value(found.data)
+        if found is None:
+            return None
+        value = self._records.value(found.data)
+        self._collection.remember(session_id, found)
+        return value
 
     async def set(self, session_id: str, value: T, /, *, ttl: timedelta | None = None) -> T:
         """Write a whole session in place of what there was, and return it with its times.
@@ -111,13 +115,16 @@ class Sessions(Generic[T]):
     async def update(self, session_id: str, changes: Mapping[str, object], /) -> T | None:
         """Replace the given members and leave every other one as it is; None if there is no session.
 
-        Concurrent updates of different members all survive; of one member the last one stands.
+        Concurrent updates of different members all survive; of one member the last one stands. It costs one round trip
+        if only this process writes the session, else two.
 
         Raises:
             InvalidStateError: A member does not fit, or the type has none of that name.
             StoreBusyError: Others wrote the session all the time.
         """
-        return await self._change(session_id, lambda _, stored: self._records.merged(stored, changes))
+        return await self._change(
+            session_id, lambda _, stored: self._records.merged(stored, changes), self._collection.merge
+        )
 
     async def edit(self, session_id: str, function: Callable[[T], T | None], /) -> T | None:
         """Let a function change the session; None if there is none. For changes that depend on what is there.
@@ -136,7 +143,7 @@ class Sessions(Generic[T]):
             returned = function(value)
             return self._records.rewritten(stored, value if returned is None else returned)
 
-        return await self._change(session_id, edited)
+        return await self._change(session_id, edited, self._collection.change)
 
     async def touch(self, session_id: str, /, *, ttl: timedelta | None = None) -> bool:
         """Count the time to live anew, whatever its kind; False if there is no session."""
@@ -158,7 +165,12 @@ class Sessions(Generic[T]):
             return timedelta.max
         return timedelta(milliseconds=max(found.expires_ms - self._clock.now_ms(), 0))
 
-    async def _change(self, session_id: str, compute: Callable[[T, Members], Members]) -> T | None:
+    async def _change(
+        self,
+        session_id: str,
+        compute: Callable[[T, Members], Members],
+        replace: Callable[[str, Callable[[bytes], bytes | None]], Awaitable[bytes | None]],
+    ) -> T | None:
         changed: list[T] = []
 
         def computed(data: bytes) -> bytes:
@@ -167,7 +179,7 @@ class Sessions(Generic[T]):
             changed[:] = [read_back]
             return written
 
-        done = await self._collection.change(session_id, computed)
+        done = await replace(session_id, computed)
         return None if done is None else changed[0]
 
     def _stamped(self, members: Members) -> Members:

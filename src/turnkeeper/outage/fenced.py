@@ -174,21 +174,28 @@ class _FencedDeliveries:
         if self._is_fenced(lane.conversation):
             return None
         claim = await self._deliveries.claim(lane, token=token, lease=lease, limit=limit)
-        if claim is not None and self._recent is not None:
+        if self._recent is not None:
             self._recent.claimed(lane, claim)
         return claim
 
     async def settle(self, settlements: Sequence[Settlement], /) -> Sequence[Settled]:
         """See `Deliveries.settle`. What a sender has in hand goes out, fenced off or not, and it need not wait."""
         if self._on_done is None:
-            return await self._deliveries.settle(settlements)
+            return await self._settle(settlements)
         is_free = [not self._is_fenced(one.lane.conversation) for one in settlements]
         free = [one for one, is_one in zip(settlements, is_free, strict=True) if is_one]
-        answers = iter(await self._deliveries.settle(free) if free else ())
+        answers = iter(await self._settle(free) if free else ())
         return [
             next(answers) if is_one else self._settle_fenced(one, self._on_done)
             for one, is_one in zip(settlements, is_free, strict=True)
         ]
+
+    async def _settle(self, settlements: Sequence[Settlement]) -> Sequence[Settled]:
+        answers = await self._deliveries.settle(settlements)
+        if self._recent is not None:
+            for one, answer in zip(settlements, answers, strict=True):
+                self._recent.settled(one.lane, answer)
+        return answers
 
     def _settle_fenced(self, settlement: Settlement, on_done: OnDone) -> Settled:
         if settlement.verdict is Verdict.DONE:

@@ -11,7 +11,7 @@ import msgspec
 
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.catalog import Exported
-from turnkeeper.ports.deliveries import Claim, Lane
+from turnkeeper.ports.deliveries import Claim, Lane, Settled
 from turnkeeper.ports.documents import DocumentKey
 from turnkeeper.ports.turns import Begin, Commit, Committed, Effect, EffectKind, Granted, Queued, Waiting
 
@@ -31,6 +31,7 @@ class Known(msgspec.Struct, kw_only=True):
         receipts: Ids of messages that were committed, with the recorded reply.
         limbo: A commit that was sent and not answered.
         unclaimed: Committed replies, with the time, that found their lane taken: nobody has them in hand yet.
+        sends: A sender of this process has the lane of the replies, so that nobody else sends these.
         retain_ms: As last committed; None: for ever.
     """
 
@@ -51,11 +52,12 @@ class Known(msgspec.Struct, kw_only=True):
     receipts: dict[str, bytes | None] = {}
     limbo: Commit | None = None
     unclaimed: list[tuple[int, Effect]] = []
+    sends: bool = False
 
     @property
     def is_under_way(self) -> bool:
         """Whether somebody waits for an answer that this process was about to give."""
-        return bool(self.token or self.limbo is not None)
+        return bool(self.token or self.limbo is not None or (self.unclaimed and self.sends))
 
     @property
     def size_bytes(self) -> int:
@@ -137,7 +139,7 @@ class Recent:
         )
         if before is not None and before.version == granted.version:
             known.status, known.retain_ms, known.receipts = before.status, before.retain_ms, before.receipts
-            known.unclaimed = before.unclaimed
+            known.unclaimed, known.sends = before.unclaimed, before.sends
         if granted.lost:
             self.forget(conversation)  # the store lost the state; what is known here may be older than it was
             return
@@ -197,6 +199,7 @@ class Recent:
         replies = [effect for effect in request.effects if effect.kind is EffectKind.REPLY]
         # A lane that could be claimed was free: every earlier reply is settled.
         known.unclaimed = [] if answer.claimed else [*known.unclaimed, *((now_ms, effect) for effect in replies)]
+        known.sends |= answer.claimed
         known.limbo = None
         known.token, known.handed = "", 0
         for part in request.parts:
@@ -213,12 +216,21 @@ class Recent:
         if known is not None and known.token == token:
             known.token, known.handed = "", 0
 
-    def claimed(self, lane: Lane, claim: Claim) -> None:
-        """Note that a sender of this process has replies in hand."""
+    def claimed(self, lane: Lane, claim: Claim | None) -> None:
+        """Note which replies a sender of this process has in hand, or that it got none."""
         known = self._known.get(lane.conversation.key)
-        if known is not None and known.unclaimed:
+        if known is None or lane.name:
+            return
+        known.sends = claim is not None
+        if known.unclaimed and claim is not None:
             taken = {entry.id for entry in claim.entries}
             known.unclaimed = [one for one in known.unclaimed if one[1].id not in taken]
+
+    def settled(self, lane: Lane, answer: Settled) -> None:
+        """Note whether a sender of this process still has the lane: if nothing more is there, it is free."""
+        known = self._known.get(lane.conversation.key)
+        if known is not None and not lane.name:
+            known.sends = answer.held and answer.more
 
     def note_part(self, key: DocumentKey, data: bytes) -> None:
         """Remember a part that was read."""

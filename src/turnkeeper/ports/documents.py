@@ -5,6 +5,7 @@ read-modify-write safe. "Not there" is None or False; "could not ask" is an exce
 """
 
 import enum
+import hashlib
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -27,11 +28,25 @@ def part_key(conversation: ConversationId, part_id: str) -> DocumentKey:
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored value. `expires_ms` is on the store's clock, None: never."""
+    """A stored value. `expires_ms` is on the store's clock, None: never.
+
+    `version` is what the store itself calls this write; one that keeps nothing beside the value leaves it empty, and
+    the digest of the bytes is the etag. It is computed when it is asked for: a restore asks for none.
+    """
 
     data: bytes
-    etag: str
+    version: str = ""
     expires_ms: int | None
+
+    @property
+    def etag(self) -> str:
+        """Return what `put` and `delete` take as their `check`."""
+        return self.version or digest_of(self.data)
+
+
+def digest_of(data: bytes) -> str:
+    """Return the etag of bytes that have no version: their SHA-1, which a script on a server can compute too."""
+    return hashlib.sha1(data).hexdigest()  # noqa: S324 - it tells versions apart, it protects nothing
 
 
 class Ttl(enum.Enum):

@@ -346,6 +346,17 @@ class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: int = 0
     changed: bool = False
 
+    def __add__(self, other: "Forgotten") -> "Forgotten":
+        """Return what both counted together."""
+        return Forgotten(
+            conversations=self.conversations + other.conversations,
+            log_entries=self.log_entries + other.log_entries,
+            deliveries=self.deliveries + other.deliveries,
+            parts=self.parts + other.parts,
+            dead_letters=self.dead_letters + other.dead_letters,
+            changed=self.changed or other.changed,
+        )
+
 
 class Turns(Protocol):
     """Conversations as a sequence of turns. Losing the lease means: `commit` answers `Fenced`, always."""

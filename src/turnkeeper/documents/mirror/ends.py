@@ -1,6 +1,7 @@
 """When the values of a mirror end. One entry a value, however often it is written."""
 
 import heapq
+from collections.abc import Iterable
 
 
 class Ends:
@@ -14,10 +15,17 @@ class Ends:
 
     def note(self, value_id: str, ends_ms: int) -> None:
         """Take the end of a value's time, in place of an earlier one. It only ever moves away."""
-        self._ends[value_id] = ends_ms
-        if value_id not in self._queued:
-            self._queued.add(value_id)
-            heapq.heappush(self._heap, (ends_ms, value_id))
+        self.note_all([(ends_ms, value_id)])
+
+    def note_all(self, ends: Iterable[tuple[int, str]]) -> None:
+        """Take the ends of many values at once. See `note`."""
+        known, queued = self._ends, self._queued
+        for pair in ends:
+            ends_ms, value_id = pair
+            known[value_id] = ends_ms
+            if value_id not in queued:
+                queued.add(value_id)
+                heapq.heappush(self._heap, pair)
 
     def forget(self, value_id: str) -> None:
         """Drop a value that is gone."""

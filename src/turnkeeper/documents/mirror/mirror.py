@@ -24,7 +24,7 @@ from turnkeeper.documents.mirror.tracked import tracked
 from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, RetryableError, StateUndecodableError
 from turnkeeper.policy.ttl import Lifetime, span_ms
 from turnkeeper.ports.clock import Clock, SystemClock
-from turnkeeper.ports.documents import DocumentPage
+from turnkeeper.ports.documents import Document, DocumentPage
 from turnkeeper.ports.limits import MAX_BATCH
 from turnkeeper.ports.store import Store
 
@@ -40,7 +40,12 @@ _OUTAGE = (RetryableError, OutcomeUnknownError)
 
 Value = dict[str, Any]
 
-_object = msgspec.json.Decoder(Value)
+
+class _Object(msgspec.Struct):
+    """Any JSON object: whatever it has is skipped, which checks its grammar, but not its UTF-8."""
+
+
+_skip_object = msgspec.json.Decoder(_Object)
 
 
 class Mirror(MutableMapping[str, Value]):
@@ -87,7 +92,7 @@ class Mirror(MutableMapping[str, Value]):
         self._window = window
         self._clock = clock or SystemClock()
         self._span = None if ttl is None else span_ms(ttl.span)
-        self._values: dict[str, Value | bytes] = {}
+        self._values: dict[str, Value | Document] = {}
         self._ends = Ends()
         self._plain: dict[str, None] = {}
         self._saver = Saver(store, self._documents, self._encode, on_saved=self._saved)
@@ -170,6 +175,11 @@ class Mirror(MutableMapping[str, Value]):
         return self._saver.conflicts
 
     def __getitem__(self, value_id: str, /) -> Value:
+        """Return a value.
+
+        Raises:
+            StateUndecodableError: What is stored is a JSON object that cannot be built. It stays there.
+        """
         self._check_open()
         return self._value(value_id)
 
@@ -182,6 +192,9 @@ class Mirror(MutableMapping[str, Value]):
         self._check_open()
         self._documents.key(value_id)
         self._encode(value)
+        stored = self._values.get(value_id)
+        if isinstance(stored, Document):
+            self._saver.known(value_id, stored.etag)
         self._values[value_id] = value
         self.unreadable.pop(value_id, None)
         self._plain[value_id] = None
@@ -190,6 +203,7 @@ class Mirror(MutableMapping[str, Value]):
     def __delitem__(self, value_id: str, /) -> None:
         self._check_open()
         del self._values[value_id]
+        self.unreadable.pop(value_id, None)
         self._plain.pop(value_id, None)
         self._ends.forget(value_id)
         self._saver.deleted(value_id)
@@ -211,7 +225,12 @@ class Mirror(MutableMapping[str, Value]):
         """
         self._check_open()
         before = datetime.fromtimestamp(self._clock.now_ms() / 1000, tz=UTC) - older_than
-        old = [value_id for value_id in self._values if (at := by(self._value(value_id))) is not None and at < before]
+        old: list[str] = []
+        for value_id in self._values:
+            with contextlib.suppress(StateUndecodableError):  # it has no age, and is told as `unreadable`
+                at = by(self._value(value_id))
+                if at is not None and at < before:
+                    old.append(value_id)
         for value_id in old:
             if not self._saver.is_waiting(value_id):
                 del self._values[value_id]
@@ -228,8 +247,12 @@ class Mirror(MutableMapping[str, Value]):
     def _value(self, value_id: str) -> Value:
         """Return a value. A restored one is read at its first use: most are never looked at."""
         value = self._values[value_id]
-        if isinstance(value, bytes):
-            read = self._tree.decode(value).value
+        if isinstance(value, Document):
+            try:
+                read = self._tree.decode(value.data).value
+            except MisfitError as misfit:
+                raise self._is_unreadable(value_id, misfit) from misfit
+            self._saver.known(value_id, value.etag)
             value = self._values[value_id] = tracked(read, lambda: self._saver.changed(value_id))
         return value
 
@@ -243,17 +266,13 @@ class Mirror(MutableMapping[str, Value]):
         return data
 
     async def _restore(self, on_progress: Callable[[int], None] | None) -> None:
-        async for value_id, data, etag, expires_ms in self._stored():
-            if value_id in self._values or self._saver.is_waiting(value_id):
-                continue
-            self._take(value_id, data, etag, expires_ms)
-            if on_progress is not None and len(self._values) % MAX_BATCH == 0:
+        async for page in self._stored():
+            self._take(page)
+            if on_progress is not None:
                 on_progress(len(self._values))
         self._is_restored = True
-        if on_progress is not None:
-            on_progress(len(self._values))
 
-    async def _stored(self) -> AsyncIterator[tuple[str, bytes, str, int | None]]:
+    async def _stored(self) -> AsyncIterator[DocumentPage]:
         """Yield what is stored; the next page is on its way while one is taken in."""
         coming = asyncio.ensure_future(self._page(None))
         try:
@@ -262,8 +281,7 @@ class Mirror(MutableMapping[str, Value]):
                 if page.cursor is not None:
                     coming = asyncio.ensure_future(self._page(page.cursor))
                     await asyncio.sleep(0)  # so that it is asked for now
-                for key, document in page.items:
-                    yield key.id, document.data, document.etag, document.expires_ms
+                yield page
                 if page.cursor is None:
                     return
         finally:
@@ -272,21 +290,30 @@ class Mirror(MutableMapping[str, Value]):
     async def _page(self, cursor: str | None) -> DocumentPage:
         return await self._scan(self._documents.name, cursor=cursor, limit=MAX_BATCH)
 
-    def _take(self, value_id: str, data: bytes, etag: str, expires_ms: int | None) -> None:
-        try:
-            if self._is_checked:
-                self._typed.decode(data)
-            else:
-                _check_object(data)
-        except MisfitError as misfit:
-            error = StateUndecodableError(what=self._typed.name, reason=f"{misfit.reason} at ${misfit.path}")
-            self.unreadable[value_id] = str(error)
-            logger.error("mirror_unreadable", extra={"mirror": self._documents.name, "id": value_id})  # noqa: TRY400
-            return
-        self._values[value_id] = data
-        self._saver.known(value_id, etag)
-        if expires_ms is not None:
-            self._ends.note(value_id, expires_ms)
+    def _take(self, page: DocumentPage) -> None:
+        """Take in what is stored, except for what is here already, or was changed or deleted here."""
+        values, is_waiting = self._values, self._saver.is_waiting
+        check = self._typed.decode if self._is_checked else _check_object
+        ends: list[tuple[int, str]] = []
+        for key, document in page.items:
+            if key.id in values or is_waiting(key.id):
+                continue
+            try:
+                check(document.data)
+            except MisfitError as misfit:
+                self._is_unreadable(key.id, misfit)
+                continue
+            values[key.id] = document
+            if document.expires_ms is not None:
+                ends.append((document.expires_ms, key.id))
+        self._ends.note_all(ends)
+
+    def _is_unreadable(self, value_id: str, misfit: MisfitError) -> StateUndecodableError:
+        error = StateUndecodableError(what=self._typed.name, reason=f"{misfit.reason} at ${misfit.path}")
+        if value_id not in self.unreadable:
+            logger.error("mirror_unreadable", extra={"mirror": self._documents.name, "id": value_id})
+        self.unreadable[value_id] = str(error)
+        return error
 
     async def _follow(self) -> None:
         """Look for changes, window by window, for as long as the mirror is open."""
@@ -337,8 +364,13 @@ class Mirror(MutableMapping[str, Value]):
 
 
 def _check_object(data: bytes) -> None:
-    """Find out whether it is a JSON object, all of it, at a fifth of what it costs to read one for use."""
+    """Find out whether it is a JSON object, all of it, at a sixth of what it costs to build one.
+
+    What cannot be built although it is one, such as a number that no float holds, is told when it is asked for.
+    """
     try:
-        _object.decode(data)
+        _skip_object.decode(data)
+        if not data.isascii():
+            data.decode()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise misfit_of(error) from error

@@ -113,14 +113,14 @@ def _write_log(tables: Tables, head: Head, now: int, request: Commit) -> None:
 
 def _apply_parts(tables: Tables, head: Head, now: int, request: Commit) -> None:
     for part in request.parts:
-        document = Document(data=bytes(part.data), etag=str(tables.serial()), expires_ms=None)
+        document = Document(data=bytes(part.data), version=str(tables.serial()), expires_ms=None)
         put_document(tables, part_key(head.conversation, part.id), document)
         head.parts.add(part.id)
     for part_id in request.adopted:
         key = part_key(head.conversation, part_id)
         found = tables.documents.get(key)
         if found is not None:
-            put_document(tables, key, Document(data=found.data, etag=found.etag, expires_ms=None))
+            put_document(tables, key, Document(data=found.data, version=found.version, expires_ms=None))
     for part_id in request.retired:
         retire_part(tables, part_key(head.conversation, part_id), now)
 

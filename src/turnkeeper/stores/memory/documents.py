@@ -46,7 +46,7 @@ class MemoryDocuments:
             expires_ms = None if ttl_ms is None else now + ttl_ms
             if found is not None and ttl is Ttl.KEEP:
                 expires_ms = found.expires_ms
-            written = Document(data=bytes(data), etag=str(tables.serial()), expires_ms=expires_ms)
+            written = Document(data=bytes(data), version=str(tables.serial()), expires_ms=expires_ms)
             put_document(tables, key, written)
             return written.etag
 

@@ -68,7 +68,7 @@ def retire_part(tables: Tables, key: DocumentKey, now: int) -> None:
     """Let a part go after its grace."""
     found = tables.documents.get(key)
     if found is not None:
-        put_document(tables, key, Document(data=found.data, etag=found.etag, expires_ms=now + PART_GRACE_MS))
+        put_document(tables, key, Document(data=found.data, version=found.version, expires_ms=now + PART_GRACE_MS))
 
 
 def put_document(tables: Tables, key: DocumentKey, document: Document) -> None:

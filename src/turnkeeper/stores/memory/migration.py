@@ -126,7 +126,7 @@ def restore(tables: Tables, exported: Exported) -> bool:
     for delivery in exported.deliveries:
         put_entry(tables, head, _restored_entry(tables, delivery))
     for part_id, data in exported.parts.items():
-        part = Document(data=data, etag=str(tables.serial()), expires_ms=None)
+        part = Document(data=data, version=str(tables.serial()), expires_ms=None)
         put_document(tables, part_key(exported.conversation, part_id), part)
     records = sorted(exported.log, key=lambda record: record.seq)
     next_seq = records[-1].seq + 1 if records else 1

@@ -116,11 +116,4 @@ def _forget(tables: Tables, now: int, conversation: ConversationId, *, person: b
         if found is not None and found.mark != mark:
             return Forgotten(changed=True)
     keys = tables.of_person(conversation) if person else [key_of(conversation)]
-    erased = [erase(tables, key, now) for key in keys]
-    return Forgotten(
-        conversations=sum(one.conversations for one in erased),
-        log_entries=sum(one.log_entries for one in erased),
-        deliveries=sum(one.deliveries for one in erased),
-        parts=sum(one.parts for one in erased),
-        dead_letters=sum(one.dead_letters for one in erased),
-    )
+    return sum((erase(tables, key, now) for key in keys), Forgotten())

@@ -4,6 +4,7 @@ What an index names is looked up in its head before it is shown: an index may be
 """
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import timedelta
 
@@ -105,16 +106,24 @@ class RedisCatalog:
         if status is not None:
             return [(each, flow, each.shelf(flow, status)) for each in keys.partitions for flow in flows]
 
-        async def of(partition: Partition) -> list[tuple[Partition, str, str]]:
-            asked: list[Command] = [("HKEYS", partition.statuses(flow)) for flow in flows]
-            found = await self._medium.scripts.read(asked, partition) if asked else []
-            return [
-                (partition, flow, partition.shelf(flow, name))
-                for flow, statuses in zip(flows, found, strict=True)
-                for name in {"", *(text(one) for one in statuses)}
-            ]
+        asked: list[list[Command]] = [
+            [("HKEYS", partition.statuses(flow)) for flow in flows] for partition in keys.partitions
+        ]
+        return [
+            (partition, flow, partition.shelf(flow, name))
+            for partition, found in zip(keys.partitions, await self._read_each(asked), strict=True)
+            for flow, statuses in zip(flows, found, strict=True)
+            for name in {"", *(text(one) for one in statuses)}
+        ]
 
-        return [one for each in await asyncio.gather(*(of(partition) for partition in keys.partitions)) for one in each]
+    async def _read_each(self, asked: Sequence[Sequence[Command]]) -> list[list[Reply]]:
+        """Read something of each partition, in their order: on one server in one call."""
+        partitions, read = (await self._medium.keys()).partitions, self._medium.scripts.read
+        if self._medium.wire.in_cluster:
+            pairs = zip(asked, partitions, strict=True)
+            return list(await asyncio.gather(*(read(commands, partition) for commands, partition in pairs)))
+        replies = iter(await read([command for commands in asked for command in commands], partitions[0]))
+        return [list(itertools.islice(replies, len(commands))) for commands in asked]
 
     async def _named(
         self, shelves: Sequence[tuple[Partition, str, str]], after: _Place | None, rows: int
@@ -244,68 +253,64 @@ class RedisCatalog:
     async def _changes(self, flow: str, seen: Sequence[int], limit: int) -> tuple[Changes, int]:
         """Return the first changes behind these numbers; what is listed newly and was not committed is none."""
         shelves = await self._shelves([flow], None)
-        keys = await self._medium.keys()
-        count = max(limit // len(keys.partitions), _CHANGES)
+        count = max(limit // len(seen), _CHANGES)
         reached, items, now = list(seen), list[tuple[int, Change]](), 0
         while not items:
-            lists = await asyncio.gather(
-                *(self._numbered(at, flow, shelves, reached[at], count) for at in range(len(keys.partitions)))
-            )
-            page = _first_of(lists, limit)
+            page = _first_of(await self._numbered(flow, shelves, reached, count), limit)
             if not page:
                 break
-            by_partition: dict[int, list[_Numbered]] = {}
-            for one in page:
-                by_partition.setdefault(one[1], []).append(one)
-            found = await asyncio.gather(
-                *(self._changed(keys.partitions[at], flow, ones) for at, ones in by_partition.items())
-            )
-            for ones, (changes, read_ms) in zip(by_partition.values(), found, strict=True):
-                now = max(now, read_ms)
-                for (number, at, _, is_gone), (change, told) in zip(ones, changes, strict=True):
-                    if is_gone or told is None or told > seen[at]:
-                        items.append((number if is_gone or told is None else told, change))
-                    reached[at] = max(reached[at], number)
+            changed, now = await self._changed(flow, page)
+            for (number, at, _, is_gone), (change, told) in changed:
+                if is_gone or told is None or told > seen[at]:
+                    items.append((number if is_gone or told is None else told, change))
+                reached[at] = max(reached[at], number)
         items.sort(key=lambda each: each[0])
         return Changes(items=tuple(one for _, one in items), cursor=msgspec.json.encode(reached).decode()), now
 
     async def _numbered(
-        self, at: int, flow: str, shelves: Sequence[tuple[Partition, str, str]], after: int, count: int
-    ) -> tuple[list[_Numbered], int | None]:
-        """Return the first changes of one partition, and up to which number these are all (None: to the end)."""
-        partition = (await self._medium.keys()).partitions[at]
-        indexes = [partition.gone(flow), *(key for where, _, key in shelves if where is partition)]
-        asked: list[Command] = [
-            ("ZRANGEBYSCORE", key, f"({after}", "+inf", "WITHSCORES", "LIMIT", 0, count) for key in indexes
+        self, flow: str, shelves: Sequence[tuple[Partition, str, str]], after: Sequence[int], count: int
+    ) -> list[tuple[list[_Numbered], int | None]]:
+        """Return the first changes of each partition, and up to which number these are all (None: to the end)."""
+        keys = await self._medium.keys()
+        indexes = {partition: [partition.gone(flow)] for partition in keys.partitions}
+        for partition, _, key in shelves:
+            indexes[partition].append(key)
+        asked: list[list[Command]] = [
+            [("ZRANGEBYSCORE", key, f"({number}", "+inf", "WITHSCORES", "LIMIT", 0, count) for key in each]
+            for each, number in zip(indexes.values(), after, strict=True)
         ]
-        found = await self._medium.scripts.read(asked, partition)
-        ends = [int(flat[-1]) for flat in found if len(flat) == 2 * count]
-        end = min(ends, default=None)
-        numbered = [
-            (int(flat[each + 1]), at, flat[each], index == 0)
-            for index, flat in enumerate(found)
-            for each in range(0, len(flat), 2)
-            if end is None or int(flat[each + 1]) <= end
-        ]
-        return numbered, end
+        return [_numbers(at, found, count) for at, found in enumerate(await self._read_each(asked))]
 
     async def _changed(
-        self, partition: Partition, flow: str, numbered: Sequence[_Numbered]
-    ) -> tuple[list[tuple[Change, int | None]], int]:
+        self, flow: str, page: Sequence[_Numbered]
+    ) -> tuple[list[tuple[_Numbered, tuple[Change, int | None]]], int]:
         """Return what became of conversations with the number of their last told change (None: over), and the time."""
-        conversations = [names.conversation_in(flow, member) for _, _, member, _ in numbered]
         keys = await self._medium.keys()
-        reads: list[Command] = []
-        for conversation in conversations:
-            mine = keys.conversation(partition, conversation)
-            reads += [("GET", mine.head), ("GET", mine.state)]
-        reply, *found = await self._medium.scripts.run(Call("now", partition, (), (0,)), after=reads)
-        answer: Reply = reply
-        now = int(answer[1])
-        return [
-            _change(conversation, head_of(found[2 * at]), found[2 * at + 1], now)
-            for at, conversation in enumerate(conversations)
-        ], now
+        groups: dict[int, list[_Numbered]] = {}
+        for one in page:
+            groups.setdefault(one[1] if self._medium.wire.in_cluster else 0, []).append(one)
+
+        async def of(partition: Partition, group: list[_Numbered]) -> tuple[list[tuple[Change, int | None]], int]:
+            conversations = [names.conversation_in(flow, member) for _, _, member, _ in group]
+            places = [
+                keys.seen(keys.partitions[at], one) for (_, at, _, _), one in zip(group, conversations, strict=True)
+            ]
+            read: list[Command] = [("GET", key) for place in places for key in place]
+            answer, *found = await self._medium.scripts.run(Call("now", partition, (), (0,)), after=read)
+            told: Reply = answer
+            changes = [
+                _change(one, head_of(found[2 * at]), found[2 * at + 1], int(told[1]))
+                for at, one in enumerate(conversations)
+            ]
+            return changes, int(told[1])
+
+        answers = await asyncio.gather(*(of(keys.partitions[at], group) for at, group in groups.items()))
+        changed = [
+            both
+            for group, (changes, _) in zip(groups.values(), answers, strict=True)
+            for both in zip(group, changes, strict=True)
+        ]
+        return changed, max(now for _, now in answers)
 
     async def export(self, conversation: ConversationId, /) -> Exported | None:
         """See `Catalog.export`."""
@@ -360,6 +365,19 @@ async def _members(medium: Medium, partition: Partition, index: str) -> AsyncIte
 def _place(cursor: str) -> _Place:
     changed_ms, member = msgspec.json.decode(cursor, type=tuple[int, str])
     return changed_ms, member.encode()
+
+
+def _numbers(at: int, found: Sequence[Reply], count: int) -> tuple[list[_Numbered], int | None]:
+    """Return what the indexes of a partition name, what is gone first, and up to which number it is all."""
+    ends = [int(flat[-1]) for flat in found if len(flat) == 2 * count]
+    end = min(ends, default=None)
+    numbered = [
+        (int(flat[each + 1]), at, flat[each], index == 0)
+        for index, flat in enumerate(found)
+        for each in range(0, len(flat), 2)
+        if end is None or int(flat[each + 1]) <= end
+    ]
+    return numbered, end
 
 
 def _first_of(lists: Sequence[tuple[list[_Numbered], int | None]], limit: int) -> list[_Numbered]:

@@ -36,6 +36,9 @@ from turnkeeper.stores.redis.wire import Command
 MOST_CLAIMED = 512
 """Entries of one claim: twice a batch, because the committer adds replies to a claim of its own."""
 
+GATHER_SECONDS = 0.01
+"""Between a hint and the look that it asks for: every commit of this process hints, and a look asks every partition."""
+
 _FIELDS = 8
 """Of an entry in the answer of `claim.lua`."""
 
@@ -111,8 +114,13 @@ class RedisDeliveries:
         jobs: bool = True,
     ) -> DueList:
         """See `Deliveries.due`. Once a minute it also forgets what is over, a little of it, found by the same look."""
+        is_again = False
 
         async def look() -> Look[DueList]:
+            nonlocal is_again
+            if is_again:
+                await asyncio.sleep(GATHER_SECONDS)  # not the clock's: one that stands still must not hold up a hint
+            is_again = True
             found = await self._due(flows, page_size(limit), jobs=jobs)
             return Look(answer=found, is_enough=bool(found.items), now_ms=found.now_ms, next_ms=found.next_ms)
 

@@ -4,7 +4,6 @@ Its etag is the digest of the value, so that what another program wrote there wi
 conversations, and everything in a test whose clock is moved, have their end also in a small hash beside the value.
 """
 
-import hashlib
 import logging
 import re
 import uuid
@@ -15,7 +14,7 @@ import msgspec
 
 from turnkeeper.errors import StoreFullError, StoreUnreadableError
 from turnkeeper.ports.checks import check_batch, check_part, page_size
-from turnkeeper.ports.documents import Document, DocumentKey, DocumentPage, Ttl
+from turnkeeper.ports.documents import Document, DocumentKey, DocumentPage, Ttl, digest_of
 from turnkeeper.stores.redis import codes
 from turnkeeper.stores.redis.committing import GIVEN_BYTES
 from turnkeeper.stores.redis.compressing import packed, unpacked
@@ -35,6 +34,9 @@ _SCAN_COUNT = 500
 
 _LOOKS = 8
 """SCANs of one page, all in all: where few names fit, a page may have none of them."""
+
+_GONE = -2
+"""What PTTL says of a key that is not there: its time ended between the two reads."""
 
 _GLOB = re.compile(r"[*?\[\]\\^-]")
 """Characters that mean something to MATCH."""
@@ -114,7 +116,7 @@ class RedisDocuments:
                 continue
             document = _document(value, expires_ms)
             if document is not None and key.collection == PARTS:
-                document = msgspec.structs.replace(document, data=await unpacked(document.data))
+                document = msgspec.structs.replace(document, data=await unpacked(document.data), version=document.etag)
             found[key] = document
         return found
 
@@ -135,8 +137,8 @@ class RedisDocuments:
         value, etag = names.document(key)
         if key.collection == PARTS:
             data = await packed(data)
-        stage = f"{etag}:stage:{uuid.uuid4().hex}"
         staged = len(data) > GIVEN_BYTES
+        stage = f"{etag}:stage:{uuid.uuid4().hex if staged else ''}"
         stages: list[Command] = [("SET", stage, bytes(data), "PX", _STAGE_MS)] if staged else []
         call = Call(
             "put",
@@ -158,7 +160,7 @@ class RedisDocuments:
             refusal = replies[0]
             why = refusal.text if isinstance(refusal, ErrorReply) else "it was evicted at once"
             raise StoreFullError(f"there is no room for a document and nothing was written: {why}")
-        return _etag(data) if reply[0] == codes.OK else None
+        return digest_of(data) if reply[0] == codes.OK else None
 
     async def touch(self, key: DocumentKey, /, *, ttl_ms: int | None) -> bool:
         """See `Documents.touch`."""
@@ -217,25 +219,43 @@ class RedisDocuments:
     async def _scanned(
         self, collection: str, place: "_Place", rows: int
     ) -> tuple[list[tuple[DocumentKey, Document]], "_Place"]:
-        """Go on with SCAN: until there is something, or it has taken long enough for one page."""
-        names = await self._medium.keys()
-        waiting, at = list(place.waiting), place.at
-        looks = 0
-        while len(waiting) < rows and at != "0" and looks < _LOOKS:
-            pattern = _GLOB.sub(r"\\\g<0>", collection) + ":*"
-            command: Command = ("SCAN", at or "0", "MATCH", pattern, "COUNT", _SCAN_COUNT, "TYPE", "string")
-            (answer,) = await self._medium.scripts.read([command], names.partitions[0])
-            at = text(answer[0])
-            for name in answer[1]:
-                try:
-                    waiting.append(name.decode()[len(collection) + 1 :])
-                except UnicodeDecodeError:  # no id that anybody could ask for
-                    logger.warning("redis.document_unnamed", extra={"collection": collection})
-            looks += 1
-        keys = [DocumentKey(collection=collection, id=each) for each in dict.fromkeys(waiting[:rows]) if each]
-        documents = await self._read_all(keys)
-        items = [(key, document) for key in keys if (document := documents[key]) is not None]
-        return items, _Place(partition=place.partition, at=at, waiting=tuple(waiting[rows:]))
+        """Go on with SCAN until there is something to read, or it has taken long enough for one page.
+
+        The names of the next page are asked for together with the values of this one: one round trip each.
+        """
+        pattern = _GLOB.sub(r"\\\g<0>", collection) + ":*"
+        waiting, at, looks = place.waiting, place.at, 0
+        while True:
+            is_enough = len(waiting) >= rows or at == "0" or looks == _LOOKS
+            taken = list(dict.fromkeys(waiting[:rows])) if is_enough else []
+            scan: Command = ("SCAN", at or "0", "MATCH", pattern, "COUNT", _SCAN_COUNT, "TYPE", "string")
+            scans = [scan] if at != "0" and len(waiting) < 2 * rows and looks < _LOOKS else []
+            found, items = await self._scan_and_read(collection, scans, taken)
+            waiting = waiting[rows:] if is_enough else waiting
+            if found is not None:
+                at, looks = text(found[0]), looks + 1
+                waiting = (*waiting, *_ids(collection, found[1]))
+            if is_enough:
+                return items, _Place(partition=place.partition, at=at, waiting=waiting)
+
+    async def _scan_and_read(
+        self, collection: str, scans: Sequence[Command], taken: Sequence[str]
+    ) -> tuple[Reply | None, list[tuple[DocumentKey, Document]]]:
+        """Send a SCAN, if any, and read documents that an earlier one found, in one write."""
+        home = (await self._medium.keys()).partitions[0]
+        if self._medium.is_movable:
+            found = await self._medium.scripts.read(scans, home) if scans else [None]
+            read = await self._read_all([DocumentKey(collection=collection, id=each) for each in taken])
+            return found[0], [(key, document) for key, document in read.items() if document is not None]
+        names = [f"{collection}:{each}" for each in taken]
+        if not names:
+            return (await self._medium.scripts.read(scans, home))[0] if scans else None, []
+        commands = [*scans, ("MGET", *names)]
+        replies = await self._medium.scripts.run(Call("left", home, names, ()), before=commands)
+        for reply in replies:
+            raise_error(reply)
+        *answers, values, told = replies
+        return answers[0] if answers else None, _documents(collection, taken, values, told)
 
     async def _read_all(self, keys: Sequence[DocumentKey]) -> dict[DocumentKey, Document | None]:
         return dict(zip(keys, await self.get_many(keys), strict=True))
@@ -262,15 +282,37 @@ class _Place(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.at == "0" and not self.waiting
 
 
+def _ids(collection: str, names: Reply) -> list[str]:
+    """Return the ids in what SCAN found."""
+    start, ids = len(collection.encode()) + 1, list[str]()
+    for name in names:
+        try:
+            found = name[start:].decode()
+        except UnicodeDecodeError:  # no id that anybody could ask for
+            logger.warning("redis.document_unnamed", extra={"collection": collection})
+            continue
+        if found:
+            ids.append(found)
+    return ids
+
+
+def _documents(collection: str, ids: Sequence[str], values: Reply, told: Reply) -> list[tuple[DocumentKey, Document]]:
+    """Return what MGET and the script `left` say of documents; what is gone, or of another type, is left out."""
+    _, now, lefts = told
+    return [
+        (
+            DocumentKey(collection=collection, id=each),
+            Document(data=value, expires_ms=now + left if left >= 0 else None),
+        )
+        for each, value, left in zip(ids, values, lefts, strict=True)
+        if value is not None and left != _GONE
+    ]
+
+
 def _document(value: object, expires_ms: int | None) -> Document | None:
     if not isinstance(value, bytes):
         return None
-    return Document(data=value, etag=_etag(value), expires_ms=expires_ms)
-
-
-def _etag(value: bytes) -> str:
-    """Return the digest of a value as it is stored: the one that a script can compute too."""
-    return hashlib.sha1(value).hexdigest()  # noqa: S324 - it tells versions apart, it protects nothing
+    return Document(data=value, expires_ms=expires_ms)
 
 
 def _check_string(name: str, value: object) -> None:

@@ -1,7 +1,7 @@
 """What stands around a state in its key: which generation and version it is, in the first member of its JSON.
 
 So the value stays readable JSON in `redis-cli`, however large. What is no JSON object gets a header line instead. Pure
-bytes: the state itself is never parsed.
+bytes: the state itself is parsed only where somebody else wrote it again.
 """
 
 import re
@@ -9,8 +9,11 @@ import re
 import msgspec
 
 _MEMBER = b'{"turnkeeper":"'
+_NAME = b'"turnkeeper"'
 _HEADER = b"turnkeeper:"
 _PLAIN = re.compile(r"[A-Za-z0-9_:+@/-]*").fullmatch
+
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -40,7 +43,8 @@ def unseal_one(value: bytes, *, generation: int, version: int) -> bytes | None:
         return None if end < 0 else b"{" + value[end + 2 :]
     if value.startswith(_HEADER + b"-" + facts):
         return value.partition(b"\n")[2]
-    return None
+    found = unseal(value)
+    return found.state if found is not None and (found.generation, found.version) == (generation, version) else None
 
 
 def unseal(value: bytes) -> Envelope | None:
@@ -52,7 +56,11 @@ def unseal(value: bytes) -> Envelope | None:
         if value.startswith(_HEADER):
             line, _, rest = value[len(_HEADER) :].partition(b"\n")
             return _envelope(line[1:], rest)
-    except ValueError:
+        if _NAME in value:  # a tool read the JSON and wrote it again, with spaces or in another order
+            members = _object.decode(value)
+            facts = msgspec.json.decode(members.pop("turnkeeper"), type=str).encode()
+            return _envelope(facts, msgspec.json.encode(members))
+    except (ValueError, KeyError, RecursionError):
         return None
     return None
 

@@ -205,10 +205,7 @@ class ConversationKeys:
 
     def __init__(self, partition: Partition, conversation: ConversationId, *, in_cluster: bool) -> None:
         """Take the person's partition; on a cluster the state key has the tag in front of the flow's own name."""
-        name = f"{quoted(conversation.flow)}:{quoted(conversation.person)}"
-        if conversation.member:
-            name = f"{name}:{quoted(conversation.member)}"
-        tag = partition.tag
+        name, tag = _named(conversation), partition.tag
         self.head = f"{tag}h:{name}"
         self.state = f"{tag}{conversation.state_name}" if in_cluster else conversation.state_name
         self.inbox = f"{tag}i:{name}"
@@ -223,6 +220,11 @@ class ConversationKeys:
     def stage(self, commit_id: str, name: str = "") -> str:
         """Where a commit's state or part waits: under the commit's own id, so that no zombie's gets in."""
         return f"{self.head}:stage:{commit_id}:{name}"
+
+
+def _named(conversation: ConversationId) -> str:
+    name = f"{quoted(conversation.flow)}:{quoted(conversation.person)}"
+    return f"{name}:{quoted(conversation.member)}" if conversation.member else name
 
 
 _TYPES = {
@@ -255,6 +257,11 @@ class Keys:
     def conversation(self, partition: Partition, conversation: ConversationId) -> ConversationKeys:
         """Return the keys of a conversation."""
         return ConversationKeys(partition, conversation, in_cluster=self._in_cluster)
+
+    def seen(self, partition: Partition, conversation: ConversationId) -> tuple[str, str]:
+        """Return the keys of a conversation's head and state, all that a look at it needs."""
+        state = conversation.state_name
+        return f"{partition.tag}h:{_named(conversation)}", f"{partition.tag}{state}" if self._in_cluster else state
 
     def home(self, key: DocumentKey) -> Partition:
         """Return the partition of a document."""

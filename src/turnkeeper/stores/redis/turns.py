@@ -219,14 +219,7 @@ class RedisTurns:
             wanted = await conversations_of(self._medium, conversation)
         erased = [await erase(self._medium, one, mark=mark) for one in wanted]
         self._medium.hint()
-        return Forgotten(
-            conversations=sum(one.conversations for one in erased),
-            log_entries=sum(one.log_entries for one in erased),
-            deliveries=sum(one.deliveries for one in erased),
-            parts=sum(one.parts for one in erased),
-            dead_letters=sum(one.dead_letters for one in erased),
-            changed=any(one.changed for one in erased),
-        )
+        return sum(erased, Forgotten())
 
     async def _run(self, call: Call, *, after: Sequence[Command] = ()) -> list[Reply]:
         return await self._medium.scripts.run(call, after=after)

@@ -115,7 +115,7 @@ def _get(view: View, key: DocumentKey) -> Document | None:
     content, etag, expires_ms = row
     if expires_ms is not None and expires_ms <= view.now_ms:
         return None
-    return Document(data=content, etag=str(etag), expires_ms=expires_ms)
+    return Document(data=content, version=str(etag), expires_ms=expires_ms)
 
 
 def _tag(transaction: Transaction, key: DocumentKey) -> _Tag | None:
@@ -138,7 +138,7 @@ def _scan(view: View, collection: str, cursor: str | None, limit: int) -> Docume
     items = tuple(
         (
             DocumentKey(collection=collection, id=name, person=person),
-            Document(data=content, etag=str(etag), expires_ms=expires_ms),
+            Document(data=content, version=str(etag), expires_ms=expires_ms),
         )
         for name, person, content, etag, expires_ms in rows[:limit]
     )

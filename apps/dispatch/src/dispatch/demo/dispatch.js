@@ -5,7 +5,7 @@ const LOOK_MS = 300;
 const TOAST_MS = 2500;
 const byId = (id) => document.getElementById(id);
 const drawn = new Map(); // chat and message id -> [version, element]
-const asked = new Set(); // queries of our clicks whose answer has not been shown
+const asked = new Map(); // queries of our clicks whose answer has not been shown -> the button that was pressed
 
 async function post(path, body = {}) {
   const answer = await fetch(path, {
@@ -26,18 +26,20 @@ function element(name, text = "", className = "") {
 function drawMessage(chat, message) {
   const item = element("li");
   item.dataset.message = message.message_id;
-  item.append(element("time", new Date(message.date * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })));
   item.append(element("p", message.text));
   const row = element("div", "", "row");
   for (const button of message.buttons) {
     const made = element("button", button.text);
     made.addEventListener("click", async () => {
+      made.classList.add("turning");
       const answer = await post("click", { chat: chat.id, message: message.message_id, data: button.data, user: byId("user").value });
-      asked.add(answer.query);
+      asked.set(answer.query, made);
     });
     row.append(made);
   }
   item.append(row);
+  const at = new Date(message.date * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  item.append(element("time", at));
   return item;
 }
 
@@ -82,9 +84,10 @@ async function look() {
     const waiting = facts.waiting ? ` · ${facts.waiting} on their way` : "";
     byId("bot").textContent = (facts.bot === "running" ? "the bot is running" : "the bot is dead, a new one is coming") + waiting;
     byId("bot").classList.toggle("away", facts.bot !== "running");
-    for (const query of asked) {
+    for (const [query, pressed] of asked) {
       if (query in facts.toasts) {
         asked.delete(query);
+        pressed.classList.remove("turning");
         toast(facts.toasts[query]);
       }
     }

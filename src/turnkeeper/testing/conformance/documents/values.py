@@ -25,8 +25,8 @@ class DocumentPromises(Backend):
         assert etag is not None
         assert empty is not None
         talk.clock.advance(3650 * DAY)
-        assert await documents.get(KEY) == Document(data=b"\x00\xff", etag=etag, expires_ms=None)
-        assert await documents.get(replace(KEY, id="empty")) == Document(data=b"", etag=empty, expires_ms=None)
+        assert _told(await documents.get(KEY)) == (b"\x00\xff", etag, None)
+        assert _told(await documents.get(replace(KEY, id="empty"))) == (b"", empty, None)
 
     async def test_a_document_that_is_not_there_is_none(self, talk: Talk) -> None:
         """Nor can it be touched or deleted."""
@@ -88,7 +88,7 @@ class DocumentPromises(Backend):
 
         assert (first is not None, second) == (True, None)
         assert first != read
-        assert await documents.get(KEY) == Document(data=b"2", etag=first or "", expires_ms=None)
+        assert _told(await documents.get(KEY)) == (b"2", first or "", None)
 
     async def test_absent_writes_only_where_nothing_is(self, talk: Talk) -> None:
         """The first one wins; an expired document is not there."""
@@ -185,8 +185,8 @@ class DocumentPromises(Backend):
         twice = await documents.get(KEY)
 
         assert touched
-        assert once == Document(data=b"1", etag=etag or "", expires_ms=talk.now + 1000)
-        assert twice == Document(data=b"1", etag=etag or "", expires_ms=None)
+        assert _told(once) == (b"1", etag or "", talk.now + 1000)
+        assert _told(twice) == (b"1", etag or "", None)
         assert await documents.put(KEY, b"2", check=etag) is not None
 
     async def test_delete_respects_its_check(self, talk: Talk) -> None:
@@ -201,3 +201,7 @@ class DocumentPromises(Backend):
         assert (refused, deleted) == (False, True)
         assert await documents.get(KEY) is None
         assert not await documents.delete(KEY)
+
+
+def _told(document: Document | None) -> tuple[bytes, str, int | None] | None:
+    return None if document is None else (document.data, document.etag, document.expires_ms)

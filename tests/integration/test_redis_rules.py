@@ -376,55 +376,6 @@ async def test_large_parts_and_log_entries_are_compressed(talk: Talk, client: Cl
     assert (again.parts, again.log[-1].data) == ({"p1": data}, data)
 
 
-async def test_a_foreign_value_under_a_states_name_is_told_as_lost(talk: Talk, client: Client) -> None:
-    """It is never taken for the state."""
-    await talk.turn("m1")
-    client.set(STATE, b'{"somebody":"else"}')
-
-    grant = await talk.take("m2")
-
-    assert (grant.lost, grant.state, grant.version) == (True, None, 1)
-
-
-async def test_an_evicted_head_is_rebuilt_from_its_state(talk: Talk, client: Client) -> None:
-    """The envelope knows the version, the status and the fence; the grant says that older repetitions are not seen."""
-    draft = replace(talk.draft(await talk.take("m1")), state=b'{"a":1}', status="open", retain_ms=HOUR // MS)
-    await talk.apply(draft)
-    client.delete(head(client))
-
-    grant = await talk.take("m2")
-
-    assert (grant.lost, grant.rebuilt, grant.state, grant.version) == (False, True, b'{"a":1}', 1)
-    assert grant.fence > draft.fence
-    assert (await talk.store.catalog.info()).facts["heads_rebuilt"] == 1
-    await talk.apply(replace(talk.draft(grant), status="open"))
-    assert dict((await talk.store.catalog.counts(flow="shop")).statuses) == {"open": 1}
-    assert len((await talk.store.catalog.find(flow="shop")).items) == 1
-
-
-async def test_a_state_whose_time_was_over_is_not_brought_back(talk: Talk, client: Client) -> None:
-    """Its key lives a minute longer than it; a head that is gone does not make it younger."""
-    await talk.apply(replace(talk.draft(await talk.take("m1")), retain_ms=HOUR // MS))
-    client.delete(head(client))
-    client.pexpire(STATE, 30_000)
-    talk.clock.advance(HOUR)
-
-    grant = await talk.take("m2")
-
-    assert (grant.state, grant.version) == (None, 0)
-    assert client.get(STATE) is None
-
-
-async def test_head_and_state_evicted_are_told_as_lost(talk: Talk, client: Client) -> None:
-    """The plan still names the conversation, long before its time."""
-    await talk.apply(replace(talk.draft(await talk.take("m1")), retain_ms=HOUR // MS))
-    client.delete(head(client), STATE)
-
-    grant = await talk.take("m2")
-
-    assert (grant.lost, grant.state, grant.version) == (True, None, 0)
-
-
 async def test_an_opt_out_cancels_in_its_own_commit(talk: Talk, wire: CountingWire) -> None:
     """Here and in the person's other conversations of the flow; a turn that cannot commit cancels nothing."""
     other = talk.other(member="ana")

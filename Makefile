@@ -61,7 +61,7 @@ format: ## Format the code and repair what ruff can repair
 	@$(BIN)/ruff check --fix-only $(CODE)
 	@$(BIN)/ruff format $(CODE)
 
-chaos: ## Attack real processes and real stores for SECONDS each (STORE=sqlite, redis, replicated, both)
+chaos: ## Attack real processes on SQLite, then on Redis, for SECONDS=180 each (STORE=sqlite, redis, replicated)
 	@$(PREPARE) dev
 	@$(BIN)/python -m tests.chaos --store $(STORE) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(REPORT))
 

@@ -219,16 +219,20 @@ class _Talking(PlainProgram):
 
 
 class Whole:
-    """The whole engine with a handler that replies: accept, turn, commit, send, verdict."""
+    """The whole engine with a handler that replies: accept, turn, commit, send, verdict; its worker looks meanwhile."""
 
     def __init__(self, url: str, size_bytes: int) -> None:
         """Connect lazily."""
         self._store = RedisStore(url)
         self._engine = Engine(store=self._store, programs={"plain": _Talking(size_bytes)}, channels={"sms": Nowhere()})
         self._numbers = itertools.count()
+        self._is_started = False
 
     async def turn(self, number: int) -> None:
         """Hand a message in and wait for its reply."""
+        if not self._is_started:
+            self._is_started = True
+            await self._engine.start()
         message = text(f"m{next(self._numbers)}")
         conversation = ConversationId(flow="plain", person=str(number))
         handled = await self._engine.handle(conversation, message, within=timedelta(seconds=60))

@@ -57,15 +57,15 @@ def _one_by_one() -> Iterator[None]:
 
     Its turns take long at 64 conversations; nobody asks meanwhile whether they are done, which would cost it more.
     """
-    group, settle, look = writer.MAX_GROUP, Settling.settle, inbox._LOOK_SECONDS  # noqa: SLF001
+    group, settle, look = writer.MAX_GROUP, Settling.settle, inbox._FIRST_LOOK_SECONDS  # noqa: SLF001
     writer.MAX_GROUP = 1
-    inbox._LOOK_SECONDS = (60.0, 60.0)  # noqa: SLF001
+    inbox._FIRST_LOOK_SECONDS = 60.0  # noqa: SLF001
     setattr(Settling, "settle", _settle_alone)  # noqa: B010 - a method must not be assigned to
     try:
         yield
     finally:
         writer.MAX_GROUP = group
-        inbox._LOOK_SECONDS = look  # noqa: SLF001
+        inbox._FIRST_LOOK_SECONDS = look  # noqa: SLF001
         setattr(Settling, "settle", settle)  # noqa: B010 - see above
 
 

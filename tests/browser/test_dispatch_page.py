@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.browser.chromium import Chromium, Tab
+from tests.conformance.guard import Guard
 from tests.conformance.redis_servers import free_port
 
 pytestmark = pytest.mark.timeout(240)
@@ -47,12 +48,13 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    guard = Guard(demo)
     yield f"http://127.0.0.1:{port}"
     demo.send_signal(signal.SIGINT)
     try:
         demo.wait(END_SECONDS)
     finally:
-        demo.kill()
+        guard.kill()
 
 
 def open_page(chromium: Chromium, url: str) -> Tab:

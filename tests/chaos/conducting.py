@@ -10,7 +10,9 @@ from typing import Protocol
 
 import msgspec
 
-from tests.chaos import judging
+from tests.chaos import floors, judging
+from tests.chaos.idling import spent
+from tests.chaos.leftovers import Left, left_by
 from tests.chaos.providers import Provider, providers
 from tests.chaos.redis_under_attack import LoneRedis, ReplicatedRedis
 from tests.chaos.sqlite_under_attack import SqliteUnderAttack
@@ -29,10 +31,12 @@ BOTS_OWN_WAITS = timedelta(seconds=4)
 """What draining may take beside two leases: the back-off of a handler that raised, and a store's own time-outs."""
 
 IDLE_SECONDS = 3.0
-IDLE_REQUESTS = 3.0 / SETTINGS.poll.total_seconds()
-"""Of one worker, each second: in every poll a look at its beginning, one at its end, and a little tidying."""
+IDLE_REQUESTS = 1.0 / SETTINGS.poll.total_seconds()
+"""Of one worker, each second: one look in every poll."""
 _LOOK_SECONDS = 0.05
 _START_SECONDS = 20.0
+_COUNT_SECONDS = 1.0
+"""Between two counts of what was tried, in a storm that goes on until it is enough."""
 
 
 class Target(Protocol):
@@ -70,6 +74,10 @@ class Target(Protocol):
         """Return what may be done to it, one after the other."""
         ...
 
+    async def footprints(self, left: Left) -> tuple[history.Footprint, history.Footprint]:
+        """Return what it may hold after a run that left that much, and what it holds."""
+        ...
+
 
 TARGETS: Mapping[str, Callable[[World], Target]] = {
     "sqlite": SqliteUnderAttack,
@@ -80,11 +88,12 @@ TARGETS: Mapping[str, Callable[[World], Target]] = {
 
 
 class Outcome(msgspec.Struct, kw_only=True):
-    """What came of a run. `problems` are violations that the checker cannot see from its events."""
+    """What came of a run that was to last `seconds`; its storm may have gone on until enough was tried."""
 
     store: str
     seed: int
     seconds: float
+    storm_seconds: float
     messages: int
     faults: dict[str, int]
     counters: dict[str, int]
@@ -106,6 +115,7 @@ class Run:
         self._target = TARGETS[store](self.world)
         self._people = people
         self._per_second = per_second
+        self._storm_seconds = 0.0
 
     @property
     def expected(self) -> frozenset[Fault]:
@@ -156,12 +166,27 @@ class Run:
             asyncio.create_task(self._attack([workers.kill, workers.deploy, workers.pause], rest=(0.2, 0.6))),
             asyncio.create_task(self._attack(self._target.attacks(workers), rest=(0.7, 1.5))),
         ]
+        began = time.monotonic()
         await asyncio.sleep(self._seconds)
+        await self._until_enough_was_tried(crowd)
+        self._storm_seconds = time.monotonic() - began
         self.world.end_storm()
         self.world.is_over = True
         await asyncio.gather(*attacks)
         await writing
         self.world.record(history.Healed(at_ms=now_ms()))
+
+    async def _until_enough_was_tried(self, crowd: Sequence[Provider]) -> None:
+        """Let the storm go on, as long as it may, while something is missing."""
+        until = time.monotonic() + floors.extra_seconds(self._seconds)
+        while time.monotonic() < until:
+            faults = await asyncio.to_thread(self.world.faults)
+            messages = sum(provider.messages for provider in crowd)
+            if not floors.what_is_missing(
+                seconds=self._seconds, messages=messages, faults=faults, expected=self.expected
+            ):
+                return
+            await asyncio.sleep(_COUNT_SECONDS)
 
     async def _attack(self, attacks: Sequence[Attack], *, rest: tuple[float, float]) -> None:
         """Do all of them, one after the other in random order, again and again until the storm is over."""
@@ -189,19 +214,24 @@ class Run:
         return took_ms
 
     async def _measure_idling(self, workers: Workers) -> None:
-        """Write down what workers without work ask of the store."""
-        before = self._target.requests
+        """Write down what workers without work cost: requests seen on their way, and what the kernel counts."""
+        pids = [worker.pid for worker in workers.serving]
+        asked, before = self._target.requests, spent(pids)
         await asyncio.sleep(IDLE_SECONDS)
-        after = self._target.requests
-        if before is None or after is None:
-            return
+        asked_then, after = self._target.requests, spent(pids)
         self.world.record(
-            history.Idle(workers=len(workers.serving), window_ms=int(IDLE_SECONDS * 1000), round_trips=after - before)
+            history.Idle(
+                workers=len(pids),
+                window_ms=int(IDLE_SECONDS * 1000),
+                round_trips=None if asked is None or asked_then is None else asked_then - asked,
+                writes=after.writes - before.writes,
+                cpu_ms=after.cpu_ms - before.cpu_ms,
+            )
         )
 
     async def _judge(self, store: Store, workers: Workers, crowd: Sequence[Provider], rest_ms: int) -> Outcome:
         reading = await judging.read(store)
-        for event in reading.events:
+        for event in (*reading.events, *await self._target.footprints(left_by(reading.events))):
             self.world.record(event)
         verdict = history.check(self.world.events())
         problems = reading.problems
@@ -215,6 +245,7 @@ class Run:
             store=self._kind,
             seed=self._seed,
             seconds=self._seconds,
+            storm_seconds=self._storm_seconds,
             messages=sum(provider.messages for provider in crowd),
             faults=verdict.faults,
             counters=counters,

@@ -1,14 +1,13 @@
 """One real Redis server of a chaos run: started, killed, asked past every proxy."""
 
 import asyncio
-import os
-import shutil
 import signal
 import socket
 import subprocess
 from pathlib import Path
 
-from tests.conformance.redis_servers import carried_server
+from tests.conformance.guard import Guard
+from tests.conformance.redis_servers import server_program
 
 START_SECONDS = 30.0
 _LOOK_SECONDS = 0.01
@@ -25,30 +24,30 @@ class Server:
         self.port = port
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
 
     async def start(self, *options: str) -> None:
         """Start it, with more options for this time, and wait until it answers."""
-        program = os.environ.get("TURNKEEPER_REDIS_SERVER") or shutil.which("redis-server") or carried_server()
         self.path.unlink(missing_ok=True)
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: ASYNC220 - it is only started here, and waited for elsewhere
                 [
-                    program, "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", str(self.path),
+                    server_program(), "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", str(self.path),
                     "--dir", str(self.folder), "--save", "", "--maxmemory-policy", "noeviction",
                     *self._options, *options,
                 ],
                 stdout=log,
                 stderr=log,
             )  # fmt: skip
+        self._guard = Guard(self._process)
         async with asyncio.timeout(START_SECONDS):
             while await self.command("PING") != b"+PONG":  # noqa: ASYNC110 - another process
                 await asyncio.sleep(_LOOK_SECONDS)
 
     def kill(self) -> None:
         """Kill it. Safe to call twice."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        if self._guard is not None:
+            self._guard.kill()
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
@@ -62,7 +61,8 @@ class Server:
         except OSError:
             return b""
         try:
-            writer.write(" ".join(words).encode() + b"\r\n")
+            sent = [word.encode() for word in words]
+            writer.write(b"*%d\r\n" % len(sent) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in sent))
             return (await reader.readline()).rstrip()
         except OSError:
             return b""

@@ -11,10 +11,13 @@ import signal
 from pathlib import Path
 
 from tests.chaos.append_only import whole_transactions
+from tests.chaos.bot import flow
+from tests.chaos.leftovers import Left, keys, keys_of
 from tests.chaos.proxy import Proxy
 from tests.chaos.redis_server import Server, free_port
 from tests.chaos.workers import Workers
 from tests.chaos.world import EVERYWHERE, ON_REDIS, ON_REPLICATED_REDIS, Attack, Fault, World
+from turnkeeper.testing.history import Footprint
 
 LONGEST_FILE_BYTES = 8 * 1024 * 1024
 """What is longer is rewritten before a restart, so that loading it takes no longer than another fault."""
@@ -45,6 +48,11 @@ class RedisUnderAttack:
     def attacks(self) -> tuple[Attack, ...]:
         """What may be done to it, one after the other."""
         return (self.pause, self.half_open, self.pause_clients, self.flush_scripts, self.fill_memory)
+
+    async def footprints(self, left: Left) -> tuple[Footprint, Footprint]:
+        """Return how many keys there may be, and how many there are."""
+        held = await keys(self.primary)
+        return Footprint(entries=keys_of(left, flow.name), is_baseline=True), Footprint(entries=dict(held))
 
     async def pause(self) -> None:
         """Let the whole server stand still, as a machine does that swaps or forks."""
@@ -106,6 +114,10 @@ class LoneRedis:
     def requests(self) -> int:
         """How often workers asked it for something."""
         return self.any.proxy.requests
+
+    async def footprints(self, left: Left) -> tuple[Footprint, Footprint]:
+        """Count keys."""
+        return await self.any.footprints(left)
 
     def attacks(self, workers: Workers) -> tuple[Attack, ...]:
         """What may be done to it, one after the other."""
@@ -191,6 +203,10 @@ class ReplicatedRedis:
     def requests(self) -> int:
         """How often workers asked it for something."""
         return self.any.proxy.requests
+
+    async def footprints(self, left: Left) -> tuple[Footprint, Footprint]:
+        """Count keys."""
+        return await self.any.footprints(left)
 
     def attacks(self, workers: Workers) -> tuple[Attack, ...]:
         """What may be done to it, one after the other."""

@@ -9,8 +9,10 @@ import resource
 import sqlite3
 from collections.abc import Sequence
 
+from tests.chaos.leftovers import Left, rows, rows_of
 from tests.chaos.workers import Workers
 from tests.chaos.world import EVERYWHERE, ON_SQLITE, Attack, Fault, World
+from turnkeeper.testing.history import Footprint
 
 FULL_BYTES = 16 * 1024
 """Beyond it no worker may write to any file: four pages, fewer than any commit touches."""
@@ -21,7 +23,7 @@ class SqliteUnderAttack:
 
     expected = EVERYWHERE | ON_SQLITE
     requests = None
-    """Nobody can count from outside how often a file is read."""
+    """Nobody can count from outside how often a file is read; what reading costs is counted by the kernel."""
 
     def __init__(self, world: World) -> None:
         """Take the run."""
@@ -40,6 +42,11 @@ class SqliteUnderAttack:
 
     def close(self) -> None:
         """Do nothing."""
+
+    async def footprints(self, left: Left) -> tuple[Footprint, Footprint]:
+        """Count rows."""
+        held = await asyncio.to_thread(rows, self._path)
+        return Footprint(entries=rows_of(left), is_baseline=True), Footprint(entries=dict(held))
 
     def attacks(self, workers: Workers) -> tuple[Attack, ...]:
         """What may be done to it, one after the other."""

@@ -1,54 +1,49 @@
-"""The table of a chaos run, and whether it was a storm at all."""
+"""The tables of chaos runs, as Markdown: one of each run, and one of several side by side."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from tests.chaos.conducting import Outcome
 from tests.chaos.world import Fault
 
-LONG_SECONDS = 120.0
-"""From here on a run is one to be published."""
-OFTEN = 5
-"""How often each kind of fault must have happened in a long run; once in a short one."""
-MOST_SHARE = 0.5
 MAX_SHOWN = 20
 
+_COUNTERS: Mapping[str, str] = {
+    "deliveries of messages": "deliveries_of_messages",
+    "turns committed": "turns",
+    "commits fenced off": "commits_fenced",
+    "replies taken by providers": "replies",
+    "of these repetitions, marked": "replies_repeated",
+    "of these by workers that had stood still": "late_first_attempts",
+    "given up by providers that do not retry for long": "given_up_by_providers",
+}
 
-def judge_faults(outcome: Outcome, *, expected: frozenset[Fault]) -> list[str]:
-    """Return what was not tried enough: a run without faults, or with one kind only, proves nothing."""
-    least = OFTEN if outcome.seconds >= LONG_SECONDS else 1
-    problems = [
-        f"not tried enough: {fault.value}, {outcome.faults.get(fault.value, 0)} times of at least {least}"
-        for fault in Fault
-        if fault in expected and outcome.faults.get(fault.value, 0) < least
-    ]
-    total = sum(outcome.faults.values())
-    return problems + [
-        f"tried too much: {kind} is {count} of {total} faults"
-        for kind, count in outcome.faults.items()
-        if count > total * MOST_SHARE
-    ]
+Expected = frozenset[Fault]
+"""The kinds that a run must have."""
 
 
-def lines(outcome: Outcome, *, expected: frozenset[Fault]) -> Iterator[str]:
-    """Yield the table as Markdown."""
-    counters = outcome.counters
+def _facts(outcome: Outcome, expected: Expected) -> dict[str, str]:
+    """Return everything that is counted, by what it is called."""
+    facts = {"seconds of storm": f"{outcome.storm_seconds:.0f}", "messages": f"{outcome.messages:,}"}
+    facts |= {title: f"{outcome.counters[name]:,}" for title, name in _COUNTERS.items()}
+    facts["faults"] = f"{sum(outcome.faults.values()):,}"
+    facts |= {f"- {kind.value}": f"{outcome.faults.get(kind.value, 0):,}" for kind in Fault if kind in expected}
+    return {**facts, "at rest after the last fault": f"{outcome.rest_ms:,} ms", "violations": f"{outcome.found:,}"}
+
+
+def side_by_side(runs: Sequence[tuple[Outcome, Expected]]) -> Iterator[str]:
+    """Yield one table of several runs."""
+    facts = [_facts(outcome, expected) for outcome, expected in runs]
+    kinds = frozenset().union(*(expected for _, expected in runs))
+    yield f"| | {' | '.join(outcome.store for outcome, _ in runs)} |"
+    yield "|---|" + "--:|" * len(runs)
+    for title in _facts(runs[0][0], kinds):
+        yield f"| {title} | {' | '.join(one.get(title, '') for one in facts)} |"
+
+
+def lines(outcome: Outcome, *, expected: Expected) -> Iterator[str]:
+    """Yield the table of one run, and what it violated."""
     yield ""
-    yield f"| {outcome.store} | |"
-    yield "|---|--:|"
-    yield f"| messages | {outcome.messages:,} |"
-    yield f"| deliveries of messages | {counters['deliveries_of_messages']:,} |"
-    yield f"| turns committed | {counters['turns']:,} |"
-    yield f"| commits fenced off | {counters['commits_fenced']:,} |"
-    yield f"| replies taken by providers | {counters['replies']:,} |"
-    yield f"| of these repetitions, marked | {counters['replies_repeated']:,} |"
-    yield f"| of these by workers that had stood still | {counters['late_first_attempts']:,} |"
-    yield f"| given up by providers that do not retry for long | {counters['given_up_by_providers']:,} |"
-    yield f"| faults | {sum(outcome.faults.values()):,} |"
-    for fault in Fault:
-        if fault in expected:
-            yield f"| - {fault.value} | {outcome.faults.get(fault.value, 0):,} |"
-    yield f"| at rest after the last fault | {outcome.rest_ms:,} ms |"
-    yield f"| violations | {outcome.found:,} |"
+    yield from side_by_side([(outcome, expected)])
     yield ""
-    yield f"seed {outcome.seed}, {outcome.seconds:.0f} s of storm, {outcome.took_seconds:.0f} s in all"
+    yield f"seed {outcome.seed}, {outcome.took_seconds:.0f} s in all"
     yield from (f"VIOLATION {violation}" for violation in outcome.violations[:MAX_SHOWN])

@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import os
+import time
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,14 +12,21 @@ import pytest
 
 from tests.chaos.append_only import whole_transactions
 from tests.chaos.conducting import Outcome
+from tests.chaos.floors import SHARES, extra_seconds, least, what_is_missing
+from tests.chaos.idling import spent
+from tests.chaos.leftovers import Left, keys, keys_of, rows, rows_of
 from tests.chaos.lines import Cut, ask, send_and_leave, serve
 from tests.chaos.proxy import Proxy
-from tests.chaos.table import judge_faults, lines
+from tests.chaos.redis_server import Server
+from tests.chaos.table import lines, side_by_side
 from tests.chaos.witness import NOT_YET, without_answered
-from tests.chaos.world import EVERYWHERE, ON_SQLITE, Fault, World
-from turnkeeper.testing.history import Ending, Reported
+from tests.chaos.worker import open_store
+from tests.chaos.world import EVERYWHERE, ON_REDIS, ON_REPLICATED_REDIS, ON_SQLITE, Fault, World
+from turnkeeper.testing.history import Ending, Footprint, Reported, check
 
 pytestmark = pytest.mark.anyio
+
+ON_SQLITE_ALL = EVERYWHERE | ON_SQLITE
 
 SET = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$2\r\n\r\n\r\n"
 MULTI = b"*1\r\n$5\r\nMULTI\r\n"
@@ -173,22 +183,75 @@ def test_a_commit_whose_worker_was_killed_has_an_unknown_ending() -> None:
     assert list(without_answered([asked, refused, asked])) == [refused, asked]
 
 
-def outcome(faults: dict[str, int], *, seconds: float = 180.0) -> Outcome:
-    """Return a run with these faults and nothing else."""
-    counters = dict.fromkeys(
-        (
-            "deliveries_of_messages", "turns", "commits_fenced", "replies", "replies_repeated", "late_first_attempts",
-            "given_up_by_providers",
-        ),
-        0,
-    )  # fmt: skip
+def missing(faults: dict[str, int], *, seconds: float = 180.0, messages: int = 20_000) -> list[str]:
+    """Return what a run on SQLite lacks that did this."""
+    return what_is_missing(seconds=seconds, messages=messages, faults=faults, expected=ON_SQLITE_ALL)
+
+
+def test_a_run_without_one_kind_of_fault_is_a_failure() -> None:
+    """So is one in which a kind is half of everything."""
+    often = {fault.value: 300 for fault in ON_SQLITE_ALL}
+
+    assert missing(often) == []
+    assert missing(often | {Fault.DISK_FULL.value: 4}) == ["not tried enough: SQLite disk full, 4 of at least 5"]
+    (lopsided,) = missing(often | {Fault.WEBHOOK_REPEATED.value: 100_000})
+    assert "tried too much" in lopsided
+
+
+def test_a_run_with_few_messages_or_faults_is_a_failure() -> None:
+    """Three minutes need twenty thousand messages and five thousand faults, other times their part of them."""
+    often = {fault.value: 300 for fault in ON_SQLITE_ALL}
+    seldom = {fault.value: 30 for fault in ON_SQLITE_ALL}
+
+    assert missing(often, messages=19_999) == ["not tried enough: messages, 19,999 of at least 20,000"]
+    assert missing(seldom) == [f"not tried enough: faults, {30 * len(ON_SQLITE_ALL)} of at least 5,000"]
+    assert missing(seldom, seconds=18, messages=2_000) == []
+
+
+def test_a_kind_that_has_a_part_of_the_time_must_happen_as_often() -> None:
+    """A run on both has every kind five times: also those that only one of the two kinds of Redis knows."""
+    spent = {"sqlite": EVERYWHERE | ON_SQLITE, "redis": EVERYWHERE | ON_REDIS}
+    spent["replicated"] = EVERYWHERE | ON_REPLICATED_REDIS
+
+    demanded: Counter[Fault] = Counter()
+    for store, share in SHARES.items():
+        demanded.update({fault: least(fault, seconds=180.0 * share) for fault in spent[store]})
+
+    assert set(demanded) == set(Fault)
+    assert min(demanded.values()) == 5
+    assert demanded[Fault.FAILED_OVER] == demanded[Fault.REDIS_KILLED] == demanded[Fault.DISK_FULL] == 5
+
+
+def test_the_longest_run_on_both_ends_within_eight_minutes() -> None:
+    """Storms that go on as long as they may leave each run 18 seconds for starting, resting and judging."""
+    storms = [180.0 * share for share in SHARES.values()]
+
+    assert sum(storm + extra_seconds(storm) + 18 for storm in storms) <= 8 * 60
+
+
+def test_faults_are_counted_while_a_run_lasts(tmp_path: Path) -> None:
+    """What was struck so far is known by kind, whatever else was written down."""
+    world = World(seed=1, folder=tmp_path)
+    world.record(Reported(conversation="c", commit="one", ending=Ending.REFUSED, answered_ms=5))
+    for fault in (Fault.DISK_FULL, Fault.FILE_READ, Fault.DISK_FULL):
+        world.strike(fault)
+
+    counted = world.faults()
+    world.close()
+
+    assert counted == {Fault.DISK_FULL.value: 2, Fault.FILE_READ.value: 1}
+
+
+def outcome(store: str) -> Outcome:
+    """Return a run that did nothing."""
     return Outcome(
-        store="sqlite",
+        store=store,
         seed=1,
-        seconds=seconds,
+        seconds=180.0,
+        storm_seconds=180.0,
         messages=1,
-        faults=faults,
-        counters=counters,
+        faults={},
+        counters=defaultdict(int),
         violations=[],
         found=0,
         rest_ms=1,
@@ -196,23 +259,64 @@ def outcome(faults: dict[str, int], *, seconds: float = 180.0) -> Outcome:
     )
 
 
-def test_a_run_without_one_kind_of_fault_is_a_failure() -> None:
-    """So is one in which a kind is half of everything; a short run needs each kind once."""
-    expected = EVERYWHERE | ON_SQLITE
-    often = {fault.value: 5 for fault in expected}
-
-    assert judge_faults(outcome(often), expected=expected) == []
-    assert judge_faults(outcome(dict.fromkeys(often, 1), seconds=20), expected=expected) == []
-    (missing,) = judge_faults(outcome(often | {Fault.DISK_FULL.value: 4}), expected=expected)
-    assert "disk full, 4 times of at least 5" in missing
-    (lopsided,) = judge_faults(outcome(often | {Fault.WEBHOOK_REPEATED.value: 1000}), expected=expected)
-    assert "tried too much" in lopsided
-
-
 def test_the_table_names_every_expected_fault() -> None:
     """What was not tried stands in it as well."""
-    expected = EVERYWHERE | ON_SQLITE
+    table = "\n".join(lines(outcome("sqlite"), expected=ON_SQLITE_ALL))
 
-    table = "\n".join(lines(outcome({}), expected=expected))
+    assert all(f"| - {fault.value} | 0 |" in table for fault in ON_SQLITE_ALL)
 
-    assert all(f"| - {fault.value} | 0 |" in table for fault in expected)
+
+def test_runs_stand_side_by_side() -> None:
+    """Each kind has a line; where a store does not know it, its column is empty."""
+    table = list(side_by_side([(outcome("sqlite"), ON_SQLITE_ALL), (outcome("redis"), EVERYWHERE | ON_REDIS)]))
+
+    assert table[0] == "| | sqlite | redis |"
+    assert f"| - {Fault.DISK_FULL.value} | 0 |  |" in table
+    assert f"| - {Fault.TAIL_CUT.value} |  | 0 |" in table
+    assert f"| - {Fault.WORKER_KILLED.value} | 0 | 0 |" in table
+
+
+async def test_what_stays_behind_is_counted_by_kind(tmp_path: Path) -> None:
+    """A step that is still remembered, or a message that still waits, is one too many."""
+    server = Server(tmp_path / "redis")
+    await server.start()
+    left = Left(conversations=1, turns=2, messages=2)
+    for words in (("SET", "{p0}:h:chaos:ana", "head"), ("RPUSH", "{p0}:l:chaos:ana", "1", "2")):
+        await server.command(*words)
+    clean = dict(await keys(server))
+    await server.command("HSET", "{p0}:m:chaos:ana", "count", "1")
+    leaking = dict(await keys(server))
+    server.kill()
+
+    baseline = Footprint(entries=keys_of(left, "chaos"), is_baseline=True)
+
+    assert clean == {"h": 1, "l": 1, "l members": 2}
+    assert check([baseline, Footprint(entries=clean)]).is_clean
+    assert check([baseline, Footprint(entries=leaking)]).found == {12: 2}
+
+
+async def test_rows_are_counted_by_table(tmp_path: Path) -> None:
+    """A new file holds what every file holds."""
+    store = open_store(f"sqlite://{tmp_path / 'chaos.db'}")
+    await store.open()
+    await store.close()
+
+    held = dict(rows(tmp_path / "chaos.db"))
+
+    assert held["meta"] == 1
+    assert sum(held.values()) == 1
+    assert set(rows_of(Left(conversations=0, turns=0, messages=0))) <= set(held)
+
+
+def test_what_a_process_spends_is_counted() -> None:
+    """Work and writes are seen from outside, and both only grow."""
+    before = spent([os.getpid()])
+    until = time.process_time() + 0.05
+    while time.process_time() < until:
+        pass
+    Path(os.devnull).write_bytes(b"x")
+
+    after = spent([os.getpid()])
+
+    assert after.cpu_ms - before.cpu_ms >= 40
+    assert after.writes > before.writes

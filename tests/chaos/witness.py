@@ -156,6 +156,8 @@ class WitnessedTurns:
         """See `Turns.history`."""
         return await self._turns.history(conversation, before=before, limit=limit)
 
-    async def forget(self, conversation: ConversationId, /, *, person: bool = False) -> Forgotten:
+    async def forget(
+        self, conversation: ConversationId, /, *, person: bool = False, mark: str | None = None
+    ) -> Forgotten:
         """See `Turns.forget`."""
-        return await self._turns.forget(conversation, person=person)
+        return await self._turns.forget(conversation, person=person, mark=mark)

@@ -119,8 +119,9 @@ class Workers:
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _any(self) -> Worker | None:
-        serving = self.serving
-        return self._world.chance.choice(serving) if serving else None
+        """Return one to attack if all are there and listen: a slow machine gets the time to replace who is gone."""
+        listening = [worker for worker in self.serving if worker.path.exists()]
+        return self._world.chance.choice(listening) if len(listening) >= WORKERS else None
 
     async def kill(self) -> None:
         """Kill one."""

@@ -6,6 +6,7 @@ import os
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,8 @@ COLLECT_SECONDS = 0.02
 """Between two readings of the pipe: whoever writes then wakes nobody, which costs more than writing."""
 PIPE_BYTES = 1024 * 1024
 """Of events on their way; some seconds of a busy run."""
+_IS_FAULT = b'"event":"fault"'
+"""What no other event's line begins with: a history is read as far as it must be."""
 
 
 class Fault(enum.StrEnum):
@@ -121,6 +124,16 @@ class World:
     def strike(self, fault: Fault) -> None:
         """Write down that a fault happened."""
         self.record(history.Fault(kind=fault.value, at_ms=now_ms()))
+
+    def faults(self) -> Counter[str]:
+        """Count the faults that were written down so far, by kind."""
+        counts: Counter[str] = Counter()
+        with (self.folder / "history.jsonl").open("rb") as lines:
+            for line in lines:
+                if _IS_FAULT in line and line.endswith(b"\n"):
+                    event = next(history.from_lines([line]))
+                    counts.update([event.kind] if isinstance(event, history.Fault) else [])
+        return counts
 
     def events(self) -> Iterator[AnyEvent]:
         """Read everything that was written down."""

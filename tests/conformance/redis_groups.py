@@ -183,7 +183,8 @@ class RedisSentinelServers:
                 f"sentinel down-after-milliseconds {SERVICE} {NODE_TIMEOUT_MS}\n"
                 f"sentinel failover-timeout {SERVICE} 5000\n"
             )
-            self.sentinels.append(RedisServer(home, port=free_port(), sentinel=settings))
+            encrypted = options if "--tls-cert-file" in options else ()
+            self.sentinels.append(RedisServer(home, *encrypted, port=free_port(), sentinel=settings))
         until(lambda: all(_watches(sentinel, replicas) for sentinel in self.sentinels), "the sentinels' meeting")
 
 

@@ -1,4 +1,4 @@
-"""Starts real Redis servers for the tests: each in a folder of its own, stopped by its process id."""
+"""Starts real Redis servers for the tests: each in a folder of its own, killed at the latest when this process ends."""
 
 import importlib.util
 import os
@@ -13,8 +13,10 @@ from typing import Any
 
 from redis import Redis
 
-START_SECONDS = 10.0
-"""A server that has not made its socket by then will not."""
+from tests.conformance.guard import Guard
+
+START_SECONDS = 30.0
+"""A server that does not answer by then will not."""
 
 DATABASES = 8192
 """Each store of a test gets a database of its own; a server starts in milliseconds with so many."""
@@ -70,7 +72,7 @@ class RedisServer:
         Args:
             folder: Its own, where it writes what it saves.
             options: As in the server's command line.
-            port: Where it listens besides its socket; 0 for nowhere.
+            port: Where it listens besides its socket, with TLS if the options name a certificate; 0 for nowhere.
             program: Another server than `server_program()`.
             sentinel: Settings of a sentinel, which it then is; it writes into them.
         """
@@ -80,8 +82,11 @@ class RedisServer:
         self._used = 0
         self._program = program or server_program()
         self._options = options
+        self._ports = (
+            ("--port", "0", "--tls-port", str(port)) if "--tls-cert-file" in options else ("--port", str(port))
+        )
         self._sentinel = sentinel
-        self._process = self._started()
+        self._start()
 
     def url(self, database: int = 0, **parameters: str) -> str:
         """Return where it is."""
@@ -112,35 +117,45 @@ class RedisServer:
 
     def restart(self) -> None:
         """Start it again after `stop`, with what it saved."""
-        self._process = self._started()
+        self._start()
 
     def stop(self) -> None:
         """Kill it, and wait until it is gone. Safe to call twice."""
-        self._process.kill()
-        self._process.wait()
+        self._guard.kill()
 
     def _answers(self) -> bool:
-        """Return whether it listens; its socket is there a little before."""
+        """Return whether it listens (its socket is there a little before) and has read what it saved."""
         with socket.socket(socket.AF_UNIX) as probe:
-            return probe.connect_ex(str(self.socket)) == 0
+            probe.settimeout(START_SECONDS)
+            if probe.connect_ex(str(self.socket)) != 0:
+                return False
+            probe.sendall(b"PING\r\n")
+            return not probe.recv(64).startswith((b"-LOADING", b"-BUSYLOADING"))
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> None:
         self.socket.unlink(missing_ok=True)
         begin = [self._program]
         settings = ["--save", "", "--appendonly", "no", "--databases", str(DATABASES)]
         if self._sentinel is not None:
             begin, settings = [self._program, str(self._sentinel), "--sentinel"], []
-        process = subprocess.Popen(
+        self._process = subprocess.Popen(
             [
-                *begin, "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket),
+                *begin, *self._ports, "--bind", "127.0.0.1", "--unixsocket", str(self.socket),
                 "--dir", str(self.folder), *settings, *self._options,
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
+        self._guard = Guard(self._process)
+        try:
+            self._wait_until_it_answers()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
-            assert process.poll() is None, f"{self._program} ended with {process.returncode}"
-            assert time.monotonic() < deadline, f"{self._program} made no socket"
+            assert self._process.poll() is None, f"{self._program} ended with {self._process.returncode}"
+            assert time.monotonic() < deadline, f"{self._program} did not answer"
             time.sleep(0.01)
-        return process

@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from typing import TypeVar
 
-from turnkeeper.errors import StoreUnavailableError, TurnkeeperError
+from turnkeeper.errors import OutcomeUnknownError, StoreUnavailableError, TurnkeeperError
 from turnkeeper.stores.redis.wire import ErrorReply, Wire
+
+T = TypeVar("T")
 
 WRITERS = 8
 SOON = 20.0
@@ -77,3 +80,25 @@ async def connected(wire: Wire) -> None:
                 await asyncio.sleep(0.05)
             else:
                 return
+
+
+async def refused(work: Callable[[], Awaitable[object]], reason: str) -> None:
+    """Repeat something until it is refused for a reason; while servers fall and come it fails for others."""
+    async with asyncio.timeout(SOON):
+        while True:
+            try:
+                await work()
+            except (StoreUnavailableError, OutcomeUnknownError) as exc:
+                if reason in str(exc):
+                    return
+            await asyncio.sleep(0.02)
+
+
+async def works(work: Callable[[], Awaitable[T]]) -> T:
+    """Repeat something until it succeeds; return its result."""
+    async with asyncio.timeout(SOON):
+        while True:
+            try:
+                return await work()
+            except (StoreUnavailableError, OutcomeUnknownError):
+                await asyncio.sleep(0.02)

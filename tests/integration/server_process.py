@@ -16,6 +16,8 @@ from typing import Self
 
 import httpx
 
+from tests.conformance.guard import Guard
+
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60.0
 """How long anything may take on a machine that is busy with other tests."""
@@ -58,6 +60,7 @@ class ServerProcess:
         self._env = environment(folder, **(env or {}))
         self._command = [*COMMAND, command, app, *arguments]
         self._process: subprocess.Popen[bytes]
+        self._guard: Guard
         self._output = b""
         self.port = port
 
@@ -95,14 +98,14 @@ class ServerProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
+        self._guard = Guard(self._process)
         self._output = b""
         found = self._read_until(_SERVING)
         self.port = int(found[1])
 
     def kill(self) -> None:
         """End it as a power cut would. Safe to call twice."""
-        self._process.kill()
-        self._process.wait()
+        self._guard.kill()
         if self._process.stdout is not None:
             self._process.stdout.close()
 
@@ -111,6 +114,7 @@ class ServerProcess:
         self._process.send_signal(number)
         rest, _ = self._process.communicate(timeout=PATIENCE_SECONDS)
         self._output += rest
+        self._guard.kill()
         return self._process.returncode
 
     def wait_for_line(self, pattern: str) -> None:

@@ -103,6 +103,7 @@ def test_a_redis_that_cannot_be_reached_is_told(tmp_path: Path, env: dict[str, s
         ("nothing_here:app", "no module 'nothing_here'"),
         ("mealplan.nothing:app", "no module 'mealplan.nothing'"),
         ("mealplan", "write module:attribute, such as mealplan:app"),
+        ("bots/notebook.py:bot", "write module:attribute, such as bots.notebook:bot"),
         ("notapp.py", "such as notapp:app"),
         ("./some/bot.py", "such as some.bot:app"),
         (":app", "write module:attribute"),

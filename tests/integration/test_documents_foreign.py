@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -37,14 +37,6 @@ class Customer(Struct):
 def setex(theirs: Any, key: str, seconds: int, value: bytes | str) -> None:
     """Write as their code does; redis-py's own method for it warns that it is old."""
     theirs.execute_command("SETEX", key, seconds, value)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """Return one server for this file."""
-    started = RedisServer(tmp_path_factory.mktemp("redis"))
-    yield started
-    started.stop()
 
 
 @pytest.fixture

@@ -1,10 +1,7 @@
 """Redis is killed in a burst of 1,000 messages, and the application is killed too: what each outage policy promises."""
 
 import asyncio
-import contextlib
 import os
-import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -17,7 +14,8 @@ from typing import Self
 import msgspec
 import pytest
 
-from tests.conformance.redis_servers import carried_server
+from tests.conformance.guard import Guard
+from tests.conformance.redis_servers import RedisServer
 from tests.integration.outage_bot import MESSAGES, PATIENCE, PEOPLE, build, facts
 from turnkeeper.outage import Conflict
 from turnkeeper.policy.outage import OutagePolicy
@@ -27,54 +25,16 @@ PATIENCE_SECONDS = PATIENCE.total_seconds()
 WORDS = [f"word {number}" for number in range(MESSAGES)]
 
 
-class Redis:
-    """A server that keeps what it acknowledged, and can be killed and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        """Take where its files go."""
-        self._folder = folder
-        self._socket = folder / "redis.sock"
-        self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"unix://{self._socket}"
-
-    def start(self) -> None:
-        """Start it, and return once it answers."""
-        program = os.environ.get("TURNKEEPER_REDIS_SERVER") or shutil.which("redis-server") or carried_server()
-        self._socket.unlink(missing_ok=True)
-        self._process = subprocess.Popen(
-            [
-                program, "--port", "0", "--unixsocket", str(self._socket), "--dir", str(self._folder), "--save", "",
-                "--appendonly", "yes", "--appendfsync", "always",
-            ],
-            stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-        until(self._answers)
-
-    def _answers(self) -> bool:
-        with contextlib.closing(socket.socket(socket.AF_UNIX)) as client:
-            try:
-                client.connect(str(self._socket))
-                client.sendall(b"PING\r\n")
-                return client.recv(64) == b"+PONG\r\n"  # it does not say so while it loads its file
-            except OSError:
-                return False
-
-    def kill(self) -> None:
-        """End it as a power cut would. Safe to call twice."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-
 class Bot:
     """The application in a process of its own. As a context manager it is killed at the end."""
 
-    def __init__(self, policy: OutagePolicy, redis: Redis, folder: Path, *, count: int = MESSAGES) -> None:
+    def __init__(self, policy: OutagePolicy, redis: RedisServer, folder: Path, *, count: int = MESSAGES) -> None:
         """Take the policy, where its files go, and how many words it says for each person."""
         self._count = count
-        self._arguments = [policy, redis.url, str(folder)]
+        self._arguments = [policy, redis.url(), str(folder)]
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -95,6 +55,7 @@ class Bot:
                 env={**os.environ, "PYTHONPATH": paths},
                 stderr=log,
             )
+        self._guard = Guard(self._process)
         until(lambda: len(facts(self._folder / "started")) > starts or self._has_ended())
         assert not self._has_ended(), self.log
 
@@ -114,14 +75,15 @@ class Bot:
 
     def kill(self) -> None:
         """End it as a power cut would. Safe to call twice."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        if self._guard is not None:
+            self._guard.kill()
 
     def finish(self) -> int:
         """Wait until everything it took is in the store; return how many conflicts it found."""
         assert self._process is not None
-        assert self._process.wait(PATIENCE_SECONDS) == 0, self.log
+        status = self._process.wait(PATIENCE_SECONDS)
+        self.kill()
+        assert status == 0, self.log
         return int(str(facts(self._folder / "done")[-1][0]))
 
 
@@ -134,14 +96,13 @@ def until(is_so: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Redis]:
-    """Run a server."""
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """Run a server that keeps what it acknowledged."""
     folder = tmp_path / "redis"
     folder.mkdir()
-    server = Redis(folder)
-    server.start()
+    server = RedisServer(folder, "--appendonly", "yes", "--appendfsync", "always")
     yield server
-    server.kill()
+    server.stop()
 
 
 @pytest.fixture
@@ -152,11 +113,11 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def stored(redis: Redis, folder: Path) -> dict[str, list[str]]:
+def stored(redis: RedisServer, folder: Path) -> dict[str, list[str]]:
     """Return what the store has of each person."""
 
     async def look() -> dict[str, list[str]]:
-        app = build("fail", redis.url, folder)
+        app = build("fail", redis.url(), folder)
         words: dict[str, list[str]] = {}
         for person in PEOPLE:
             view = await app.inspect(app.conversation(person))
@@ -188,18 +149,18 @@ def in_order(folder: Path) -> dict[str, list[str]]:
     return sent
 
 
-def test_fail_applies_every_acknowledged_message_once(redis: Redis, folder: Path) -> None:
+def test_fail_applies_every_acknowledged_message_once(redis: RedisServer, folder: Path) -> None:
     """Refused while Redis is dead, with what is known; sent again, every message counts once and in order."""
     with Bot("fail", redis, folder) as bot:
         until(has_accepted(folder, 300))
-        redis.kill()
+        redis.stop()
         until(
             lambda: (
                 len({one for one, _, reason in facts(folder / "refused") if reason == "StoreDownError"}) == len(PEOPLE)
             )
         )
         bot.kill()
-        redis.start()
+        redis.restart()
         bot.start()
         bot.finish()
 
@@ -211,16 +172,16 @@ def test_fail_applies_every_acknowledged_message_once(redis: Redis, folder: Path
     assert in_order(folder) == {person: [f"heard {word}" for word in WORDS] for person in PEOPLE}
 
 
-def test_queue_applies_every_acknowledged_message_once_and_in_order(redis: Redis, folder: Path) -> None:
+def test_queue_applies_every_acknowledged_message_once_and_in_order(redis: RedisServer, folder: Path) -> None:
     """Accepted all the time: before, while Redis is dead, by the next process while it is still dead, and after."""
     with Bot("queue", redis, folder) as bot:
         until(has_accepted(folder, 300))
-        redis.kill()
+        redis.stop()
         until(has_accepted(folder, 600))
         bot.kill()
         bot.start()
         until(has_accepted(folder, 800))
-        redis.start()
+        redis.restart()
         bot.finish()
 
     assert bot.outages == (2, 1), "one of each of its two processes, and one that was over"
@@ -231,17 +192,17 @@ def test_queue_applies_every_acknowledged_message_once_and_in_order(redis: Redis
     assert in_order(folder) == {person: [f"heard {word}" for word in WORDS] for person in PEOPLE}
 
 
-def test_carry_on_answers_while_redis_is_dead_and_writes_back(redis: Redis, folder: Path) -> None:
+def test_carry_on_answers_while_redis_is_dead_and_writes_back(redis: RedisServer, folder: Path) -> None:
     """Answered all the time; killed and started again without Redis it goes on; afterwards the store has all of it."""
     with Bot("carry_on", redis, folder) as bot:
         until(has_accepted(folder, 300))
-        redis.kill()
+        redis.stop()
         until(has_accepted(folder, 600))
         bot.kill()
         bot.start()
         until(has_accepted(folder, len(PEOPLE) * MESSAGES))
         until(lambda: len({f"{to} {text}" for to, text, _ in facts(folder / "sent")}) == len(PEOPLE) * MESSAGES)
-        redis.start()
+        redis.restart()
         conflicts = bot.finish()
 
     assert conflicts == 0
@@ -252,16 +213,18 @@ def test_carry_on_answers_while_redis_is_dead_and_writes_back(redis: Redis, fold
     assert in_order(folder) == {person: [f"heard {word}" for word in WORDS] for person in PEOPLE}
 
 
-def test_carry_on_reports_another_servers_turn_in_between_and_loses_neither_side(redis: Redis, folder: Path) -> None:
+def test_carry_on_reports_another_servers_turn_in_between_and_loses_neither_side(
+    redis: RedisServer, folder: Path
+) -> None:
     """Redis is back before the killed bot is, and another server answers one person: one conflict, nineteen written."""
     with Bot("carry_on", redis, folder, count=10) as bot:
         bot.finish()
         bot.start(count=20)
         until(has_accepted(folder, 15 * len(PEOPLE)))
-        redis.kill()
+        redis.stop()
         until(has_accepted(folder, 20 * len(PEOPLE)))
         bot.kill()
-        redis.start()
+        redis.restart()
         before, conflicts = asyncio.run(speak_elsewhere(redis, folder))
         bot.start(count=20)
         found = bot.finish()
@@ -278,9 +241,11 @@ def test_carry_on_reports_another_servers_turn_in_between_and_loses_neither_side
     assert lost == []
 
 
-async def speak_elsewhere(redis: Redis, folder: Path, *, text: str = "elsewhere") -> tuple[list[str], list[Conflict]]:
+async def speak_elsewhere(
+    redis: RedisServer, folder: Path, *, text: str = "elsewhere"
+) -> tuple[list[str], list[Conflict]]:
     """Speak for the first person on another server; return what the store has then, and the conflicts in it."""
-    app = build("fail", redis.url, folder)
+    app = build("fail", redis.url(), folder)
     app.settings = msgspec.structs.replace(app.settings, work=False)  # it speaks for one person, and recovers nobody
     async with app.running():
         handled = await app.handle(PEOPLE[0], app.message(text, id=text, channel="sms"))

@@ -87,7 +87,7 @@ async def test_a_cut_connection_is_replaced_by_the_next_call(server: RedisServer
     with pytest.raises(OutcomeUnknownError, match="repeat with the same ids"):
         await blocked
     assert await wire.send([("PING",)], key="") == [b"PONG"]
-    assert wire.primary_changes == 0
+    assert (wire.primary_changes, wire.restarts) == (0, 0)
 
 
 async def test_a_killed_server_is_used_again_soon_after_it_is_back(
@@ -106,9 +106,9 @@ async def test_a_killed_server_is_used_again_soon_after_it_is_back(
     server.restart()
     await pong(wire)
 
-    assert took < 1
+    assert took < 3
     assert await wire.send([("EXISTS", "a")], key="") == [0]
-    assert wire.primary_changes == 1
+    assert (wire.primary_changes, wire.restarts) == (0, 1)
 
 
 async def test_a_server_that_stops_answering_is_given_up_in_time(
@@ -274,3 +274,18 @@ async def test_a_server_that_accepts_and_says_nothing_is_given_up(monkeypatch: p
         wire = SingleConnectionWire(f"redis://127.0.0.1:{listening.getsockname()[1]}", answer_seconds=QUICK)
         with pytest.raises(StoreUnavailableError, match="nothing was sent"):
             await wire.open()
+
+
+@pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"<!DOCTYPE html>", b"220 mail ESMTP\r\n"])
+async def test_a_port_of_something_else_is_told_as_such(greeting: bytes) -> None:
+    """Repeating changes nothing, so it is not called away."""
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        with pytest.raises(StoreUnreadableError, match="is no Redis server"):
+            await SingleConnectionWire(f"redis://127.0.0.1:{port}").open()

@@ -2,14 +2,14 @@
 
 import os
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from msgspec.structs import replace
 from redis import Redis
 
 from tests.conformance.redis_servers import RedisServer
-from tests.integration.redis_looks import LARGE, STATE, Client, head, own_server
+from tests.integration.redis_looks import LARGE, STATE, Client, head
 from turnkeeper.errors import ConfigurationError, StoreFullError, StoreNewerError, StoreUnreadableError
 from turnkeeper.ports.deliveries import Verdict
 from turnkeeper.ports.turns import Committed, Duplicate
@@ -22,27 +22,6 @@ pytestmark = pytest.mark.anyio
 
 CONVERSATIONS = int(os.environ.get("TURNKEEPER_EVICTED", "400"))
 """How many share a server whose memory is cut; 20,000 take minutes."""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """Keep one server for all tests that do not change its settings."""
-    server = own_server(tmp_path_factory)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def database(server: RedisServer) -> int:
-    """Return the number of an empty database."""
-    return server.fresh()
-
-
-@pytest.fixture
-def client(server: RedisServer, database: int) -> Iterator[Client]:
-    """Look at the database from outside."""
-    with Redis(unix_socket_path=str(server.socket), db=database) as client:
-        yield client
 
 
 @pytest.fixture
@@ -59,7 +38,7 @@ async def test_memory_cut_to_a_part_loses_nothing_in_flight(
     tmp_path_factory: pytest.TempPathFactory, policy: str
 ) -> None:
     """What was evicted is told as lost or begins anew, never half used; what is in flight is there."""
-    server = own_server(tmp_path_factory, "--maxmemory-policy", policy)
+    server = RedisServer(tmp_path_factory.mktemp("redis"), "--maxmemory-policy", policy)
     store = RedisStore(server.url())
     try:
         talks = [Talk(store, ManualClock(), person=f"p{number}") for number in range(CONVERSATIONS)]
@@ -179,7 +158,7 @@ async def test_a_server_that_evicts_what_is_in_flight_is_refused(
     tmp_path_factory: pytest.TempPathFactory, policy: str
 ) -> None:
     """Unless conversations may be lost at any time."""
-    server = own_server(tmp_path_factory, "--maxmemory-policy", policy)
+    server = RedisServer(tmp_path_factory.mktemp("redis"), "--maxmemory-policy", policy)
     try:
         with pytest.raises(StoreUnreadableError, match="volatile-ttl"):
             await RedisStore(server.url()).open()
@@ -196,7 +175,7 @@ async def test_a_full_server_refuses_messages_and_still_drains(
     tmp_path_factory: pytest.TempPathFactory, size: int
 ) -> None:
     """Accepting writes nothing; renew, commit, claim, settle and release go on."""
-    server = own_server(tmp_path_factory, "--maxmemory-policy", "noeviction")
+    server = RedisServer(tmp_path_factory.mktemp("redis"), "--maxmemory-policy", "noeviction")
     store = RedisStore(server.url())
     talk, other = Talk(store, ManualClock()), Talk(store, ManualClock(), person="+15550101")
     try:

@@ -1,17 +1,18 @@
 """What only the Redis store promises: round trips, stages, times to live, a full server, a server that is not ours."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+import time
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any, cast
 
 import hiredis
 import pytest
 from msgspec.structs import replace
-from redis import Redis
 
 from tests.conformance.redis_servers import RedisServer
-from tests.integration.redis_looks import LARGE, STATE, Client, head, own_server
+from tests.integration.redis_looks import LARGE, STATE, Client, head
 from turnkeeper.errors import StoreFullError
 from turnkeeper.ports.clock import SystemClock
 from turnkeeper.ports.deliveries import Verdict
@@ -22,10 +23,22 @@ from turnkeeper.stores.redis.committing import GIVEN_BYTES
 from turnkeeper.stores.redis.compressing import COMPRESS_ABOVE_BYTES
 from turnkeeper.stores.redis.envelope import seal, unseal
 from turnkeeper.stores.redis.keys import SLOTS, slot, tags
+from turnkeeper.stores.redis.scripts import digest
 from turnkeeper.stores.redis.single import SingleConnectionWire
 from turnkeeper.stores.redis.wire import Command, ErrorReply
 from turnkeeper.testing import ManualClock
-from turnkeeper.testing.conformance.scenario import DAY, HOUR, LEASE_MS, MS, Talk, job, reply, timer
+from turnkeeper.testing.conformance.scenario import (
+    DAY,
+    HOUR,
+    LEASE_MS,
+    MS,
+    SECOND,
+    Talk,
+    job,
+    reply,
+    timer,
+    while_time_passes,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -58,27 +71,6 @@ def unpacked(command: Command) -> tuple[str | bytes | int, ...]:
     reader.feed(command)
     name, *words = cast("list[bytes]", reader.gets())
     return (name.decode(), *words)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """Keep one server for all tests that do not change its settings."""
-    server = own_server(tmp_path_factory)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def database(server: RedisServer) -> int:
-    """Return the number of an empty database."""
-    return server.fresh()
-
-
-@pytest.fixture
-def client(server: RedisServer, database: int) -> Iterator[Client]:
-    """Look at the database from outside."""
-    with Redis(unix_socket_path=str(server.socket), db=database) as client:
-        yield client
 
 
 @pytest.fixture
@@ -125,14 +117,51 @@ async def test_a_turn_is_two_round_trips(server: RedisServer, database: int, wir
 
 
 async def test_an_idle_worker_costs_one_round_trip_for_a_look(talk: Talk, wire: CountingWire) -> None:
-    """Over all partitions together."""
+    """Over all partitions together, and when it is time to forget what is over, too."""
     await talk.store.open()
     await talk.store.deliveries.due(flows=["shop", "dispatch"])
     before = len(wire.batches)
 
     await talk.store.deliveries.due(flows=["shop", "dispatch"])
+    talk.clock.advance(HOUR)
+    await talk.store.deliveries.due(flows=["shop", "dispatch"])
 
-    assert len(wire.batches) - before == 1
+    assert len(wire.batches) - before == 2
+
+
+async def test_a_wait_that_passes_costs_a_look_a_second(talk: Talk, wire: CountingWire) -> None:
+    """A worker that waits a second again and again, and one that waits for long, ask equally often."""
+    await talk.store.open()
+    await talk.store.deliveries.due(flows=["shop"])
+    before = len(wire.batches)
+
+    for wait in (SECOND, SECOND, SECOND, 5 * SECOND):
+        await while_time_passes(talk.clock, talk.store.deliveries.due(flows=["shop"], wait=wait))
+
+    assert len(wire.batches) - before == 8
+
+
+async def test_who_waits_while_much_is_committed_looks_a_hundred_times_a_second_at_most(
+    talk: Talk, wire: CountingWire
+) -> None:
+    """However many commits hint that something may be due: a look asks every partition."""
+    await talk.store.open()
+    waiting = asyncio.ensure_future(talk.store.deliveries.due(flows=["shop"], wait=HOUR))
+    await asyncio.sleep(0)
+    began = time.monotonic()
+
+    for number in range(50):
+        await talk.turn(f"m{number}")
+
+    looks = sum(is_look(batch) for batch in wire.batches)
+    assert 1 <= looks <= 2 + 100 * (time.monotonic() - began)
+    await talk.turn("m50", job("j"))
+    assert (await waiting).items
+
+
+def is_look(batch: Sequence[Sequence[object]]) -> bool:
+    """Return whether a batch asks what is due."""
+    return digest("due", movable=True) in {command[1] for command in batch if len(command) > 1}
 
 
 async def test_production_sends_no_time(server: RedisServer, database: int, wire: CountingWire) -> None:
@@ -198,6 +227,7 @@ async def test_a_conflict_and_a_repeat_leave_no_stage(talk: Talk, client: Client
 
 async def test_a_lost_stage_is_sent_again_as_an_argument(talk: Talk, wire: CountingWire, client: Client) -> None:
     """A server that is full refuses the stage, not the commit: it takes one more round trip."""
+    await talk.turn("m0")  # loads the scripts
     draft = replace(talk.draft(await talk.take("m1"), reply("r1")), state=LARGE)
     wire.lose = ["SET"]
     before = len(wire.batches)
@@ -356,19 +386,17 @@ async def test_a_foreign_value_under_a_states_name_is_told_as_lost(talk: Talk, c
     assert (grant.lost, grant.state, grant.version) == (True, None, 1)
 
 
-async def test_an_evicted_head_is_rebuilt_from_its_state(
-    talk: Talk, client: Client, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The envelope knows the version, the status and the fence; that older repetitions are not seen is logged."""
+async def test_an_evicted_head_is_rebuilt_from_its_state(talk: Talk, client: Client) -> None:
+    """The envelope knows the version, the status and the fence; the grant says that older repetitions are not seen."""
     draft = replace(talk.draft(await talk.take("m1")), state=b'{"a":1}', status="open", retain_ms=HOUR // MS)
     await talk.apply(draft)
     client.delete(head(client))
 
     grant = await talk.take("m2")
 
-    assert (grant.lost, grant.state, grant.version) == (False, b'{"a":1}', 1)
+    assert (grant.lost, grant.rebuilt, grant.state, grant.version) == (False, True, b'{"a":1}', 1)
     assert grant.fence > draft.fence
-    assert [record.message for record in caplog.records] == ["redis_head_rebuilt"]
+    assert (await talk.store.catalog.info()).facts["heads_rebuilt"] == 1
     await talk.apply(replace(talk.draft(grant), status="open"))
     assert dict((await talk.store.catalog.counts(flow="shop")).statuses) == {"open": 1}
     assert len((await talk.store.catalog.find(flow="shop")).items) == 1

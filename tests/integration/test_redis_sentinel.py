@@ -9,7 +9,7 @@ import pytest
 
 from tests.conformance.redis_groups import SERVICE, RedisSentinelServers
 from tests.integration.redis_load import SOON, WRITERS, connected, load, progress, stored
-from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, StoreUnavailableError
+from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, StoreUnavailableError, StoreUnreadableError
 from turnkeeper.stores.redis.choosing import open_wire
 from turnkeeper.stores.redis.connections.proving import Durability
 
@@ -124,3 +124,24 @@ async def test_sentinels_that_know_nothing_say_so(group: RedisSentinelServers) -
         await open_wire(f"redis+sentinel://127.0.0.1:{group.servers[0].port}/{SERVICE}").open()
     with pytest.raises(StoreUnavailableError, match="no sentinel"):
         await open_wire(f"redis+sentinel://127.0.0.1:1/{SERVICE}").open()
+
+
+async def test_sentinels_with_users_of_their_own(group: RedisSentinelServers) -> None:
+    """The right that the documentation names is enough; without it, or with a wrong password, the text says so."""
+    for sentinel in group.sentinels:
+        with sentinel.client() as client:
+            client.execute_command("ACL SETUSER looker on >s3cret/1 +sentinel|masters")
+            client.execute_command("ACL SETUSER nobody on >s3cret/2 +ping")
+            client.execute_command("ACL SETUSER default off")
+
+    wire = open_wire(f"{group.url()}?sentinel_username=looker&sentinel_password=s3cret%2F1")
+    assert await wire.send([("PING",)], key="") == [b"PONG"]
+    await wire.close()
+    for name, password, told in (
+        ("looker", "s3cret%2F9", "refused the user or password"),
+        ("nobody", "s3cret%2F2", r"\+sentinel\|masters"),
+        ("", "", "sentinel_password="),
+    ):
+        with pytest.raises(StoreUnreadableError, match=told) as caught:
+            await open_wire(f"{group.url()}?sentinel_username={name}&sentinel_password={password}").open()
+        assert "s3cret" not in str(caught.value)

@@ -1,25 +1,15 @@
 """Every command works on Redis as it does on a file: one URL, and nothing else changes."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.conformance.redis_servers import RedisServer
 from tests.integration.server_process import Phone, ServerProcess, run_cli
 
 BOT = "tests.integration.notebook:app"
 NUMBER = "+15551230001"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """Return a server of its own."""
-    running = RedisServer(tmp_path_factory.mktemp("redis"))
-    yield running
-    running.stop()
 
 
 def test_the_meal_planner_survives_a_kill_on_redis(tmp_path: Path, server: RedisServer) -> None:

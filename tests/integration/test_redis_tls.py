@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import ssl
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conformance.redis_servers import RedisServer, free_port
+from tests.integration.redis_papers import make_papers
 from turnkeeper.errors import ConfigurationError, StoreUnavailableError, StoreUnreadableError
 from turnkeeper.ports.turns import Committed
 from turnkeeper.stores.redis import RedisStore
@@ -26,19 +26,7 @@ LARGE = bytes(range(256)) * 4096
 @pytest.fixture(scope="module")
 def papers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with an authority, a certificate for localhost and one for a client."""
-    folder = tmp_path_factory.mktemp("papers")
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)  # noqa: S607 - the machine's
-
-    new_key = ("req", "-newkey", "rsa:2048", "-nodes")
-    openssl(*new_key, "-x509", "-days", "2", "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=Test authority")
-    for name, subject in (("server", "localhost"), ("client", "turnkeeper")):
-        openssl(*new_key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={subject}")
-        (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1")
-        signed = ("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial")
-        openssl(*signed, "-days", "2", "-extfile", "names", "-out", f"{name}.crt")
-    return folder
+    return make_papers(tmp_path_factory.mktemp("papers"))
 
 
 @pytest.fixture

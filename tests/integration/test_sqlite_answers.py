@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,21 +17,6 @@ from turnkeeper.stores.sqlite import SqliteStore
 pytestmark = pytest.mark.anyio
 
 PATIENCE_SECONDS = 30
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Give the test the file's place."""
-    return tmp_path / "answers.db"
-
-
-@pytest.fixture
-async def store(path: Path) -> AsyncIterator[SqliteStore]:
-    """Give the test an open store."""
-    store = SqliteStore(path)
-    await store.open()
-    yield store
-    await store.close()
 
 
 class Steps:
@@ -92,9 +77,9 @@ async def test_an_answer_does_not_wait_for_the_next_commit(store: SqliteStore, s
     assert not second.done()
 
 
-async def test_an_answer_does_not_wait_for_another_process(store: SqliteStore, path: Path, steps: Steps) -> None:
+async def test_an_answer_does_not_wait_for_another_process(store: SqliteStore, file: Path, steps: Steps) -> None:
     """The file is taken right after the first commit: its answer comes although the second batch cannot begin."""
-    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
     steps.after_first = lambda: other.execute("BEGIN IMMEDIATE")
     steps.may_end.set()
     first, second = await two_batches(store, steps)

@@ -2,13 +2,11 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.integration.sqlite_child import conversation
-from tests.integration.sqlite_gate import Gate, begin, held_commits, queue_behind_first
+from tests.integration.sqlite_gate import Gate, begin, queue_behind_first
 from turnkeeper.errors import InvalidMessageError, LimitError, OutcomeUnknownError
 from turnkeeper.ports import faults
 from turnkeeper.ports.documents import DocumentKey
@@ -19,22 +17,6 @@ from turnkeeper.stores.sqlite import SqliteStore
 pytestmark = pytest.mark.anyio
 
 ANA = conversation("ana")
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    """Give the test an open store."""
-    store = SqliteStore(tmp_path / "groups.db")
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    """Hold the first commit until the test opens the gate."""
-    with held_commits() as gate:
-        yield gate
 
 
 def commit(granted: Granted) -> Commit:

@@ -22,18 +22,9 @@ ANA = conversation("ana")
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    """Give the test an open store."""
-    store = SqliteStore(tmp_path / "heads.db")
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-async def other(tmp_path: Path, store: SqliteStore) -> AsyncIterator[SqliteStore]:
+async def other(file: Path, store: SqliteStore) -> AsyncIterator[SqliteStore]:
     """Give the test a second store on the same file, with a connection of its own as another process has."""
-    other = SqliteStore(tmp_path / "heads.db")
+    other = SqliteStore(file)
     await other.open()
     yield other
     await other.close()

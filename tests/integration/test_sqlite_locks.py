@@ -2,14 +2,13 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.integration.sqlite_child import conversation
-from tests.integration.sqlite_gate import Gate, begin, held_commits, queue_behind_first
+from tests.integration.sqlite_gate import Gate, begin, queue_behind_first
 from turnkeeper.errors import StoreBusyError, StoreUnavailableError
 from turnkeeper.ports.deliveries import Lane
 from turnkeeper.ports.turns import Granted
@@ -17,28 +16,6 @@ from turnkeeper.stores.sqlite import SqliteStore
 from turnkeeper.stores.sqlite.file import operations
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """Return where the store's file is."""
-    return tmp_path / "locks.db"
-
-
-@pytest.fixture
-async def store(file: Path) -> AsyncIterator[SqliteStore]:
-    """Give the test an open store."""
-    store = SqliteStore(file)
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    """Hold the first commit until the test opens the gate."""
-    with held_commits() as gate:
-        yield gate
 
 
 async def test_a_lock_of_somebody_else_is_waited_for(store: SqliteStore, file: Path) -> None:

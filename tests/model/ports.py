@@ -76,6 +76,7 @@ class LogEntry(msgspec.Struct, kw_only=True):
     promises: tuple[str, ...]
     answer: tuple[str, ...]
     buried: bool
+    unchanged: bool
 
 
 class Side:
@@ -282,6 +283,7 @@ def commit_of(
         promises=tuple(f"result:{effect.id}" for effect in more),
         answer=() if dead else (text,),
         buried=dead,
+        unchanged=dead,
     )
     return Commit(
         conversation=who,

@@ -258,6 +258,33 @@ ENGINE = (
 )
 """In the engine."""
 
+DIALOGUE = (
+    Mutant(
+        name="a receipt of a flow forgets the reply",
+        file="dialogue/running/closing.py",
+        old="        replies=tuple(reply.text for reply in ledger.replies),\n        parts=parts,\n",
+        new="        parts=parts,\n",
+        layer=SIMULATION,
+        invariant=9,
+        seeds=400,
+    ),
+    Mutant(
+        name="a job is forgotten when the person says something else",
+        file="dialogue/running/program.py",
+        old="        thread.message_count += len(handling.messages)\n",
+        new="        thread.message_count += len(handling.messages)\n        thread.jobs = ()\n",
+        layer=SIMULATION,
+    ),
+    Mutant(
+        name="an undo takes back what was to be kept",
+        file="dialogue/running/handling.py",
+        old="self.put_back(earlier, keep=self.plan.undo_keep)",
+        new="self.put_back(earlier, keep=())",
+        layer=SIMULATION,
+    ),
+)
+"""In the dialogue layer."""
+
 SQLITE = (
     Mutant(
         name="SQLite: a commit looks at nobody's fence",
@@ -364,4 +391,4 @@ REDIS = (
 )
 """In the scripts that run inside Redis."""
 
-MUTANTS = (*MEMORY, *ENGINE, *SQLITE, *REDIS)
+MUTANTS = (*MEMORY, *ENGINE, *DIALOGUE, *SQLITE, *REDIS)

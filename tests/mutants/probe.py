@@ -40,10 +40,10 @@ def probe_simulation(seeds: int, wanted: int | None) -> tuple[tuple[int, ...], s
         outcome = simulate(seed)
         for violation in outcome.verdict.violations:
             fired.setdefault(violation.invariant, f"seed {seed}: {violation}")
-        if wanted in fired or (wanted is None and (fired or outcome.troubles)):
-            break
         if outcome.troubles:
             fired.setdefault(0, f"seed {seed}: {outcome.troubles[0]}")
+        if wanted in fired or (wanted is None and fired):
+            break
     text = fired.get(wanted or 0) or next(iter(fired.values()), "")
     return tuple(sorted(number for number in fired if number)), text
 

@@ -9,7 +9,8 @@ from tests.mutants.mutant import Mutant
 from tests.mutants.runner import Result, table, try_one
 from turnkeeper.testing.history import INVARIANTS
 
-PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "attacks.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "explanation" / "attacks.md"
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])
@@ -41,3 +42,8 @@ def test_the_page_shows_every_mutant() -> None:
     shown = table([Result(mutant=mutant) for mutant in MUTANTS])
 
     assert shown in PAGE.read_text("utf-8"), f"{PAGE} must hold:\n{shown}"
+
+
+def test_the_readme_counts_them() -> None:
+    """Whoever adds a mutant says so."""
+    assert f"plants {len(MUTANTS)} faults" in (ROOT / "README.md").read_text("utf-8")

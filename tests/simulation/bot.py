@@ -20,6 +20,12 @@ from turnkeeper.testing.history import Turn
 
 CHANNEL = "sms"
 
+WORDS = ("", "", "", "", "", "job", "bell", "cancel", "step", "part", "fail", "job bell", "part step")
+"""What messages say; the empty ones are the usual ones."""
+
+RARE_WORDS = ("slow", "hang", "poison", "slow part", "poison job", "job flop", "job stuck")
+"""What one message of a person may say."""
+
 LOG_KEEP = 100_000
 """Every entry: the checker wants the whole log."""
 
@@ -81,6 +87,7 @@ def turn_of(conversation: str, record: LogRecord) -> Turn:
         called_off=tuple(entry.called_off),
         answer=tuple(entry.answer),
         buried=entry.buried,
+        unchanged=entry.buried,
         silences=entry.silences,
     )
 

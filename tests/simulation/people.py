@@ -22,12 +22,6 @@ KINDS = (*[Kind.TEXT] * 30, Kind.OPT_OUT, Kind.OPT_IN)
 HANG_UP = 15.0
 """Seconds until a provider stops waiting for the answer to its webhook."""
 
-WORDS = ("", "", "", "", "", "job", "bell", "cancel", "step", "part", "fail", "job bell", "part step")
-"""What messages say; the empty ones are the usual ones."""
-
-RARE_WORDS = ("slow", "hang", "poison", "slow part", "poison job", "job flop", "job stuck")
-"""What one message of a person may say."""
-
 MAX_TRIES = 400
 """Deliveries of one message until something must be wrong."""
 
@@ -49,14 +43,16 @@ class Person:
         network: Network,
         chance: random.Random,
         workers: Callable[[], Sequence[Worker]],
+        words: tuple[Sequence[str], Sequence[str]],
         count: int,
         hurry: float,
     ) -> None:
-        """Take how many messages to send, and how many seconds at most between them."""
+        """Take what to say (often, and once perhaps), how many messages, and the most seconds between them."""
         self._who = who
         self._network = network
         self._chance = chance
         self._workers = workers
+        self._words, self._rare_words = words
         self._count = count
         self._hurry = hurry
 
@@ -66,7 +62,7 @@ class Person:
         rare = self._chance.randrange(2 * self._count)
         for number in range(self._count):
             await asyncio.sleep(self._chance.random() * self._hurry)
-            text = self._chance.choice(RARE_WORDS if number == rare else WORDS)
+            text = self._chance.choice(self._rare_words if number == rare else self._words)
             kind = self._chance.choice(KINDS)
             message = Message(id=f"{self._who.person}-{number}", kind=kind, text=text, channel=CHANNEL)
             deliveries.append(asyncio.create_task(self._bring(message)))

@@ -174,6 +174,8 @@ WRONG: tuple[tuple[int, str, Sequence[AnyEvent]], ...] = (
     (11, "no rest", without(Rested(at_ms=800))),
     (11, "late rest", instead(Rested(at_ms=800), Rested(at_ms=3_301))),
     (11, "busy without work", (*RIGHT, Idle(workers=1, window_ms=10_000, round_trips=12))),
+    (11, "writing without work", (*RIGHT, Idle(workers=1, window_ms=10_000, writes=19))),
+    (11, "burning without work", (*RIGHT, Idle(workers=2, window_ms=10_000, cpu_ms=1_021))),
     (12, "a row too many", (*RIGHT, Footprint(entries={"rows": 5}))),
 )
 

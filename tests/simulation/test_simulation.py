@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.__main__ import describe, run_chunk
+from tests.simulation.subjects import FLOW_EVERY
+from tests.simulation.teahouse import NAME
+from tests.simulation.world import history_of
+from turnkeeper.testing.history import Turn
 
 SEEDS = 2_000
 CHUNK = 100
@@ -44,12 +48,13 @@ def test_no_promise_is_broken(first: int) -> None:
     assert {kind for kind, count in faults.items() if count >= 5} == KINDS
 
 
-def test_the_same_seed_is_the_same_run() -> None:
-    """Bit by bit, in another process and with another order of sets."""
+@pytest.mark.parametrize("seed", [1026, 1027])
+def test_the_same_seed_is_the_same_run(seed: int) -> None:
+    """Bit by bit, in another process and with another order of sets; of a plain program, and of a flow."""
     digests = set()
     for number in range(3):
         done = subprocess.run(
-            [sys.executable, "-m", "tests.simulation", "--seed", "1026"],
+            [sys.executable, "-m", "tests.simulation", "--seed", str(seed)],
             cwd=ROOT,
             env={**os.environ, "PYTHONHASHSEED": str(number), "PYTHONPATH": f"src{os.pathsep}."},
             capture_output=True,
@@ -59,6 +64,16 @@ def test_the_same_seed_is_the_same_run() -> None:
         digests.add(done.stdout.splitlines()[0])
 
     assert len(digests) == 1
+
+
+def test_some_seeds_attack_a_flow() -> None:
+    """The dialogue layer is a part of it: questions, jobs, timers and undo were all there."""
+    histories = [history_of(seed)[0] for seed in range(FLOW_EVERY - 1, 40 * FLOW_EVERY, FLOW_EVERY)]
+    turns = [event for history in histories for event in history if isinstance(event, Turn)]
+
+    said = {text for turn in turns for _, text in turn.replies}
+    assert {turn.conversation.partition(":")[0] for turn in turns} == {NAME}
+    assert {"Which one?", "Thank you.", "It rings.", "Are you still there?", "OK, I took that back."} <= said
 
 
 def test_another_seed_is_another_run() -> None:

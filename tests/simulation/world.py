@@ -13,9 +13,10 @@ from importlib import import_module
 
 import msgspec
 
-from tests.simulation.bot import CHANNEL, JOB_TIMEOUT, TURN_TIMEOUT, Bot, applied_in, turn_of
+from tests.simulation.bot import CHANNEL, JOB_TIMEOUT, TURN_TIMEOUT
 from tests.simulation.network import SEND_TIMEOUT, Network, Provider, Weather, WiredStore
 from tests.simulation.people import Person
+from tests.simulation.subjects import subject_of
 from turnkeeper import engine as engine_package
 from turnkeeper.engine.engine import Engine
 from turnkeeper.engine.settings import Settings
@@ -23,6 +24,7 @@ from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.channel import OnUnknown
 from turnkeeper.ports.limits import MAX_INBOX
 from turnkeeper.ports.store import Store
+from turnkeeper.ports.turns import LogRecord
 from turnkeeper.stores.memory import MemoryStore
 from turnkeeper.stores.memory import begin as memory_begin
 from turnkeeper.testing.history import (
@@ -74,7 +76,7 @@ BROKEN = frozenset({"turn_broken", "lane_broken", "due_broken", "due_killed", "w
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What one seed gave. `troubles`: failures of the engine's own code, which no history tells."""
+    """What one seed gave. `troubles`: failures of the engine's own code and states that lie, which no history tells."""
 
     seed: int
     digest: str
@@ -98,7 +100,7 @@ class Worker:
         self._world = world
         self.engine = Engine(
             store=WiredStore(world.store, world.network),
-            programs={"echo": world.bot},
+            programs={world.program.name: world.program},
             channels={CHANNEL: Provider(world.network, world.on_unknown)},
             settings=SETTINGS,
             entropy=random.Random(world.chance.getrandbits(64)),
@@ -119,6 +121,7 @@ class World:
         """Draw what kind of run this is: how many of whom, how hasty, which faults."""
         self.chance = random.Random(seed)
         self.history: list[AnyEvent] = []
+        self.troubles: list[str] = []
         self.loop = VirtualLoop(random.Random(self.chance.getrandbits(64)))
         self.clock = VirtualClock(self.loop)
         self.store: Store = MemoryStore(clock=self.clock)
@@ -126,10 +129,12 @@ class World:
         self.network = Network(self.loop, self.weather, self.history.append)
         policy = self.chance.choice(("queue", "queue", "coalesce", "interrupt", "reject"))
         retain_ms = self.chance.choice((86_400_000, 86_400_000, 20_000))
-        self.bot = Bot(clock=self.clock, chance=self.chance, policy=policy, retain_ms=retain_ms)
+        self._subject = subject_of(seed, clock=self.clock, chance=self.chance, policy=policy, retain_ms=retain_ms)
+        self.program = self._subject.program
         self.on_unknown = self.chance.choice((OnUnknown.RESEND, OnUnknown.RESEND, OnUnknown.HOLD))
         self.room = self.chance.choice((MAX_INBOX, MAX_INBOX, 4))
-        self.who = [ConversationId(flow="echo", person=f"p{number}") for number in range(self.chance.randint(1, 6))]
+        flow = self.program.name
+        self.who = [ConversationId(flow=flow, person=f"p{number}") for number in range(self.chance.randint(1, 6))]
         self.deaths = self.chance.choice((0.0, 0.1, 0.3))
         self._count = self.chance.randint(1, 4)
         self.workers: list[Worker] = []
@@ -178,6 +183,7 @@ class World:
                 network=self.network,
                 chance=self.chance,
                 workers=lambda: self.workers,
+                words=(self._subject.words, self._subject.rare_words),
                 count=self.chance.randint(1, 12),
                 hurry=hurry,
             )
@@ -264,7 +270,7 @@ class World:
                     version=exported.version,
                     waiting=tuple(waiting.id for waiting in exported.inbox),
                     unsent=tuple(delivery.id for delivery in exported.deliveries),
-                    applied=applied_in(exported.state) if exported.state else None,
+                    applied=self._subject.applied(exported.state) if exported.state else None,
                     expires_ms=None if exported.inbox or exported.deliveries else exported.expires_ms,
                     is_indexed=(due.next_ms is not None or any(item.conversation == who for item in due.items))
                     if is_last
@@ -280,19 +286,23 @@ class World:
     async def _tell(self) -> None:
         """Read the logs and the dead letters."""
         for who in self.who:
-            before: int | None = None
-            while records := await self.store.turns.history(who, before=before):
-                for record in records:
-                    self.note(turn_of(who.key, record))
-                before = records[-1].seq
+            records: list[LogRecord] = []
+            while page := await self.store.turns.history(who, before=records[-1].seq if records else None):
+                records += page
+            records.reverse()
+            for turn in self._subject.turns(who.key, records):
+                self.note(turn)
+            exported = await self.store.catalog.export(who)
+            state = None if exported is None else exported.state
+            self.troubles += (f"{who.key}: {text}" for text in self._subject.disagreements(state, records))
         cursor: str | None = None
         while True:
-            page = await self.store.deliveries.dead(cursor=cursor, limit=100)
-            for letter in page.items:
+            letters = await self.store.deliveries.dead(cursor=cursor, limit=100)
+            for letter in letters.items:
                 self.note(Dead(conversation=letter.conversation.key, source=letter.source_id))
-            if page.cursor is None:
+            if letters.cursor is None:
                 return
-            cursor = page.cursor
+            cursor = letters.cursor
 
     async def _weigh(self) -> None:
         """Count what is left when everything has had its time: nothing but what waits for an operator."""
@@ -365,7 +375,7 @@ def history_of(seed: int) -> tuple[list[AnyEvent], tuple[str, ...]]:
     with listening() as heard, small_inboxes(world.room), virtual_monotonic(world.loop, engine_modules()):
         try:
             world.loop.run_until_complete(world.live())
-            troubles = (*heard, *world.loop.troubles)
+            troubles = (*heard, *world.loop.troubles, *world.troubles)
         finally:
             world.close()
     return world.history, troubles

@@ -156,7 +156,11 @@ class Bench:
             await asyncio.sleep(0.002)
 
     async def away(self, app: App, switch: Switch) -> None:
-        """Switch the store off, and return once the application knows."""
+        """Switch the store off once every reply is settled, which else is sent again; return once it is known."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (await self.store.catalog.counts()).unsent:
+            assert time.monotonic() < deadline, "a reply was never settled"
+            await asyncio.sleep(0)
         switch.is_away = True
         while app.health().since_ms is None:
             with contextlib.suppress(StoreUnavailableError):

@@ -68,6 +68,7 @@ def test_no_number_survives_as_people_write_it(number: str, text: str) -> None:
         "2026-11-21T03:39:48.123456Z",
         "m-0123456789012345678a4321",
         "web-0123456789abcdef0123456789abcdef",
+        "/var/bot/journal-12345678-012345678a43.db, /var/bot/carry-0a345678-123456789012.db-wal",
         "550e8400-e29b-41d4-a716-446655440000",
         "Connection refused: 192.168.100.10:6379",
         'File "app.py", line 1234, in plan',

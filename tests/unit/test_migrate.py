@@ -8,10 +8,11 @@ import pytest
 
 from tests.integration.migration_states import KINDS, conversation, documents, fill, is_empty, snapshot
 from turnkeeper.errors import ConfigurationError, StoreUnavailableError
+from turnkeeper.model.conversation import ConversationId
 from turnkeeper.operations.migration import Plan, Report, migrate
 from turnkeeper.operations.moving import Moved, Mover
 from turnkeeper.ports.store import Store
-from turnkeeper.ports.turns import Begin, Duplicate, Incoming
+from turnkeeper.ports.turns import Begin, Duplicate, Incoming, Queued
 from turnkeeper.stores.memory import MemoryStore
 from turnkeeper.testing import ManualClock
 
@@ -45,6 +46,7 @@ class FailingPort:
 
         async def call(*args: Any, **kwargs: Any) -> Any:
             self._calls.made += 1
+            await self._calls.before()
             if self._calls.made == self._calls.fails_at and not self._calls.applied:
                 raise StoreUnavailableError("pulled the plug before")
             answer = await method(*args, **kwargs)
@@ -62,6 +64,9 @@ class Calls:
         self.made = 0
         self.fails_at = fails_at
         self.applied = applied
+
+    async def before(self) -> None:
+        """Do what happens before a call: nothing here."""
 
 
 @pytest.fixture
@@ -216,11 +221,54 @@ async def test_a_turn_that_runs_is_left_alone(clock: ManualClock) -> None:
     await source.turns.begin(Begin(conversation=conversation(1), token="w", lease_ms=60_000, message=message))
     before = await snapshot(source, 2)
 
-    moved = await Mover(source, target, letters={}).move(conversation(1))
+    moved = await Mover(source, target).move(conversation(1))
 
     assert moved is Moved.BUSY
     assert await snapshot(source, 2) == before
     assert await is_empty(target, 2)
+
+
+@pytest.mark.parametrize("number", range(KINDS))
+async def test_a_message_that_comes_at_any_moment_of_a_move_is_in_one_store(clock: ManualClock, number: int) -> None:
+    """Accepted by a served source before any call of it: moved too, or begun anew there and named; never lost."""
+    counted = Calls()
+    source, target = await filled(clock, KINDS), MemoryStore(clock=clock)
+    await Mover(Failing(source, counted), Failing(target, counted)).move(conversation(number))
+
+    for comes_at in range(1, counted.made + 1):
+        source, target = await filled(clock, KINDS), MemoryStore(clock=clock)
+        late = Arriving(source, comes_at, conversation(number))
+        mover = Mover(Failing(source, late), Failing(target, late))
+        moves = [await mover.move(late.who), await mover.move(late.who)]
+
+        assert late.came, comes_at
+        places = [await target.catalog.export(late.who), await source.catalog.export(late.who)]
+        waits = [one is not None and late.id in {each.id for each in one.inbox} for one in places]
+        assert waits in ([True, False], [False, True]), (comes_at, waits)
+        assert waits[0] or Moved.CONFLICT in moves, comes_at
+
+
+class Arriving(Calls):
+    """Lets a message come to the source before one of the calls."""
+
+    def __init__(self, source: Store, comes_at: int, who: ConversationId) -> None:
+        super().__init__()
+        self._source = source
+        self._comes_at = comes_at
+        self.who = who
+        self.id = "late"
+        self.came = False
+
+    async def before(self) -> None:
+        """Accept it, once; nobody runs it."""
+        if self.made != self._comes_at or self.came:
+            return
+        message = Incoming(id=self.id, payload=b"late")
+        begun = await self._source.turns.begin(
+            Begin(conversation=self.who, token="server", lease_ms=1, message=message, run=False)
+        )
+        assert isinstance(begun, Queued)
+        self.came = True
 
 
 class Hurrying:

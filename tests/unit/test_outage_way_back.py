@@ -10,7 +10,7 @@ from turnkeeper.engine.results import Taken
 from turnkeeper.engine.wire import encode
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Message
-from turnkeeper.ports.turns import Begin, Incoming
+from turnkeeper.ports.turns import Begin, Commit, Committed, Granted, Incoming
 from turnkeeper.testing.channel import FakeChannel
 
 pytestmark = pytest.mark.anyio
@@ -133,7 +133,6 @@ async def test_a_process_that_dies_on_the_way_back_leaves_nothing_twice(bench: B
     await app.start()
     await app.handle(ANA, app.message("one", id="m1", channel="sms"), within=WITHIN)
     assert await heard(app) == ["one"]
-    assert await app.at_rest(ANA, within=WITHIN)  # else its reply may be sent again, marked, once the store is back
     await bench.away(app, switch)
     for word in ("two", "three", "four"):
         await app.handle(ANA, app.message(word, id=word, channel="sms"), within=WITHIN)
@@ -187,3 +186,82 @@ async def test_what_was_erased_does_not_come_back(bench: Bench) -> None:
         assert await heard(app, BEN) == []
         (conflict,), _cursor = await app.conflicts()
         assert "erased" in conflict.reason
+        assert not [text for text in await kept_texts(bench, app.conversation(BEN)) if b'"more"' in text]
+
+
+@pytest.mark.parametrize("speaks_again", [False, True])
+async def test_the_account_of_what_was_erased_holds_no_text(bench: Bench, *, speaks_again: bool) -> None:
+    """Nor does the log, whether or not the person has begun anew with another server."""
+    app, switch = bench.server("carry_on")
+    other, _ = bench.server("fail")
+    async with app.running(), other.running():
+        await app.handle(BEN, app.message("secret", id="m1"), within=WITHIN)
+        await bench.away(app, switch)
+        await app.handle(BEN, app.message("more secret", id="m2"), within=WITHIN)
+        await bench.store.turns.forget(app.conversation(BEN), person=True)
+        bench.clock.advance(timedelta(seconds=1))
+        if speaks_again:
+            await other.handle(BEN, other.message("new", id="m3"), within=WITHIN)
+        await bench.back(app, switch)
+
+        assert app.health().conflicts == 1
+        assert not [text for text in await kept_texts(bench, app.conversation(BEN)) if b"secret" in text]
+        assert await heard(other, BEN) == (["new"] if speaks_again else [])
+
+
+async def test_a_conversation_that_was_forgotten_and_not_erased_keeps_its_account(bench: Bench) -> None:
+    """Its log is still there, and so is what was said here."""
+    app, switch = bench.server("carry_on")
+    other, _ = bench.server("fail")
+    async with app.running(), other.running():
+        await app.handle(BEN, app.message("one", id="m1"), within=WITHIN)
+        await bench.away(app, switch)
+        await app.handle(BEN, app.message("here", id="m2"), within=WITHIN)
+        await forget_state(bench, app.conversation(BEN))
+        await bench.back(app, switch)
+
+        assert [text for text in await kept_texts(bench, app.conversation(BEN)) if b"here" in text]
+
+
+async def test_erasing_takes_the_accounts_of_conflicts_along(bench: Bench) -> None:
+    """Those of the person, and nobody else's."""
+    app, switch = bench.server("carry_on")
+    other, _ = bench.server("fail")
+    async with app.running(), other.running():
+        for person in (ANA, BEN):
+            await app.handle(person, app.message("one", id="m1"), within=WITHIN)
+        await bench.away(app, switch)
+        for person in (ANA, BEN):
+            await app.handle(person, app.message("here", id="m2"), within=WITHIN)
+            await other.handle(person, other.message("there", id="m3"), within=WITHIN)
+        await bench.back(app, switch)
+        both, _cursor = await app.conflicts()
+
+        await app.store.turns.forget(app.conversation(ANA), person=True)
+
+        left, _cursor = await app.conflicts()
+        assert sorted(one.conversation.person for one in both) == sorted([ANA, BEN])
+        assert [one.conversation.person for one in left] == [BEN]
+
+
+async def forget_state(bench: Bench, conversation: ConversationId) -> None:
+    """Let a turn of another server end the conversation, as a handler does with `turn.forget`."""
+    message = Incoming(id="bye", payload=b"{}")
+    granted = await bench.store.turns.begin(
+        Begin(conversation=conversation, token="bye", lease_ms=1000, message=message)
+    )
+    assert isinstance(granted, Granted)
+    commit = Commit(
+        conversation=conversation, token="bye", fence=granted.fence, version=granted.version,
+        generation=granted.generation, commit_id="bye", take=1, state=None, forget=True, active=True, next=False,
+    )  # fmt: skip
+    assert isinstance(await bench.store.turns.commit(commit), Committed)
+
+
+async def kept_texts(bench: Bench, conversation: ConversationId) -> list[bytes]:
+    """Return whatever the store still has of what was said: log, accounts, inbox."""
+    log = [record.data for record in await bench.store.turns.history(conversation)]
+    accounts = [document.data for _, document in (await bench.store.documents.scan("conflict")).items]
+    exported = await bench.store.catalog.export(conversation)
+    waiting = [] if exported is None else [one.payload for one in exported.inbox]
+    return [*log, *accounts, *waiting]

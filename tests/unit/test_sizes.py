@@ -31,7 +31,8 @@ FORBIDDEN_WORDS = {"common", "helper", "helpers", "manager", "managers", "misc",
 
 def files(pattern: str) -> list[Path]:
     """Return all files of ours with such a name."""
-    return sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob(pattern) if path.is_file())
+    found = (path for folder in FOLDERS for path in (ROOT / folder).rglob(pattern) if path.is_file())
+    return sorted(path for path in found if path.parent.name != "__pycache__")
 
 
 def parse(path: Path) -> ast.Module:

@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import os
-import signal
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 
 from dispatch.app import DEMO_SECRET
 from dispatch.shops import signed
+from tests.conformance.guard import Guard
 from turnkeeper.testing.telegram import TelegramStandIn
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -49,7 +50,7 @@ class Running:
         self._store = store
         self._folder = folder
         self._api = ""
-        self._process: asyncio.subprocess.Process | None = None
+        self._guard: Guard | None = None
         self.log = log
         self.client = httpx.AsyncClient(timeout=10)
 
@@ -63,33 +64,26 @@ class Running:
             await asyncio.sleep(0.01)
         self._api = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
         async with self.telegram.running(), self.client:
-            await self.start()
             try:
+                await self.start()
                 yield self
             finally:
-                await self.kill()
+                self.kill()
                 server.should_exit = True
                 await serving
 
     async def start(self, **environ: str) -> None:
         """Start the bot and wait until it answers."""
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *(
-                "-m",
-                "turnkeeper.cli",
-                "serve",
-                "apps.dispatch.tests.quick_bot:app",
-                "--port",
-                str(self.port),
-                "--store",
-                self._store,
-            ),
-            env={**os.environ, "TELEGRAM_API": self._api, "PYTHONPATH": _path(), **environ},
-            cwd=self._folder,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=self._errors(),
-        )
+        command = [sys.executable, "-m", "turnkeeper.cli", "serve", "apps.dispatch.tests.quick_bot:app"]
+        with open(self.log or os.devnull, "ab") as log:  # noqa: ASYNC230, PTH123 - opened once, at a start
+            process = subprocess.Popen(  # noqa: ASYNC220 - it is only started here, and waited for elsewhere
+                [*command, "--port", str(self.port), "--store", self._store],
+                env={**os.environ, "TELEGRAM_API": self._api, "PYTHONPATH": _path(), **environ},
+                cwd=self._folder,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
+        self._guard = Guard(process)
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 with contextlib.suppress(httpx.HTTPError):
@@ -97,25 +91,16 @@ class Running:
                     return
                 await asyncio.sleep(0.05)
 
-    def _errors(self) -> int:
-        """Return where the bot's log goes: the end of the file, which outlives each of its processes."""
-        return (
-            asyncio.subprocess.DEVNULL
-            if self.log is None
-            else os.open(self.log, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
-        )
-
     async def until_health(self, status: str) -> None:
         """Wait until the health page says so."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while (await self.client.get(f"{self.url}/health")).json()["status"] != status:  # noqa: ASYNC110 - no event
                 await asyncio.sleep(0.05)
 
-    async def kill(self) -> None:
-        """Kill the bot with SIGKILL."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.send_signal(signal.SIGKILL)
-            await self._process.wait()
+    def kill(self) -> None:
+        """Kill the bot with SIGKILL. Safe to call twice."""
+        if self._guard is not None:
+            self._guard.kill()
 
     async def order(self, body: dict[str, Any], *, delivery: str) -> None:
         """Send an order as its shop does: again and again until there is a 2xx."""

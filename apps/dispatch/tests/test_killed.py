@@ -70,7 +70,7 @@ async def test_a_burst_with_kills_loses_nothing_and_counts_nothing_twice(url: st
         ]
         for kill in range(1, 4):
             await bot.until(partial(_has_pressed, crew, ORDERS * kill))
-            await bot.kill()
+            bot.kill()
             await bot.start()
         await asyncio.gather(*coming)
         await bot.until(lambda: crew.press_everything() == ORDERS * 6)

@@ -15,6 +15,7 @@ from functools import partial
 
 from turnkeeper.app import App, Line
 from turnkeeper.cli.loading import load_app, tell_of_new_folder
+from turnkeeper.cli.logs import configure
 from turnkeeper.cli.reading import Input
 from turnkeeper.engine.results import Taken
 from turnkeeper.errors import InvalidMessageError, OutcomeUnknownError, RetryableError, StoreUnavailableError
@@ -43,6 +44,7 @@ def run_chat(reference: str, *, speaker: str, store: str | None, wait_seconds: f
         RetryableError: The store did not take a line, or could not be read, for as long as the wait allows; the lines
             before it are safe. Under the outage policies that take lines meanwhile, it goes on without the answers.
     """
+    configure("text", is_quiet=True)  # else Python prints the names of events alone
     app, chosen = load_app(reference, store=store)
     tell_of_new_folder(chosen.url)
     asyncio.run(_chat(app, speaker, timedelta(seconds=wait_seconds)))

@@ -27,9 +27,11 @@ def load_app(reference: str, *, store: str | None) -> tuple[App, ChosenStore]:
         InvalidFlowError: The application's flow contradicts itself.
     """
     module_name, colon, attribute = reference.partition(":")
-    if not colon or not module_name or not attribute or module_name.startswith("."):
+    is_file = module_name.startswith(".") or module_name.endswith(".py") or "/" in module_name
+    if is_file or not colon or not module_name or not attribute:
         module = module_name.removesuffix(".py").strip("./").replace("/", ".") or "mealplan.app"
-        raise ConfigurationError(f"{reference!r} is no application; write module:attribute, such as {module}:app")
+        wanted = f"{module}:{attribute or 'app'}"
+        raise ConfigurationError(f"{reference!r} is no application; write module:attribute, such as {wanted}")
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     app = _app_in(_imported(module_name), attribute)

@@ -1,4 +1,4 @@
-"""Shows the library's log lines on a server's standard error: event names with facts, as text or JSON."""
+"""Shows the library's log lines on standard error: event names with facts, as text or JSON."""
 
 import logging
 import sys
@@ -10,8 +10,8 @@ from turnkeeper.errors import ConfigurationError
 from turnkeeper.observe.masking import mask_person
 
 
-def configure(log_format: str) -> None:
-    """Send log lines of INFO and above to standard error.
+def configure(log_format: str, *, is_quiet: bool = False) -> None:
+    """Send log lines of INFO and above to standard error, or only warnings.
 
     Raises:
         ConfigurationError: The format is neither text nor json.
@@ -42,7 +42,7 @@ def configure(log_format: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger("turnkeeper").setLevel(logging.INFO)
+    logging.getLogger("turnkeeper").setLevel(logging.WARNING if is_quiet else logging.INFO)
 
 
 def _mask(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

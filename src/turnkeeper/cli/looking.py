@@ -1,22 +1,20 @@
 """`conversations` and `dead-letters`: what a store holds, as a table for people or JSON for programs."""
 
-import asyncio
-import contextlib
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
 
-from turnkeeper.cli.loading import Found, existing_store
+from turnkeeper.cli.finding import Source, conversations_of, no_member, others_than, with_store
+from turnkeeper.cli.loading import Found
 from turnkeeper.cli.showing import print_json, print_view, show_time
 from turnkeeper.cli.tables import print_table
 from turnkeeper.codecs.state import Envelope
 from turnkeeper.dialogue.thread import Thread, thread_of
-from turnkeeper.errors import ConfigurationError, InvalidMessageError
+from turnkeeper.errors import ConfigurationError
 from turnkeeper.model.event import decode_entry
-from turnkeeper.model.person import phone_number
 from turnkeeper.ports.catalog import Exported, Summary
 from turnkeeper.ports.store import Store
 from turnkeeper.ports.turns import LogRecord
@@ -25,36 +23,6 @@ T = TypeVar("T")
 
 LOG_ENTRIES = 100
 """Entries of the log that are shown: the users' own number."""
-
-
-FLOWS_FROM = 256
-"""Conversations, newest first, from which a store's flows are gathered for an error's text: one page."""
-
-
-class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """What is looked into: `--store` and `--app` as they were given."""
-
-    store: str | None
-    app: str | None
-
-
-def _with_store(source: Source, work: Callable[[Found], Awaitable[T]], *, flow: str | None, is_quiet: bool) -> T:
-    """Do it with the open store, and say on standard error which one it is unless a program reads the output."""
-
-    async def run() -> T:
-        found = existing_store(source.store, app=source.app)
-        if flow is not None and found.app is not None and flow not in found.app.flows:
-            raise ConfigurationError(f"no flow {flow!r} in {source.app}; there are: {', '.join(found.app.flows)}")
-        if not is_quiet:
-            sys.stderr.write(f"turnkeeper: looking into {found.place}\n")
-            sys.stderr.flush()
-        await found.store.open()
-        try:
-            return await work(found)
-        finally:
-            await found.store.close()
-
-    return asyncio.run(run())
 
 
 def _page(
@@ -69,33 +37,14 @@ def _page(
     """Do it and return what to say if nothing came; also say so if the cursor is none: only the store can read one."""
 
     async def read(found: Found) -> tuple[T, str]:
-        return await work(found.store), await _others(found.store, flow=flow, status=status)
+        return await work(found.store), await others_than(found.store, flow=flow, status=status)
 
     try:
-        return _with_store(source, read, flow=flow, is_quiet=is_quiet)
+        return with_store(source, read, flow=flow, is_quiet=is_quiet)
     except ValueError as exc:
         if cursor is None:
             raise
         raise ConfigurationError(f"--cursor {cursor!r} is none of this store; take it from the page before") from exc
-
-
-async def _others(opened: Store, *, flow: str | None, status: str | None) -> str:
-    """Return what the store has instead of an unknown flow or status; empty if what was asked for is known."""
-    if flow is not None:
-        flows = await _flows(opened)
-        if flow not in flows:
-            return f" of a flow {flow!r}; in this store there are: {', '.join(flows) or 'none at all'}"
-    if status is not None:
-        statuses = (await opened.catalog.counts(flow=flow)).statuses
-        if not statuses.get(status):
-            there = ", ".join(f"{name} ({count})" for name, count in sorted(statuses.items()) if count)
-            return f" in status {status!r}; there are: {there or 'none at all'}"
-    return ""
-
-
-async def _flows(opened: Store) -> Sequence[str]:
-    page = await opened.catalog.find(limit=FLOWS_FROM)
-    return sorted({item.conversation.flow for item in page.items})
 
 
 def list_all(
@@ -148,7 +97,7 @@ def show(person: str, source: Source, *, flow: str | None, member: str, as_json:
         records = await found.store.turns.history(item.conversation, limit=LOG_ENTRIES)
         return _view(item, exported, [_entry(record) for record in reversed(records)])
 
-    view = _with_store(source, read, flow=flow, is_quiet=as_json)
+    view = with_store(source, read, flow=flow, is_quiet=as_json)
     if as_json:
         print_json(view)
     else:
@@ -156,35 +105,14 @@ def show(person: str, source: Source, *, flow: str | None, member: str, as_json:
 
 
 async def _find(found: Found, person: str, *, flow: str | None, member: str) -> Summary:
-    opened = found.store
-    for name in _names(found, person, flow):
-        page = await opened.catalog.find(flow=flow, person=name)
-        items = [item for item in page.items if item.conversation.member == member]
-        if len(items) > 1:
-            flows = ", ".join(item.conversation.flow for item in items)
-            raise ConfigurationError(f"{person} has conversations in several flows; add --flow, one of: {flows}")
-        if items:
-            return items[0]
-        if page.items:
-            members = ", ".join(item.conversation.member or "(none)" for item in page.items)
-            raise ConfigurationError(f"{person} has no member {member!r}; there are: {members}")
-    raise ConfigurationError(await _why_none(found, person, flow=flow))
-
-
-def _names(found: Found, person: str, flow: str | None) -> Sequence[str]:
-    """Return the names under which a person may be kept: as the application's flow writes them, and as given."""
-    with contextlib.suppress(InvalidMessageError):
-        written = phone_number(person) if found.app is None else found.app.conversation(person, flow=flow).person
-        return tuple(dict.fromkeys((written, person)))
-    return (person,)
-
-
-async def _why_none(found: Found, person: str, *, flow: str | None) -> str:
-    if others := await _others(found.store, flow=flow, status=None):
-        return f"no conversation of {person}: there are none{others}"
-    where = f"in flow {flow!r} of {found.place}" if flow else f"in {found.place}"
-    how = "" if person.startswith("+") else "; a phone number is written with + and its country code there"
-    return f"no conversation of {person} {where}{how}; `turnkeeper conversations list` shows whose there are"
+    listed = await conversations_of(found, person, flow=flow)
+    items = [item for item in listed if item.conversation.member == member]
+    if len(items) > 1:
+        flows = ", ".join(item.conversation.flow for item in items)
+        raise ConfigurationError(f"{person} has conversations in several flows; add --flow, one of: {flows}")
+    if items:
+        return items[0]
+    raise no_member(person, member, listed)
 
 
 def _summary(item: Summary) -> dict[str, object]:
@@ -279,7 +207,7 @@ def redrive(ids: list[str], source: Source) -> None:
     Raises:
         ConfigurationError: None of the ids is a dead letter.
     """
-    count = _with_store(source, lambda found: found.store.deliveries.redrive(ids), flow=None, is_quiet=False)
+    count = with_store(source, lambda found: found.store.deliveries.redrive(ids), flow=None, is_quiet=False)
     if not count:
         raise ConfigurationError("none of these is a dead letter (any more); see `turnkeeper dead-letters list`")
     sys.stdout.write(f"redriven: {count} of {len(ids)}; a running server takes them up\n")

@@ -22,7 +22,7 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-conversations = typer.Typer(help="Look at conversations in a store.", no_args_is_help=True)
+conversations = typer.Typer(help="Look at conversations in a store, or erase them.", no_args_is_help=True)
 dead_letters = typer.Typer(help="Messages and deliveries that failed for good.", no_args_is_help=True)
 cli.add_typer(conversations, name="conversations")
 cli.add_typer(dead_letters, name="dead-letters")
@@ -123,7 +123,8 @@ def list_conversations(
     as_json: AsJson = False,
 ) -> None:
     """List conversations, most recently changed first."""
-    from turnkeeper.cli.looking import Source, list_all
+    from turnkeeper.cli.finding import Source
+    from turnkeeper.cli.looking import list_all
 
     list_all(Source(app=app, store=store), flow=flow, status=status, limit=limit, cursor=cursor, as_json=as_json)
 
@@ -139,9 +140,30 @@ def show_conversation(
     as_json: AsJson = False,
 ) -> None:
     """Show one conversation: status, version, state, counters and log."""
-    from turnkeeper.cli.looking import Source, show
+    from turnkeeper.cli.finding import Source
+    from turnkeeper.cli.looking import show
 
     show(person, Source(app=app, store=store), flow=flow, member=member, as_json=as_json)
+
+
+@conversations.command("forget")
+def forget_conversations(
+    person: Annotated[str, typer.Argument(help="A phone number or another address.")],
+    app: OfApp = None,
+    store: Store = None,
+    flow: Flow = None,
+    member: Annotated[
+        str | None, typer.Option(help="Only who of several people on one number, such as ana. Default: everybody.")
+    ] = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Erase a person's conversations for good. Asks first. That someone wants no messages (STOP) stays known."""
+    from turnkeeper.cli.finding import Source
+    from turnkeeper.cli.forgetting import forget
+
+    forget(person, Source(app=app, store=store), flow=flow, member=member, is_agreed=yes, as_json=as_json)
 
 
 @dead_letters.command("list")
@@ -155,7 +177,8 @@ def list_dead_letters(
     as_json: AsJson = False,
 ) -> None:
     """List dead letters, newest first."""
-    from turnkeeper.cli.looking import Source, list_dead
+    from turnkeeper.cli.finding import Source
+    from turnkeeper.cli.looking import list_dead
 
     list_dead(Source(app=app, store=store), flow=flow, limit=limit, cursor=cursor, as_json=as_json)
 
@@ -167,7 +190,8 @@ def redrive_dead_letters(
     store: Store = None,
 ) -> None:
     """Put dead letters back: messages to the end of their inbox, deliveries into their lane."""
-    from turnkeeper.cli.looking import Source, redrive
+    from turnkeeper.cli.finding import Source
+    from turnkeeper.cli.looking import redrive
 
     redrive(ids, Source(app=app, store=store))
 

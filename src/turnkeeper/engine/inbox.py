@@ -48,8 +48,11 @@ logger = logging.getLogger(__name__)
 _REPEATS = 3
 """How often an accept without an answer is repeated before its caller hears of it; the provider repeats it too."""
 
-_LOOK_SECONDS = (0.05, 1.0)
-"""First and longest wait between two looks whether another process has done the turn."""
+_FIRST_LOOK_SECONDS = 0.05
+"""Before the first look whether another process has done the turn; doubled before each further one."""
+
+_LONGEST_LOOK_SECONDS = 1.0
+"""Between two looks. From the start where the turn runs in this process, which will tell: a look costs a message."""
 
 _MODES = {"queue": Mode.QUEUE, "coalesce": Mode.QUEUE, "reject": Mode.REJECT, "interrupt": Mode.INTERRUPT}
 
@@ -60,6 +63,7 @@ _END_SECONDS = 5.0
 _ARRIVAL_SECONDS = 0.005
 """Between two looks, while stopping, whether the messages on their way into the store have arrived."""
 
+_CLOSING = "this process is shutting down; send the message again"
 _ACCEPTED = Accepted(outcome=Taken.ACCEPTED)
 
 
@@ -123,24 +127,13 @@ class Inbox:
             OutcomeUnknownError: It may have been taken; repeat it.
         """
         if not self._is_open:
-            raise StoreUnavailableError("this process is shutting down; send the message again")
+            raise StoreUnavailableError(_CLOSING)
         return await self.bring(conversation, message)
 
     async def bring(self, conversation: ConversationId, message: Message) -> Accepted:
         """As `accept`, for what comes home from this process's own work, also while it shuts down."""
         program = self.program(conversation.flow)
-        answer = await self._begin(program, self._request(program, conversation, message))
-        match answer:
-            case Granted() | Queued():
-                return _ACCEPTED
-            case Duplicate(done=done, reply=reply):
-                return Accepted(outcome=Taken.DUPLICATE, done=done, replies=decode_texts(reply) if reply else ())
-            case Full():
-                return Accepted(outcome=Taken.FULL)
-            case Busy():
-                return Accepted(outcome=Taken.BUSY)
-            case _:
-                raise StoreUnavailableError(f"the store answered {type(answer).__name__} to a message")
+        return _accepted(await self._begin(program, self._request(program, conversation, message)))
 
     async def handle(self, conversation: ConversationId, message: Message, *, within: timedelta) -> Handled:
         """Accept a message and wait for its turn's replies, wherever it runs.
@@ -148,14 +141,19 @@ class Inbox:
         A duplicate gets the first one's replies. Safe to repeat. Raises as `accept`; once the message is durable
         nothing is raised any more, however the store fares while its turn is waited for.
         """
+        if not self._is_open:
+            raise StoreUnavailableError(_CLOSING)
         deadline = time.monotonic() + within.total_seconds()
+        program = self.program(conversation.flow)
         waiter = Waiter(conversation.key, message.id)
         self._waiters.setdefault(waiter.key, []).append(waiter)
         try:
-            accepted = await self.accept(conversation, message)
+            answer = await self._begin(program, self._request(program, conversation, message))
+            accepted = _accepted(answer)
             if not accepted.durable or accepted.done:
                 return Handled(outcome=accepted.outcome, done=accepted.done, replies=accepted.replies)
-            replies = await self._await_replies(waiter, conversation, message, deadline)
+            wait = _LONGEST_LOOK_SECONDS if isinstance(answer, Granted) else _FIRST_LOOK_SECONDS
+            replies = await self._await_replies(waiter, conversation, message, deadline, wait)
             return Handled(outcome=accepted.outcome, done=replies is not None, replies=replies or ())
         finally:
             waiting = self._waiters[waiter.key]
@@ -164,15 +162,14 @@ class Inbox:
                 del self._waiters[waiter.key]
 
     async def _await_replies(
-        self, waiter: Waiter, conversation: ConversationId, message: Message, deadline: float
+        self, waiter: Waiter, conversation: ConversationId, message: Message, deadline: float, wait: float
     ) -> tuple[str, ...] | None:
         """Wait for a durable message's turn: told in this process, asked for where another one runs it."""
-        wait, longest = _LOOK_SECONDS
         while (left := deadline - time.monotonic()) > 0:
             replies = await waiter.wait(min(wait, left), self._deadlines)
             if replies is not None:
                 return replies
-            wait = min(wait * 2, longest)
+            wait = min(wait * 2, _LONGEST_LOOK_SECONDS)
             try:
                 accepted = await self.accept(conversation, message)
             except (RetryableError, OutcomeUnknownError) as exc:
@@ -328,3 +325,18 @@ class Inbox:
                 for task in late:
                     logger.error("turn_left", extra={"reason": "it did not end when it was cancelled"})
                     task.cancel()
+
+
+def _accepted(answer: Begun) -> Accepted:
+    """Return what a store's answer to a message means to whoever brought it."""
+    match answer:
+        case Granted() | Queued():
+            return _ACCEPTED
+        case Duplicate(done=done, reply=reply):
+            return Accepted(outcome=Taken.DUPLICATE, done=done, replies=decode_texts(reply) if reply else ())
+        case Full():
+            return Accepted(outcome=Taken.FULL)
+        case Busy():
+            return Accepted(outcome=Taken.BUSY)
+        case _:
+            raise StoreUnavailableError(f"the store answered {type(answer).__name__} to a message")

@@ -79,6 +79,7 @@ class TurnRunner:
             while current is not None:
                 count += 1
                 held.begin_stint(program.rules.turn_timeout)
+                _tell_of_eviction(held, current)
                 current = await self._turn(prepare(program, current, held, f"{granted.token}:{count}"))
         except (RetryableError, OutcomeUnknownError) as exc:
             logger.warning(
@@ -175,3 +176,13 @@ class TurnRunner:
             await self._store.turns.release(release)
         except (RetryableError, OutcomeUnknownError) as exc:
             logger.warning("release_failed", extra={"reason": str(exc)})
+
+
+def _tell_of_eviction(held: Held, granted: Granted) -> None:
+    """Say what a store that was short of memory took from a conversation before anybody wonders."""
+    if granted.lost:
+        logger.warning("state_lost", extra={"conversation": mask_person(held.conversation.key)})
+    if granted.rebuilt:
+        logger.warning(
+            "conversation_rebuilt", extra={"conversation": mask_person(held.conversation.key), "dedup": "weaker"}
+        )

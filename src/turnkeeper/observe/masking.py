@@ -10,6 +10,7 @@ _READABLE = (
     r"(?<![\w+])(?:19|20)\d\d-(?:0\d|1[0-2])-(?:[0-2]\d|3[01])(?:[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?)?(?![\d-])",  # a date
     r"(?<![\w+])(?=[\da-f-]*[a-f])[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}(?!\w)",  # a UUID
     r"(?<![\w+])(?=\d*[a-f])[\da-f]{16,}(?!\w)",  # an id of ours: hexadecimal, with a letter in it
+    r"(?<![\w+])(?:journal|carry)-[\da-f]{8}-[\da-f]{12}\.db",  # a file of an outage: its operator must find it
     r"(?<![\d+.])(?!\d\d\.\d\d\.\d\d\.\d\d)\d{1,3}(?:\.\d{1,3}){3}(?![\d.])",  # an IPv4 address; 12.34.56.78 is dialled
     r"(?<![\d+.)(/-])(?<!\d )\d{7,9}(?= (?:bytes|characters|ms)\b)",  # a size, as in the errors about limits
 )

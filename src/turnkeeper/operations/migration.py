@@ -12,7 +12,7 @@ import msgspec
 from turnkeeper.errors import ConfigurationError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.operations.moving import Moved, Mover
-from turnkeeper.operations.parcels import Letters, parcels, read_letters
+from turnkeeper.operations.parcels import parcels
 from turnkeeper.ports.clock import Clock
 from turnkeeper.ports.documents import ABSENT, Document, DocumentKey
 from turnkeeper.ports.limits import MAX_BATCH
@@ -83,7 +83,7 @@ async def migrate(source: Store, target: Store, plan: Plan, *, clock: Clock, tol
     await _refuse_same(source, target, dry_run=plan.dry_run)
     if plan.dry_run:
         return await _count(source, target, plan, told)
-    run = _Run(source, target, plan, told, letters=await read_letters(source, plan.flow))
+    run = _Run(source, target, plan, told)
     await run.parcels()  # before waiting: a run that was killed left leases of its own
     await _wait_for_rest(source, plan, clock)
     await run.conversations()
@@ -96,12 +96,12 @@ async def migrate(source: Store, target: Store, plan: Plan, *, clock: Clock, tol
 class _Run:
     """One run, from what an earlier one left on the way to the last document."""
 
-    def __init__(self, source: Store, target: Store, plan: Plan, told: Told, *, letters: Letters) -> None:
+    def __init__(self, source: Store, target: Store, plan: Plan, told: Told) -> None:
         self._source = source
         self._target = target
         self._plan = plan
         self._told = told
-        self._mover = Mover(source, target, letters=letters)
+        self._mover = Mover(source, target)
         self._stuck: set[ConversationId] = set()
         self.report = Report()
 

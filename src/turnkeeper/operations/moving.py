@@ -11,7 +11,7 @@ from datetime import timedelta
 import msgspec
 
 from turnkeeper.model.conversation import ConversationId
-from turnkeeper.operations.parcels import Letters, check_luggage, discard, drop_luggage, export_whole, pack, unpack
+from turnkeeper.operations.parcels import discard, pack, unpack
 from turnkeeper.ports.catalog import Exported
 from turnkeeper.ports.store import Store
 from turnkeeper.ports.turns import Begin, Idle, Outcome, Release
@@ -42,11 +42,10 @@ class Moved(enum.Enum):
 class Mover:
     """Moves conversations, each on its own. Several movers may work side by side on different conversations."""
 
-    def __init__(self, source: Store, target: Store, *, letters: Letters) -> None:
-        """Take two open stores, and the dead letters of the source (see `read_letters`)."""
+    def __init__(self, source: Store, target: Store) -> None:
+        """Take two open stores."""
         self._source = source
         self._target = target
-        self._letters = letters
 
     async def move(self, conversation: ConversationId) -> Moved:
         """Move a conversation, or finish what an earlier run began. Safe to repeat.
@@ -56,7 +55,7 @@ class Mover:
             OutcomeUnknownError: An answer was lost; repeat.
         """
         for _ in range(TRIES):
-            exported = await export_whole(self._source, conversation, self._letters)
+            exported = await self._source.catalog.export(conversation)
             packed = await unpack(self._target, conversation)
             if packed is not None and (exported is None or exported.generation != packed.generation):
                 arrived = await self._bring_in(packed)
@@ -88,26 +87,29 @@ class Mover:
         return not (isinstance(begun, Idle) and begun.ready_ms is not None and begun.ready_ms > packed.ready_ms)
 
     async def _let_go(self, packed: Exported) -> bool:
-        """Erase it in the source if it still is what was packed; else give it back and throw the parcel away."""
+        """Erase it in the source if it still is what was packed; else give it back and throw the parcel away.
+
+        The source itself compares, in the step that erases: a message that it accepts in that moment is kept or moved.
+        """
         conversation = packed.conversation
-        left = await export_whole(self._source, conversation, self._letters)
-        if left is not None and not _is_same(left, packed):
-            release = Release(conversation=conversation, token=_token(conversation), outcome=Outcome.RETURNED)
-            await self._source.turns.release(release)
-            await discard(self._target, conversation)
-            return False
-        await self._source.turns.forget(conversation)
-        await drop_luggage(self._source, conversation)
-        return True
+        left = await self._source.catalog.export(conversation)
+        if left is None:
+            return True
+        if _is_same(left, packed):
+            forgotten = await self._source.turns.forget(conversation, mark=left.mark)
+            if not forgotten.changed:
+                return True
+        release = Release(conversation=conversation, token=_token(conversation), outcome=Outcome.RETURNED)
+        await self._source.turns.release(release)
+        await discard(self._target, conversation)
+        return False
 
     async def _bring_in(self, packed: Exported) -> Moved:
         """Let it go on in the target; the parcel stays if another conversation of that name is there."""
         await self._target.catalog.restore(packed)
         arrived = await self._target.catalog.export(packed.conversation)
-        if arrived is not None:
-            if arrived.generation != packed.generation or arrived.version < packed.version:
-                return Moved.CONFLICT
-            await check_luggage(self._target, packed, arrived)
+        if arrived is not None and (arrived.generation != packed.generation or arrived.version < packed.version):
+            return Moved.CONFLICT
         await discard(self._target, packed.conversation)
         return Moved.MOVED
 
@@ -126,6 +128,7 @@ def _is_same(one: Exported, other: Exported) -> bool:
 def _compared(exported: Exported) -> Exported:
     return msgspec.structs.replace(
         exported,
+        mark="",
         fence=0,
         attempts=0,
         receipts=tuple(sorted(exported.receipts, key=lambda one: one.digest)),

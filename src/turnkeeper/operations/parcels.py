@@ -3,19 +3,18 @@
 A parcel counts once its label is there, and the label is written last; so a parcel is whole or it is none.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 
 import msgspec
 
 from turnkeeper.errors import StoreUnreadableError
 from turnkeeper.model.conversation import ConversationId
-from turnkeeper.ports.catalog import Exported, ExportedDead
-from turnkeeper.ports.deliveries import DeadLetter
+from turnkeeper.ports.catalog import Exported
 from turnkeeper.ports.documents import DocumentKey
 from turnkeeper.ports.limits import MAX_BATCH
 from turnkeeper.ports.store import Store
 
-OWN_COLLECTIONS = frozenset({"turnkeeper.parcel", "turnkeeper.parcel.piece", "turnkeeper.luggage"})
+OWN_COLLECTIONS = frozenset({"turnkeeper.parcel", "turnkeeper.parcel.piece"})
 """What the moving itself writes; never moved as documents of the users."""
 
 PIECE_BYTES = 1024 * 1024
@@ -28,15 +27,6 @@ class _Label(msgspec.Struct, frozen=True, array_like=True):
     conversation: ConversationId
     pieces: int
     inside: bytes
-
-
-class Luggage(msgspec.Struct, frozen=True, kw_only=True):
-    """What a store could not take with a conversation; it is handed back when the conversation leaves again."""
-
-    generation: int
-    first_commit_ms: int | None = None
-    log_keep_ms: int | None = None
-    dead: tuple[ExportedDead, ...] = ()
 
 
 async def pack(store: Store, exported: Exported) -> None:
@@ -96,75 +86,6 @@ async def parcels(store: Store) -> AsyncIterator[ConversationId]:
             yield msgspec.msgpack.decode(document.data, type=_Label).conversation
         if (cursor := page.cursor) is None:
             return
-
-
-Letters = Mapping[tuple[str, str, str], Sequence[ExportedDead]]
-"""Dead letters by flow, person and member, oldest first."""
-
-
-async def read_letters(store: Store, flow: str | None) -> Letters:
-    """Return every dead letter of a store: not each store tells them when a conversation is exported."""
-    found: dict[tuple[str, str, str], list[ExportedDead]] = {}
-    cursor = None
-    while True:
-        page = await store.deliveries.dead(flow=flow, cursor=cursor, limit=MAX_BATCH)
-        for letter in page.items:
-            found.setdefault(_name(letter.conversation), []).insert(0, _exported_dead(letter))
-        if (cursor := page.cursor) is None:
-            return found
-
-
-def _exported_dead(letter: DeadLetter) -> ExportedDead:
-    return ExportedDead(
-        source_id=letter.source_id,
-        kind=letter.kind,
-        payload=letter.payload,
-        error=letter.error,
-        attempts=letter.attempts,
-        version=letter.version,
-        at_ms=letter.at_ms,
-    )
-
-
-async def export_whole(store: Store, conversation: ConversationId, letters: Letters) -> Exported | None:
-    """Return a conversation with its dead letters, and with what its store could not take when it came."""
-    exported = await store.catalog.export(conversation)
-    if exported is None:
-        return None
-    dead = exported.dead or tuple(letters.get(_name(conversation), ()))
-    found = await store.documents.get(_key("turnkeeper.luggage", conversation))
-    if found is None:
-        return msgspec.structs.replace(exported, dead=dead)
-    luggage = msgspec.msgpack.decode(found.data, type=Luggage)
-    first_commit_ms = exported.first_commit_ms
-    if first_commit_ms is None and luggage.generation == exported.generation:
-        first_commit_ms = luggage.first_commit_ms
-    return msgspec.structs.replace(
-        exported,
-        first_commit_ms=first_commit_ms,
-        log_keep_ms=exported.log_keep_ms or luggage.log_keep_ms,
-        dead=(*luggage.dead, *dead),
-    )
-
-
-async def check_luggage(store: Store, exported: Exported, arrived: Exported) -> None:
-    """Keep beside an arrived conversation what the store did not take of it, and nothing of an earlier visit."""
-    key = _key("turnkeeper.luggage", exported.conversation)
-    luggage = Luggage(
-        generation=exported.generation,
-        first_commit_ms=exported.first_commit_ms if arrived.first_commit_ms is None else None,
-        log_keep_ms=exported.log_keep_ms if arrived.log_keep_ms is None else None,
-        dead=exported.dead if len(arrived.dead) < len(exported.dead) else (),
-    )
-    if luggage == Luggage(generation=exported.generation):
-        await store.documents.delete(key)
-        return
-    await store.documents.put(key, msgspec.msgpack.encode(luggage))
-
-
-async def drop_luggage(store: Store, conversation: ConversationId) -> None:
-    """Forget what a store kept beside a conversation that left. Safe to repeat."""
-    await store.documents.delete(_key("turnkeeper.luggage", conversation))
 
 
 def _key(collection: str, conversation: ConversationId) -> DocumentKey:

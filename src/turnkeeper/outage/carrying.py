@@ -29,9 +29,10 @@ from turnkeeper.outage.breaker import Breaker
 from turnkeeper.outage.local import LocalSide, NewEngine, new_place, places_left_behind
 from turnkeeper.outage.recent import Recent
 from turnkeeper.outage.seeding import seed
-from turnkeeper.outage.standing import Standing
+from turnkeeper.outage.standing import CONFLICTS, Conflict, Standing
 from turnkeeper.outage.writing_back import WayBack, WriteBack
 from turnkeeper.ports.clock import Clock
+from turnkeeper.ports.limits import MAX_BATCH
 from turnkeeper.ports.store import Store
 
 logger = logging.getLogger(__name__)
@@ -128,7 +129,7 @@ class Carrying:
         return carried is not None and not carried.is_yielding
 
     async def forget(self, conversation: ConversationId, person: bool) -> None:  # noqa: FBT001 - see `OnForget`
-        """Forget here as well what was erased in the store."""
+        """Forget here as well what was erased in the store, and the accounts of what could not be written back."""
         if person:
             self._recent.forget_person(conversation)
         self._recent.forget(conversation)
@@ -143,6 +144,19 @@ class Carrying:
                 if carried.side is not None and self._carried.get(key) is carried:
                     await carried.side.leave(carried.side.note_of(one))
                     del self._carried[key]
+        await self._drop_accounts(conversation, person=person)
+
+    async def _drop_accounts(self, conversation: ConversationId, *, person: bool) -> None:
+        documents, cursor = self._store.documents, None
+        while True:
+            page = await documents.scan(CONFLICTS, cursor=cursor, limit=MAX_BATCH)
+            for key, document in page.items:
+                about = msgspec.json.decode(document.data, type=Conflict).conversation
+                is_theirs = person and (about.flow, about.person) == (conversation.flow, conversation.person)
+                if is_theirs or about.key == conversation.key:
+                    await documents.delete(key)
+            if (cursor := page.cursor) is None:
+                return
 
     def note_done(self, conversation: ConversationId, effect_id: str) -> None:
         """Remember that the engine over the store sent a reply of a conversation that it is fenced off from."""

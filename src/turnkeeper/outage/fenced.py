@@ -153,9 +153,11 @@ class _FencedTurns:
         """See `Turns.history`."""
         return await self._turns.history(conversation, before=before, limit=limit)
 
-    async def forget(self, conversation: ConversationId, /, *, person: bool = False) -> Forgotten:
+    async def forget(
+        self, conversation: ConversationId, /, *, person: bool = False, mark: str | None = None
+    ) -> Forgotten:
         """See `Turns.forget`."""
-        return await self._turns.forget(conversation, person=person)
+        return await self._turns.forget(conversation, person=person, mark=mark)
 
 
 class _FencedDeliveries:

@@ -107,10 +107,12 @@ class _GuardedTurns:
         """See `Turns.history`."""
         return await self._ask(lambda: self._turns.history(conversation, before=before, limit=limit))
 
-    async def forget(self, conversation: ConversationId, /, *, person: bool = False) -> Forgotten:
+    async def forget(
+        self, conversation: ConversationId, /, *, person: bool = False, mark: str | None = None
+    ) -> Forgotten:
         """See `Turns.forget`."""
-        forgotten = await self._ask(lambda: self._turns.forget(conversation, person=person))
-        if self.on_forget is not None:
+        forgotten = await self._ask(lambda: self._turns.forget(conversation, person=person, mark=mark))
+        if self.on_forget is not None and not forgotten.changed:
             await self.on_forget(conversation, person)
         return forgotten
 

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import secrets
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +35,23 @@ class Place(msgspec.Struct, frozen=True):
 
     path: Path
     lock: sqlite3.Connection
+    giving_up: threading.Lock = msgspec.field(default_factory=threading.Lock)
+
+    def give_up(self, *, is_empty: bool) -> None:
+        """Let go of it; an empty one is removed. Safe to call twice, and from two threads at once.
+
+        Whoever closes may be cancelled while a thread is still at it, and close again: a connection that one thread
+        closes while another one uses it ends the whole process.
+        """
+        with self.giving_up:
+            if is_empty:
+                self.path.unlink(missing_ok=True)
+                # While it is locked: whoever had locked it before it is removed would share its place with a third
+                # process.
+                with contextlib.suppress(sqlite3.ProgrammingError):  # given up before
+                    self.lock.execute("PRAGMA journal_mode=DELETE")  # a removed file leaves its log behind
+                self.path.with_suffix(".lock").unlink(missing_ok=True)
+            self.lock.close()
 
 
 class LocalSide:
@@ -102,7 +120,7 @@ class LocalSide:
             await self.engine.stop()
         finally:
             await self.store.close()
-            await asyncio.to_thread(_give_up, self._place, is_empty=is_empty)
+            await asyncio.to_thread(self._place.give_up, is_empty=is_empty)
 
 
 async def new_place(folder: Path, *, owner: str) -> Place:
@@ -137,13 +155,3 @@ def _find(folder: Path, owner: str) -> list[Place]:
 def _lock_beside(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     return lock_file(path.with_suffix(".lock"))
-
-
-def _give_up(place: Place, *, is_empty: bool) -> None:
-    if is_empty:
-        place.path.unlink(missing_ok=True)
-        # While it is locked: whoever had locked it before it is removed would share its place with a third process.
-        with contextlib.suppress(sqlite3.ProgrammingError):  # given up before, by somebody who was cancelled then
-            place.lock.execute("PRAGMA journal_mode=DELETE")  # a removed file leaves its log behind
-        place.path.with_suffix(".lock").unlink(missing_ok=True)
-    place.lock.close()

@@ -13,7 +13,7 @@ import msgspec
 
 from turnkeeper.errors import PermanentError
 from turnkeeper.model.conversation import ConversationId
-from turnkeeper.model.message import Kind, Message
+from turnkeeper.model.message import NOTHING, Kind, Message
 from turnkeeper.observe.masking import mask_person
 from turnkeeper.outage.account import (
     cancelled_of,
@@ -68,14 +68,23 @@ class WayBack(enum.Enum):
     """The store's own messages come first; somebody has to run them there."""
 
 
+_ERASED = "it was erased in the store meanwhile; what was said here is not kept either"
+
+
 class _Found(msgspec.Struct, frozen=True, kw_only=True):
-    """A conversation here and there. `conflict` says why it cannot be written back, empty if it can."""
+    """A conversation here and there.
+
+    Attributes:
+        conflict: Why it cannot be written back, empty if it can.
+        is_erased: The store has let go of everything from before: what was said here is not kept there either.
+    """
 
     note: Note
     here: Exported
     there: Exported | None
     conflict: str
     cancelled: tuple[str, ...]
+    is_erased: bool = False
 
 
 class WriteBack:
@@ -123,10 +132,14 @@ class WriteBack:
         messages = messages_of(entries, note)
         if not entries and not found.cancelled:
             return WayBack.WRITTEN
+        is_lost = False
         while True:
             granted = await self._lease(note, messages)
             if granted is None:
                 return WayBack.LATER
+            is_lost = is_lost or granted.lost
+            if _is_erased(note, there, is_lost=is_lost):
+                found = msgspec.structs.replace(found, conflict=_ERASED, is_erased=True)
             if there is not None and (granted.generation, granted.version) != (there.generation, there.version):
                 await self._release(note, granted)
                 return WayBack.LATER  # somebody was faster; look again
@@ -268,7 +281,7 @@ class WriteBack:
         )
         return msgspec.structs.replace(
             _last(note, granted),
-            log=log,
+            log=None if found.is_erased else log,
             cancel=found.cancelled,
             opt_out=True if here.opted_out else None,
         )
@@ -278,6 +291,8 @@ class WriteBack:
         note, there = found.note, found.there
         version = None if there is None else there.version
         conflict = conflict_of(found.here, note, reason=reason, found_version=version, now_ms=self._clock.now_ms())
+        if found.is_erased:
+            conflict = msgspec.structs.replace(conflict, status="", state=NOTHING, log=(), unsent=())
         key = DocumentKey(
             collection=CONFLICTS, id=f"{note.conversation.key}/{note.write_id}", person=note.conversation.person
         )
@@ -306,7 +321,7 @@ def _difference(note: Note, there: Exported | None) -> str:
     if there is None:
         if not note.version:
             return ""
-        return "the store does not know it any more: it was erased there (then delete this account), or it was lost"
+        return "the store has lost it"
     if note.version is None:
         if there.version == 0 and there.state is None:
             return ""
@@ -316,6 +331,18 @@ def _difference(note: Note, there: Exported | None) -> str:
     if there.version != note.version:
         return f"it went on here from version {note.version}; the store has version {there.version}"
     return ""
+
+
+def _is_erased(note: Note, there: Exported | None, *, is_lost: bool) -> bool:
+    """Return whether the store was told to forget everything: a state that ended leaves receipts and log behind."""
+    if not note.version or note.generation is None:
+        return False
+    if there is None:
+        return not is_lost
+    return there.generation != note.generation and not (
+        any(record.generation <= note.generation for record in there.log)
+        or any(receipt.at_ms < there.created_ms for receipt in there.receipts)
+    )
 
 
 def _foreign(waiting: Sequence[Waiting], messages: Sequence[Incoming], note: Note) -> list[Waiting]:

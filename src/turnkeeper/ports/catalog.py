@@ -3,6 +3,7 @@
 It reads committed facts and changes nothing, except `restore`, which brings in a whole exported conversation.
 """
 
+import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Protocol
@@ -105,9 +106,9 @@ class ExportedDead(msgspec.Struct, frozen=True, kw_only=True):
 class Exported(msgspec.Struct, frozen=True, kw_only=True):
     """A whole conversation, enough to go on with it in another store.
 
-    The last three are told by stores that can: when the first commit of this generation was (for a fixed retention),
-    how long the log is kept, and the dead letters, oldest first. A store that is not told them begins with what is
-    safe: nothing ends earlier.
+    When the first commit of this generation was (for a fixed retention), how long the log is kept, and the dead
+    letters, oldest first, are told by stores that can: one that is not told them begins with what is safe, nothing ends
+    earlier. `mark` stands for the whole in the store that it comes from: see `Turns.forget`.
     """
 
     conversation: ConversationId
@@ -135,6 +136,14 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True):
     first_commit_ms: int | None = None
     log_keep_ms: int | None = None
     dead: tuple[ExportedDead, ...] = ()
+    mark: str = ""
+
+
+def marked(exported: Exported) -> Exported:
+    """Return the export with a mark that is another one as soon as anything else differs."""
+    unmarked = msgspec.structs.replace(exported, mark="")
+    digest = hashlib.blake2b(msgspec.msgpack.encode(unmarked), digest_size=16).hexdigest()
+    return msgspec.structs.replace(exported, mark=digest)
 
 
 def first_commit_of(exported: Exported) -> int | None:

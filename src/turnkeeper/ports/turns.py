@@ -84,6 +84,8 @@ class Granted(msgspec.Struct, frozen=True, kw_only=True):
         generation: Changes when the conversation was forgotten and began anew.
         state: The committed state, or None if there is none (new, forgotten or lost).
         lost: The state should be there and is not: the store evicted it.
+        rebuilt: The state is there, but what stood beside it was evicted: receipts (a message from before may run
+            again), log position, when it began.
         attempts: Grants of the first message that ended in neither commit nor `returned`, this one included.
         errors: How many of the earlier ones ended with `error`; the others crashed or lost their lease.
         messages: The earliest waiting messages, in order; at least one.
@@ -111,6 +113,7 @@ class Granted(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     errors: int = 0
     lost: bool = False
+    rebuilt: bool = False
     interrupted: bool = False
     opted_out: bool = False
     memos: Mapping[str, bytes] = {}
@@ -330,13 +333,29 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
-    """What was erased, counted: nothing of it is readable any more."""
+    """What was erased, counted: nothing of it is readable any more.
+
+    Attributes:
+        changed: It was no longer what the mark stands for: nothing was erased.
+    """
 
     conversations: int = 0
     log_entries: int = 0
     deliveries: int = 0
     parts: int = 0
     dead_letters: int = 0
+    changed: bool = False
+
+    def __add__(self, other: "Forgotten") -> "Forgotten":
+        """Return what both counted together."""
+        return Forgotten(
+            conversations=self.conversations + other.conversations,
+            log_entries=self.log_entries + other.log_entries,
+            deliveries=self.deliveries + other.deliveries,
+            parts=self.parts + other.parts,
+            dead_letters=self.dead_letters + other.dead_letters,
+            changed=self.changed or other.changed,
+        )
 
 
 class Turns(Protocol):
@@ -392,10 +411,15 @@ class Turns(Protocol):
         """Return the newest entries with `seq < before`, newest first, at most `MAX_BATCH`."""
         ...
 
-    async def forget(self, conversation: ConversationId, /, *, person: bool = False) -> Forgotten:
+    async def forget(
+        self, conversation: ConversationId, /, *, person: bool = False, mark: str | None = None
+    ) -> Forgotten:
         """Erase a conversation, or with `person` all conversations of that person in that flow.
 
         State, parts, log, inbox, deliveries, timers, memos, receipts and dead letters go; a running turn is
         fenced off. The opt-out flag stays. Safe to repeat.
+
+        With the `mark` of an export (not together with `person`) only what was exported is erased: if anything has
+        happened to the conversation since, a message that was accepted or an effect that was settled, nothing is.
         """
         ...

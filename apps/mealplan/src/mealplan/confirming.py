@@ -48,7 +48,10 @@ async def say_yes(turn: Turn[MealPlan]) -> None:
 @confirming.on("negative", question=CONFIRM_QUESTION, when=("analysis_sent", "modifying", "awaiting_confirmation"))
 async def say_no(turn: Turn[MealPlan]) -> None:
     """Ask what to change."""
-    turn.reply('What shall I change? Try "swap salmon for chicken", "remove the eggplant" or "skip monday".')
+    turn.reply(
+        'What shall I change? Try "swap salmon for chicken", "remove the eggplant" or "skip monday", '
+        "or CONFIRM to take it as it is."
+    )
 
 
 async def _confirm(turn: Turn[MealPlan]) -> None:

@@ -1,7 +1,7 @@
 """Takes one conversation out whole, and brings one in: `Catalog.export` and `Catalog.restore`."""
 
 from turnkeeper.model.conversation import ConversationId
-from turnkeeper.ports.catalog import Exported, ExportedDead, ExportedDelivery, ExportedReceipt, first_commit_of
+from turnkeeper.ports.catalog import Exported, ExportedDead, ExportedDelivery, ExportedReceipt, first_commit_of, marked
 from turnkeeper.ports.deliveries import DeadLetter
 from turnkeeper.ports.documents import Document, part_key
 from turnkeeper.ports.turns import Effect
@@ -16,36 +16,38 @@ def export(tables: Tables, now: int, conversation: ConversationId) -> Exported |
     if head is None:
         return None
     log = tables.logs.get(key_of(conversation))
-    return Exported(
-        conversation=head.conversation,
-        generation=head.generation,
-        version=head.version,
-        fence=head.fence,
-        status=head.status,
-        state=None if head.is_over(now) else head.state,
-        created_ms=head.created_ms,
-        changed_ms=head.changed_ms,
-        active_ms=head.active_ms,
-        expires_ms=head.expires_ms,
-        ready_ms=head.ready_ms,
-        attempts=head.attempts,
-        errors=head.errors,
-        last_commit_id=head.last_commit_id,
-        inbox=tuple(head.inbox),
-        next_seq=head.next_seq,
-        receipts=tuple(
-            ExportedReceipt(digest=digest, at_ms=receipt.at_ms, done=receipt.done, reply=receipt.reply)
-            for digest, receipt in head.receipts.items()
-            if not receipt.done or receipt.at_ms + DEDUP_WINDOW_MS > now
-        ),
-        deliveries=tuple(_exported_delivery(entry) for entry in head.entries()),
-        parts=_kept_parts(tables, head),
-        memos=dict(head.memos),
-        log=() if log is None else tuple(log.kept(now)),
-        opted_out=tables.wish(head.conversation).is_out,
-        first_commit_ms=head.first_commit_ms,
-        log_keep_ms=None if log is None else log.keep_ms or None,
-        dead=_exported_dead(tables, key_of(conversation)),
+    return marked(
+        Exported(
+            conversation=head.conversation,
+            generation=head.generation,
+            version=head.version,
+            fence=head.fence,
+            status=head.status,
+            state=None if head.is_over(now) else head.state,
+            created_ms=head.created_ms,
+            changed_ms=head.changed_ms,
+            active_ms=head.active_ms,
+            expires_ms=head.expires_ms,
+            ready_ms=head.ready_ms,
+            attempts=head.attempts,
+            errors=head.errors,
+            last_commit_id=head.last_commit_id,
+            inbox=tuple(head.inbox),
+            next_seq=head.next_seq,
+            receipts=tuple(
+                ExportedReceipt(digest=digest, at_ms=receipt.at_ms, done=receipt.done, reply=receipt.reply)
+                for digest, receipt in head.receipts.items()
+                if not receipt.done or receipt.at_ms + DEDUP_WINDOW_MS > now
+            ),
+            deliveries=tuple(_exported_delivery(entry) for entry in head.entries()),
+            parts=_kept_parts(tables, head),
+            memos=dict(head.memos),
+            log=() if log is None else tuple(log.kept(now)),
+            opted_out=tables.wish(head.conversation).is_out,
+            first_commit_ms=head.first_commit_ms,
+            log_keep_ms=None if log is None else log.keep_ms or None,
+            dead=_exported_dead(tables, key_of(conversation)),
+        )
     )
 
 

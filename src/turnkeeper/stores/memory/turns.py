@@ -20,6 +20,7 @@ from turnkeeper.stores.memory.begin import begin, free_lease
 from turnkeeper.stores.memory.commit import commit
 from turnkeeper.stores.memory.lifetime import erase
 from turnkeeper.stores.memory.medium import Medium
+from turnkeeper.stores.memory.migration import export
 from turnkeeper.stores.memory.tables import Head, Tables, key_of
 
 
@@ -52,9 +53,11 @@ class MemoryTurns:
         """See `Turns.history`."""
         return self._medium.read(lambda tables, now: _history(tables, now, conversation, before, limit))
 
-    async def forget(self, conversation: ConversationId, /, *, person: bool = False) -> Forgotten:
+    async def forget(
+        self, conversation: ConversationId, /, *, person: bool = False, mark: str | None = None
+    ) -> Forgotten:
         """See `Turns.forget`."""
-        return self._medium.change(lambda tables, now: _forget(tables, now, conversation, person=person))
+        return self._medium.change(lambda tables, now: _forget(tables, now, conversation, person=person, mark=mark))
 
 
 def _held(tables: Tables, conversation: ConversationId, token: str) -> Head | None:
@@ -107,13 +110,10 @@ def _history(
     return tuple(wanted[::-1][: page_size(limit)])
 
 
-def _forget(tables: Tables, now: int, conversation: ConversationId, *, person: bool) -> Forgotten:
+def _forget(tables: Tables, now: int, conversation: ConversationId, *, person: bool, mark: str | None) -> Forgotten:
+    if mark is not None:
+        found = export(tables, now, conversation)
+        if found is not None and found.mark != mark:
+            return Forgotten(changed=True)
     keys = tables.of_person(conversation) if person else [key_of(conversation)]
-    erased = [erase(tables, key, now) for key in keys]
-    return Forgotten(
-        conversations=sum(one.conversations for one in erased),
-        log_entries=sum(one.log_entries for one in erased),
-        deliveries=sum(one.deliveries for one in erased),
-        parts=sum(one.parts for one in erased),
-        dead_letters=sum(one.dead_letters for one in erased),
-    )
+    return sum((erase(tables, key, now) for key in keys), Forgotten())

@@ -340,6 +340,8 @@ class RedisCatalog:
                 "maxmemory_bytes": facts.maxmemory_bytes,
                 "partitions": facts.partitions,
                 "primary_changes": self._medium.wire.primary_changes,
+                "restarts": self._medium.wire.restarts,
+                "heads_rebuilt": self._medium.heads_rebuilt,
             },
         )
 

@@ -20,7 +20,7 @@ from turnkeeper.stores.redis.connections.proving import MEMORY, Proof
 from turnkeeper.stores.redis.connections.server import Primaries
 from turnkeeper.stores.redis.keys import slot
 from turnkeeper.stores.redis.single import ANSWER_SECONDS
-from turnkeeper.stores.redis.wire import Command, ErrorReply
+from turnkeeper.stores.redis.wire import Command, ErrorReply, Terms
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,9 @@ class ClusterWire:
         self._seeds = place.hosts
         self._proof = proof
         self._answer_seconds = answer_seconds
-        self._dialler = Dialler(place.plain, answer_seconds=answer_seconds, connect_seconds=CONNECT_SECONDS)
+        self._dialler = Dialler(
+            place.plain, name=place.url, answer_seconds=answer_seconds, connect_seconds=CONNECT_SECONDS
+        )
         self._primaries = Primaries(are_found=True)
         self._loops = PerLoop(_Nodes)
         self._slots: topology.Slots = []
@@ -87,6 +89,15 @@ class ClusterWire:
     def primary_changes(self) -> int:
         """See `Wire.primary_changes`. Slots that moved on purpose do not count."""
         return self._primaries.changes
+
+    @property
+    def restarts(self) -> int:
+        """See `Wire.restarts`."""
+        return self._primaries.restarts
+
+    def demand(self, terms: Terms, /) -> None:
+        """See `Wire.demand`."""
+        self._primaries.demand(terms)
 
     async def send(self, commands: Sequence[Command], *, key: str, durable: bool = False) -> list[object]:
         """See `Wire.send`. SCRIPT commands go to every node; the answers are those of the key's own."""
@@ -121,6 +132,7 @@ class ClusterWire:
 
     async def close(self) -> None:
         """See `Wire.close`. Connections of other loops close when their loop does."""
+        self._primaries.demand(None)
         self._is_stale = True
         nodes = self._loops.take()
         if nodes is not None:

@@ -44,6 +44,9 @@ NOSTAGE: Final = b"NOSTAGE"
 AGAIN: Final = b"AGAIN"
 """The declared keys do not fit what is there; the answer says what is. Nothing was written."""
 
+CHANGED: Final = b"CHANGED"
+"""It is not what it was when somebody looked. Nothing was written."""
+
 OK: Final = b"OK"
 """Done."""
 

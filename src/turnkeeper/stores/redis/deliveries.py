@@ -24,7 +24,7 @@ from turnkeeper.ports.limits import MAX_INBOX
 from turnkeeper.stores.redis import codes
 from turnkeeper.stores.redis import keys as names
 from turnkeeper.stores.redis.committing import WINDOW_MS
-from turnkeeper.stores.redis.housekeeping import flows_of, tidy
+from turnkeeper.stores.redis.housekeeping import flows_of, forget_ends, look_for_ends
 from turnkeeper.stores.redis.keys import KIND_OF, Partition
 from turnkeeper.stores.redis.lifetime import end
 from turnkeeper.stores.redis.medium import Look, Medium, run_grouped
@@ -35,6 +35,9 @@ from turnkeeper.stores.redis.wire import Command
 
 MOST_CLAIMED = 512
 """Entries of one claim: twice a batch, because the committer adds replies to a claim of its own."""
+
+GATHER_SECONDS = 0.01
+"""Between a hint and the look that it asks for: every commit of this process hints, and a look asks every partition."""
 
 _FIELDS = 8
 """Of an entry in the answer of `claim.lua`."""
@@ -110,16 +113,18 @@ class RedisDeliveries:
         wait: timedelta = timedelta(0),
         jobs: bool = True,
     ) -> DueList:
-        """See `Deliveries.due`. Between two looks it also forgets what is over, a little at a time."""
+        """See `Deliveries.due`. Once a minute it also forgets what is over, a little of it, found by the same look."""
+        is_again = False
 
         async def look() -> Look[DueList]:
+            nonlocal is_again
+            if is_again:
+                await asyncio.sleep(GATHER_SECONDS)  # not the clock's: one that stands still must not hold up a hint
+            is_again = True
             found = await self._due(flows, page_size(limit), jobs=jobs)
             return Look(answer=found, is_enough=bool(found.items), now_ms=found.now_ms, next_ms=found.next_ms)
 
-        found = await self._medium.look(look, wait=wait)
-        if not found.items:
-            await tidy(self._medium)
-        return found
+        return await self._medium.look(look, wait=wait)
 
     async def _due(self, flows: Sequence[str] | None, limit: int, *, jobs: bool) -> DueList:
         keys = await self._medium.keys()
@@ -128,7 +133,10 @@ class RedisDeliveries:
             Call("due", partition, [partition.due(flow) for flow in wanted], (limit, len(wanted), int(jobs)))
             for partition in keys.partitions
         ]
-        replies = await run_grouped(self._medium, calls)
+        ends = look_for_ends(self._medium, keys)
+        answers = await run_grouped(self._medium, [*calls, *ends])
+        replies = answers[: len(calls)]
+        await forget_ends(self._medium, answers[len(calls) :])
         items = [
             _due_item(reply[3][at], int(reply[3][at + 1])) for reply in replies for at in range(0, len(reply[3]), 2)
         ]

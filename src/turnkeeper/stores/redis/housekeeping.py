@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from turnkeeper.errors import OutcomeUnknownError, RetryableError
 from turnkeeper.stores.redis import keys as names
-from turnkeeper.stores.redis.keys import PLANS
+from turnkeeper.stores.redis.keys import PLANS, Keys
 from turnkeeper.stores.redis.lifetime import end
-from turnkeeper.stores.redis.medium import Medium, run_grouped
-from turnkeeper.stores.redis.parsing import text
+from turnkeeper.stores.redis.medium import Medium
+from turnkeeper.stores.redis.parsing import Reply, text
 from turnkeeper.stores.redis.scripts import Call
 
 logger = logging.getLogger(__name__)
@@ -27,21 +28,17 @@ async def flows_of(medium: Medium) -> list[str]:
     return sorted({text(flow) for (flows,) in await asyncio.gather(*asked) for flow in flows})
 
 
-async def tidy(medium: Medium) -> None:
-    """Forget a little of what is over, if the last time was long enough ago. What fails now is done later."""
+def look_for_ends(medium: Medium, keys: Keys) -> list[Call]:
+    """Return what finds conversations that are over, to send beside another look; nothing if it is not time yet."""
     if not medium.may_tidy(_EVERY_SECONDS):
-        return
+        return []
+    return [Call("due", partition, partition.plans(), (_AT_ONCE, PLANS)) for partition in keys.partitions]
+
+
+async def forget_ends(medium: Medium, replies: Sequence[Reply]) -> None:
+    """Forget what such a look found. What fails now is done later."""
     try:
-        await sweep(medium, at_once=_AT_ONCE)
+        members = [member for reply in replies for member in reply[3][::2][:_AT_ONCE]]
+        await asyncio.gather(*(end(medium, names.conversation_of(member)) for member in members))
     except (RetryableError, OutcomeUnknownError) as exc:
         logger.debug("redis_tidy_failed", extra={"reason": str(exc)})
-
-
-async def sweep(medium: Medium, *, at_once: int) -> int:
-    """Look at so many conversations of every partition whose time may be over; return how many were looked at."""
-    keys = await medium.keys()
-    calls = [Call("due", partition, partition.plans(), (at_once, PLANS)) for partition in keys.partitions]
-    members = [member for reply in await run_grouped(medium, calls) for member in reply[3][::2][:at_once]]
-    for member in members:
-        await end(medium, names.conversation_of(member))
-    return len(members)

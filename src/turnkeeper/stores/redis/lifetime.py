@@ -16,6 +16,9 @@ from turnkeeper.stores.redis.scripts import Call
 _CHUNK = 500
 """Effects and dead letters that one call erases: a few milliseconds of the server."""
 
+_WHOLE = 1_000_000
+"""More than a conversation may have."""
+
 TRIES = 8
 """How often the keys may turn out to be other ones before somebody is told; each time another writer was faster."""
 
@@ -45,10 +48,11 @@ async def end(medium: Medium, conversation: ConversationId) -> bool:
     raise _changing()
 
 
-async def erase(medium: Medium, conversation: ConversationId) -> Forgotten:
+async def erase(medium: Medium, conversation: ConversationId, *, mark: str | None = None) -> Forgotten:
     """Remove everything of a conversation but the person's opt-out, and count it.
 
     Effects and letters go a chunk at a time, so that nobody waits for a long lane; the rest goes at once, at the end.
+    With a mark all of it goes at once: between two chunks somebody could change what is left.
     """
     keys, place = await medium.keys(), await medium.place(conversation)
     status, parts, tries = place.status, list[str](), 0
@@ -58,12 +62,24 @@ async def erase(medium: Medium, conversation: ConversationId) -> Forgotten:
             "erase",
             place.partition,
             (*_all_keys(place, conversation, status), *part_keys(keys, conversation, parts)),
-            (place.ref, place.member, place.lane, status, len(parts), WINDOW_MS, _CHUNK),
+            (
+                place.ref,
+                place.member,
+                place.lane,
+                status,
+                len(parts),
+                WINDOW_MS,
+                _CHUNK if mark is None else _WHOLE,
+                mark or "",
+            ),
         )
         reply: Reply = (await medium.scripts.run(call))[0]
         if reply[0] == codes.AGAIN:
             status, parts, tries = text(reply[1]), [text(part) for part in reply[2]], tries + 1
             continue
+        if reply[0] == codes.CHANGED:
+            return Forgotten(changed=True)
+        mark = None
         deliveries, letters = deliveries + reply[-3 if reply[0] == codes.OK else 1], letters + reply[-1]
         if reply[0] == codes.OK:
             place.status = ""
@@ -88,7 +104,7 @@ def _all_keys(place: Place, conversation: ConversationId, status: str) -> tuple[
         mine.head, mine.state, mine.inbox, mine.receipts, mine.answers, mine.memos, mine.effects, partition.due(flow),
         partition.gone(flow), partition.shelf(flow, status), partition.statuses(flow), partition.tick, place.planned,
         mine.log, mine.parts, partition.dead(flow), partition.dead_bodies, mine.letters,
-        partition.people(conversation.person),
+        partition.people(conversation.person), partition.wish(flow, conversation.person),
     )  # fmt: skip
 
 

@@ -148,6 +148,8 @@ class Medium:
         self._listeners: set[asyncio.Future[None]] = set()
         self._places: dict[ConversationId, Place] = {}
         self._tidied = clock.monotonic()
+        self.heads_rebuilt = 0
+        """How often a head was missing that its state could replace: memory is short, and dedup weaker."""
 
     def may_tidy(self, every_seconds: float) -> bool:
         """Return whether it is time for the next round of housekeeping, and begin it."""
@@ -163,8 +165,10 @@ class Medium:
         await self.keys()
 
     async def close(self) -> None:
-        """Let go of the connections. Safe to call twice."""
-        self._is_closed = True
+        """Let go of the connections. Safe to call twice. Whoever opens it again finds out anew how it is divided."""
+        self._is_closed, self._keys = True, None
+        with self._lock:
+            self._places.clear()
         await self.wire.close()
 
     async def keys(self) -> Keys:
@@ -220,7 +224,11 @@ class Medium:
                 listener.get_loop().call_soon_threadsafe(_wake, listener)
 
     async def look(self, work: Callable[[], Awaitable[Look[T]]], *, wait: timedelta) -> T:
-        """Read until it is enough or the wait is over, again after a hint, when the clock says so, and every second."""
+        """Read until it is enough or the wait is over, again after a hint, when the clock says so, and every second.
+
+        A wait that passes with nothing new ends without another look: whoever waits again looks at once, and two looks
+        a moment apart would double what an idle worker costs.
+        """
         deadline = self.clock.monotonic() + wait.total_seconds()
         while True:
             changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -231,10 +239,13 @@ class Medium:
                 left = deadline - self.clock.monotonic()
                 if found.is_enough or left < _TICK_SECONDS:
                     return found.answer
-                pause = min(left, _POLL_SECONDS)
+                pause, is_last = min(left, _POLL_SECONDS), left <= _POLL_SECONDS
                 if found.next_ms is not None:
-                    pause = min(pause, max((found.next_ms - found.now_ms) / 1000, _TICK_SECONDS))
+                    due_in = max((found.next_ms - found.now_ms) / 1000, _TICK_SECONDS)
+                    pause, is_last = min(pause, due_in), is_last and due_in > left
                 await self._sleep(changed, pause)
+                if is_last and not changed.done():
+                    return found.answer
             finally:
                 with self._lock:
                     self._listeners.discard(changed)

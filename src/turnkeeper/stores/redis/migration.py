@@ -11,13 +11,14 @@ import msgspec
 
 from turnkeeper.errors import StoreFullError
 from turnkeeper.model.conversation import ConversationId
-from turnkeeper.ports.catalog import Exported, ExportedDelivery, ExportedReceipt
+from turnkeeper.ports.catalog import Exported, ExportedDead, ExportedDelivery, ExportedReceipt, first_commit_of
 from turnkeeper.ports.documents import part_key
 from turnkeeper.ports.turns import EffectKind
 from turnkeeper.stores.redis import codes
 from turnkeeper.stores.redis import keys as names
 from turnkeeper.stores.redis.committing import WINDOW_MS
 from turnkeeper.stores.redis.compressing import packed, unpacked
+from turnkeeper.stores.redis.deliveries import Letter
 from turnkeeper.stores.redis.envelope import seal, unseal
 from turnkeeper.stores.redis.heads import TICKS, Head, head_of, packed_head, packed_records, records
 from turnkeeper.stores.redis.keys import KIND_OF
@@ -58,12 +59,12 @@ async def export(medium: Medium, conversation: ConversationId) -> Exported | Non
         partition,
         (
             mine.head, mine.inbox, mine.receipts, mine.answers, mine.memos, mine.effects, mine.log, mine.parts, wish,
-            mine.state,
+            mine.state, mine.letters, partition.dead_bodies,
         ),
         (),
     )  # fmt: skip
     reply: Reply = (await medium.scripts.run(call))[0]
-    _, now, packed, inbox, older, answers, memos, effects, log, parts, out, value = reply
+    _, now, packed, inbox, older, answers, memos, effects, log, parts, out, value, dead, mark = reply
     head = head_of(packed)
     if head is None:
         return None
@@ -91,6 +92,25 @@ async def export(medium: Medium, conversation: ConversationId) -> Exported | Non
         memos={text(name): result for name, result in pairs(memos)},
         log=tuple(one for one in kept if not head.log_keep_ms or one.at_ms + head.log_keep_ms > now),
         opted_out=out == b"1",
+        first_commit_ms=head.first_ms or None,
+        log_keep_ms=head.log_keep_ms or None,
+        dead=tuple(_dead(msgspec.msgpack.decode(packed, type=Letter), payload) for packed, payload in pairs(dead)),
+        mark=text(mark),
+    )
+
+
+def _dead(letter: Letter, payload: bytes) -> ExportedDead:
+    return ExportedDead(
+        source_id=letter.source_id,
+        kind=KIND_OF.get(letter.kind),
+        payload=payload,
+        error=letter.error,
+        attempts=letter.attempts,
+        version=letter.version,
+        at_ms=letter.at_ms,
+        name=letter.name,
+        maybe_sent=bool(letter.maybe_sent),
+        committed_ms=letter.committed_ms,
     )
 
 
@@ -148,7 +168,7 @@ async def _parts(medium: Medium, place: Place, conversation: ConversationId, par
 
 
 async def restore(medium: Medium, exported: Exported) -> bool:
-    """See `Catalog.restore`. Nobody has the lease or a lane; fixed retention counts from the beginning."""
+    """See `Catalog.restore`. Nobody has the lease or a lane."""
     keys, place = await medium.keys(), await medium.place(exported.conversation)
     partition, flow = place.partition, exported.conversation.flow
     mark = f":restore:{uuid.uuid4().hex}"
@@ -174,12 +194,13 @@ async def restore(medium: Medium, exported: Exported) -> bool:
             partition.due(flow), partition.shelf(flow, exported.status), partition.statuses(flow),
             partition.gone(flow), partition.tick, place.planned,
             partition.wish(flow, exported.conversation.person), partition.people(exported.conversation.person),
-            partition.flows, *renamed,
+            partition.flows, partition.dead(flow), partition.dead_bodies, place.keys.letters, *renamed,
         ),
         (
             len(written), place.ref, place.member, int(place.is_only), flow, exported.status,
             "" if exported.expires_ms is None else exported.expires_ms, int(exported.created_ms > 0),
-            int(exported.version > 0), int(exported.opted_out), *due,
+            int(exported.version > 0), int(exported.opted_out),
+            len(exported.dead), *(each for one in exported.dead for each in (_letter(one, place), one.payload)), *due,
         ),
     )  # fmt: skip
     replies = await medium.scripts.run(call, before=stages)
@@ -190,6 +211,24 @@ async def restore(medium: Medium, exported: Exported) -> bool:
     if reply[0] == codes.NOSTAGE:
         raise StoreFullError("the server evicted what was to be restored at once; nothing was restored, make room")
     return bool(reply[0] == codes.OK)
+
+
+def _letter(dead: ExportedDead, place: Place) -> bytes:
+    """Return a dead letter as the scripts pack it."""
+    letter = Letter(
+        ref=place.ref,
+        source_id=dead.source_id,
+        kind="" if dead.kind is None else names.letter_of(dead.kind),
+        error=dead.error,
+        attempts=dead.attempts,
+        version=dead.version,
+        at_ms=dead.at_ms,
+        name=dead.name,
+        maybe_sent=int(dead.maybe_sent),
+        committed_ms=dead.committed_ms,
+        tick=0,
+    )
+    return msgspec.msgpack.encode(letter)
 
 
 def _contents(exported: Exported, place: Place) -> list[Command]:
@@ -244,12 +283,13 @@ def _head(exported: Exported) -> Head:
         created_ms=exported.created_ms,
         changed=exported.changed_ms * TICKS,
         active_ms=exported.active_ms or 0,
-        first_ms=exported.created_ms if exported.last_commit_id else 0,
+        first_ms=first_commit_of(exported) or 0,
         expires_ms=exported.expires_ms or 0,
         attempts=exported.attempts,
         errors=exported.errors,
         ready_ms=exported.ready_ms,
         next_seq=exported.next_seq,
+        log_keep_ms=exported.log_keep_ms or 0,
         log_seq=max((one.seq for one in exported.log), default=0),
         planned_ms=exported.expires_ms or 0,
         has_memos=int(bool(exported.memos)),

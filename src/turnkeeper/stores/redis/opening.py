@@ -6,10 +6,10 @@ import msgspec
 
 from turnkeeper.errors import ConfigurationError, StoreNewerError, StoreUnreadableError
 from turnkeeper.stores.redis.connections.proving import Durability
-from turnkeeper.stores.redis.connections.server import parse_info
+from turnkeeper.stores.redis.connections.server import evicting, parse_info
 from turnkeeper.stores.redis.keys import CLUSTER_PARTITIONS, META, PARTITIONS
 from turnkeeper.stores.redis.scripts import raise_error
-from turnkeeper.stores.redis.wire import Command, Wire
+from turnkeeper.stores.redis.wire import Command, Terms, Wire
 
 __all__ = ["MAX_PARTITIONS", "SCHEMA", "Durability", "ServerFacts", "check"]
 
@@ -35,7 +35,7 @@ class ServerFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def check(wire: Wire, *, durability: Durability, partitions: int | None) -> ServerFacts:
-    """Return what a server is, if it can be ours; a new database is divided now.
+    """Return what a server is, if it can be ours; a new database is divided now. The wire holds others to the same.
 
     Args:
         wire: Open.
@@ -53,6 +53,7 @@ async def check(wire: Wire, *, durability: Durability, partitions: int | None) -
         _check_server(wire, primary, durability)
     said = primaries[0]
     count = await _divide(wire, partitions)
+    wire.demand(Terms(may_evict=durability == "cache", schema=SCHEMA, partitions=count))
     return ServerFacts(
         version=said["redis_version"],
         mode=said.get("redis_mode", "standalone"),
@@ -73,10 +74,7 @@ def _check_server(wire: Wire, said: Mapping[str, str], durability: Durability) -
         raise StoreUnreadableError(f"{wire.url} is a node of a cluster; write redis+cluster:// in its place")
     policy = said.get("maxmemory_policy", "noeviction")
     if policy.startswith("allkeys") and durability != "cache":
-        raise StoreUnreadableError(
-            f"{wire.url} has maxmemory-policy {policy}: it may evict accepted messages and unsent replies. Set "
-            "volatile-ttl (or noeviction), or say ?durability=cache if conversations may be lost at any time"
-        )
+        raise StoreUnreadableError(evicting(wire.url, policy))
 
 
 async def _divide(wire: Wire, wanted: int | None) -> int:

@@ -1,9 +1,8 @@
 """A head that the server evicted, rebuilt from the envelope of the state that it left.
 
-What only the head knew is lost: the receipts, so that a message from before may run again, and when it began.
+What only the head knew is lost: the receipts, so that a message from before may run again, and when it began. The grant
+says so.
 """
-
-import logging
 
 from msgspec.structs import replace
 
@@ -14,8 +13,6 @@ from turnkeeper.stores.redis.envelope import unseal
 from turnkeeper.stores.redis.medium import Medium
 from turnkeeper.stores.redis.parsing import Reply
 from turnkeeper.stores.redis.scripts import Call
-
-logger = logging.getLogger(__name__)
 
 
 async def rebuilt(medium: Medium, conversation: ConversationId, grant: Granted, value: object) -> Granted:
@@ -44,7 +41,7 @@ async def rebuilt(medium: Medium, conversation: ConversationId, grant: Granted, 
     if reply[0] != codes.OK:
         return grant
     place.status = found.status
-    logger.warning("redis_head_rebuilt", extra={"flow": flow, "version": found.version, "dedup": "weaker"})
+    medium.heads_rebuilt += 1
     _, fence, active_ms = reply
     return replace(
         grant,
@@ -54,4 +51,5 @@ async def rebuilt(medium: Medium, conversation: ConversationId, grant: Granted, 
         state=found.state,
         active_ms=active_ms,
         lost=False,
+        rebuilt=True,
     )

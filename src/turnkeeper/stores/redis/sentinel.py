@@ -5,12 +5,7 @@ A primary that is demoted says READONLY, or its connection is cut; either way th
 
 from collections.abc import Awaitable, Sequence
 
-from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
-from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
-
-from turnkeeper.errors import StoreUnavailableError, StoreUnreadableError
+from turnkeeper.errors import StoreUnavailableError, StoreUnreadableError, TurnkeeperError
 from turnkeeper.stores.redis.connections.addresses import Address, Place
 from turnkeeper.stores.redis.connections.dialling import CONNECT_SECONDS, Dialler
 from turnkeeper.stores.redis.connections.loops import PerLoop
@@ -19,7 +14,7 @@ from turnkeeper.stores.redis.connections.node import Node
 from turnkeeper.stores.redis.connections.proving import MEMORY, Proof
 from turnkeeper.stores.redis.connections.server import Primaries
 from turnkeeper.stores.redis.single import ANSWER_SECONDS
-from turnkeeper.stores.redis.wire import Command
+from turnkeeper.stores.redis.wire import Command, ErrorReply, Terms
 
 SENTINEL_SECONDS = 1.0
 """For one sentinel; the next one is asked then. Three dead ones cost less than a server that does not answer."""
@@ -38,7 +33,12 @@ class SentinelWire:
         """
         self.url = place.url
         self._place = place
-        self._dialler = Dialler(place.plain, answer_seconds=answer_seconds, connect_seconds=CONNECT_SECONDS)
+        self._dialler = Dialler(
+            place.plain, name=place.url, answer_seconds=answer_seconds, connect_seconds=CONNECT_SECONDS
+        )
+        self._guards = Dialler(
+            place.guard, name=place.url, answer_seconds=SENTINEL_SECONDS, connect_seconds=SENTINEL_SECONDS
+        )
         self._primaries = Primaries(are_found=True)
         self._nodes = PerLoop(lambda: Node(self._dial, url=self.url, place="", primaries=self._primaries, proof=proof))
 
@@ -46,6 +46,15 @@ class SentinelWire:
     def primary_changes(self) -> int:
         """See `Wire.primary_changes`."""
         return self._primaries.changes
+
+    @property
+    def restarts(self) -> int:
+        """See `Wire.restarts`."""
+        return self._primaries.restarts
+
+    def demand(self, terms: Terms, /) -> None:
+        """See `Wire.demand`."""
+        self._primaries.demand(terms)
 
     def send(self, commands: Sequence[Command], *, key: str, durable: bool = False) -> Awaitable[list[object]]:
         """See `Wire.send`."""
@@ -61,48 +70,66 @@ class SentinelWire:
 
     async def close(self) -> None:
         """See `Wire.close`. Connections of other loops close when their loop does."""
+        self._primaries.demand(None)
         node = self._nodes.take()
         if node is not None:
             await node.close()
 
     async def primary(self) -> Address:
-        """Return where the primary is now.
+        """Return where the primary is now, as the first sentinel says that knows.
 
         Raises:
             StoreUnavailableError: No sentinel answers, or none knows a primary of this service at the moment.
-            StoreUnreadableError: They refuse us.
+            StoreUnreadableError: They refuse us, or TLS does not fit.
         """
-        sentinels = Sentinel(  # type: ignore[no-untyped-call]  # redis-py
-            [(each.host, each.port) for each in self._place.hosts],
-            sentinel_kwargs={
-                **self._dialler.encryption(),
-                "username": self._place.guard_user,
-                "password": self._place.guard_password,
-                "socket_connect_timeout": SENTINEL_SECONDS,
-                "socket_timeout": SENTINEL_SECONDS,
-                "retry": Retry(NoBackoff(), 0),
-            },
-        )
+        failed: list[TurnkeeperError] = []
+        for sentinel in self._place.hosts:
+            try:
+                return await self._told(sentinel)
+            except TurnkeeperError as exc:
+                failed.append(exc)
+        # What no patience helps against comes first, then what somebody answered.
+        for kind in (StoreUnreadableError, _UnknownServiceError):
+            for each in failed:
+                if isinstance(each, kind):
+                    raise each
+        raise StoreUnavailableError(f"{self.url}: no sentinel answers; nothing was sent. The last: {failed[-1]}")
+
+    async def _told(self, sentinel: Address) -> Address:
+        """Return the primary that a sentinel names; asked on a connection that is closed again."""
+        connection = await self._guards.dial(sentinel)
         try:
-            host, port = await sentinels.discover_master(self._place.service)
-        except MasterNotFoundError as exc:
-            raise StoreUnavailableError(
-                f"{self.url}: no sentinel knows a primary of {self._place.service!r} ({exc}); nothing was sent. Check "
-                "the name of the service and the sentinels' addresses"
-            ) from exc
-        except (AuthenticationError, ResponseError) as exc:
-            said, password = str(exc), self._place.guard_password
-            is_quoted = bool(password) and str(password) in said  # one without AUTH repeats what it was sent
-            raise StoreUnreadableError(
-                f"{self.url}: the sentinels refused us ({said.replace(str(password), '***') if is_quoted else said}); "
-                "nothing was written. Give them sentinel_username= and sentinel_password=, and only sentinels as hosts"
-            ) from (None if is_quoted else exc)
-        except (RedisError, OSError) as exc:
-            raise StoreUnavailableError(f"{self.url}: no sentinel answers ({exc}); nothing was sent") from exc
+            (reply,) = await connection.call([("SENTINEL", "MASTERS")])
         finally:
-            for sentinel in sentinels.sentinels:
-                await sentinel.aclose()
-        return Address(str(host), int(port))
+            connection.cut("it was asked for the primary only")
+        if isinstance(reply, ErrorReply):
+            raise StoreUnreadableError(
+                f"{self.url}: the sentinel {sentinel} refused us ({reply.text}); nothing was written. Give it "
+                "sentinel_username= and sentinel_password=, the user +sentinel|masters, and only sentinels as hosts"
+            )
+        services = _services(reply)
+        said = services.get(self._place.service, {})
+        if "ip" in said and not {"s_down", "o_down"} & set(said.get("flags", "").split(",")):
+            return Address(said["ip"], int(said["port"]))
+        why = f"it is {said['flags']}" if said else f"it knows {', '.join(sorted(services)) or 'none'}"
+        raise _UnknownServiceError(
+            f"{self.url}: no sentinel knows a primary of {self._place.service!r} ({sentinel}: {why}); nothing was "
+            "sent. Check the name of the service and the sentinels' addresses"
+        )
 
     async def _dial(self) -> Multiplexer:
         return await self._dialler.dial(await self.primary())
+
+
+class _UnknownServiceError(StoreUnavailableError):
+    """A sentinel answers, and names nobody."""
+
+
+def _services(reply: object) -> dict[str, dict[str, str]]:
+    """Return what `SENTINEL MASTERS` says of each service, by its name."""
+    found: dict[str, dict[str, str]] = {}
+    for one in reply if isinstance(reply, list) else ():
+        words = [word.decode(errors="replace") for word in one if isinstance(word, bytes)]
+        said = dict(zip(words[::2], words[1::2], strict=False))
+        found[said.get("name", "")] = said
+    return found

@@ -7,7 +7,7 @@ from turnkeeper.stores.redis.connections.loops import PerLoop
 from turnkeeper.stores.redis.connections.node import Node
 from turnkeeper.stores.redis.connections.proving import MEMORY, Proof
 from turnkeeper.stores.redis.connections.server import Primaries
-from turnkeeper.stores.redis.wire import Command
+from turnkeeper.stores.redis.wire import Command, Terms
 
 ANSWER_SECONDS = 10.0
 """Longer than a server saves or loses a replica, shorter than a provider waits for its 2xx."""
@@ -36,6 +36,15 @@ class SingleConnectionWire:
         """See `Wire.primary_changes`."""
         return self._primaries.changes
 
+    @property
+    def restarts(self) -> int:
+        """See `Wire.restarts`."""
+        return self._primaries.restarts
+
+    def demand(self, terms: Terms, /) -> None:
+        """See `Wire.demand`."""
+        self._primaries.demand(terms)
+
     def send(self, commands: Sequence[Command], *, key: str, durable: bool = False) -> Awaitable[list[object]]:
         """See `Wire.send`."""
         return self._nodes.get().send(commands, key=key, durable=durable)
@@ -50,6 +59,7 @@ class SingleConnectionWire:
 
     async def close(self) -> None:
         """See `Wire.close`. Connections of other loops close when their loop does."""
+        self._primaries.demand(None)
         node = self._nodes.take()
         if node is not None:
             await node.close()

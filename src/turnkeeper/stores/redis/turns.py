@@ -210,20 +210,16 @@ class RedisTurns:
         records = [record(element) for element in reversed(elements)]
         return [one for one in records if keep_ms is None or one.at_ms + keep_ms > now]
 
-    async def forget(self, conversation: ConversationId, /, *, person: bool = False) -> Forgotten:
+    async def forget(
+        self, conversation: ConversationId, /, *, person: bool = False, mark: str | None = None
+    ) -> Forgotten:
         """See `Turns.forget`. A person's conversations are erased one after the other."""
         wanted = [conversation]
         if person:
             wanted = await conversations_of(self._medium, conversation)
-        erased = [await erase(self._medium, one) for one in wanted]
+        erased = [await erase(self._medium, one, mark=mark) for one in wanted]
         self._medium.hint()
-        return Forgotten(
-            conversations=sum(one.conversations for one in erased),
-            log_entries=sum(one.log_entries for one in erased),
-            deliveries=sum(one.deliveries for one in erased),
-            parts=sum(one.parts for one in erased),
-            dead_letters=sum(one.dead_letters for one in erased),
-        )
+        return sum(erased, Forgotten())
 
     async def _run(self, call: Call, *, after: Sequence[Command] = ()) -> list[Reply]:
         return await self._medium.scripts.run(call, after=after)

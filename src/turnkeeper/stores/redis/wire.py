@@ -41,6 +41,14 @@ class ErrorReply(msgspec.Struct, frozen=True):
     text: str
 
 
+class Terms(msgspec.Struct, frozen=True):
+    """What start-up found right, and what every server must be that is connected to from then on."""
+
+    may_evict: bool
+    schema: int
+    partitions: int
+
+
 class Wire(Protocol):
     """A way to the server or servers of one store."""
 
@@ -56,7 +64,20 @@ class Wire(Protocol):
 
     @property
     def primary_changes(self) -> int:
-        """How often another server, or the same after a restart, answered in the place of a primary."""
+        """How often another server answered in the place of a primary."""
+        ...
+
+    @property
+    def restarts(self) -> int:
+        """How often the same server answered after a restart: what it had not saved is gone."""
+        ...
+
+    def demand(self, terms: Terms, /) -> None:
+        """Refuse every server that is connected to from now on and does not fit, before anything is sent to it.
+
+        The refusal is a `StoreUnavailableError`: it passes when somebody mends the server, or another takes its place.
+        A server that has lost the division (it was restarted empty) is told it again. Holds until `close`.
+        """
         ...
 
     def send(self, commands: Sequence[Command], *, key: str, durable: bool = False) -> Awaitable[list[object]]:

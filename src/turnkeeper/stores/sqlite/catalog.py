@@ -91,7 +91,12 @@ class SqliteCatalog:
 
     async def export(self, conversation: ConversationId, /) -> Exported | None:
         """See `Catalog.export`."""
-        return await self._medium.read(lambda view: export(view, conversation))
+
+        def read(view: View) -> Exported | None:
+            with view.snapshot():
+                return export(view, conversation)
+
+        return await self._medium.read(read)
 
     async def restore(self, exported: Exported, /) -> bool:
         """See `Catalog.restore`."""

@@ -1,11 +1,12 @@
-"""`Catalog.export`: one conversation whole, read from one snapshot."""
+"""`Catalog.export`: one conversation whole, from a snapshot or in the middle of a transaction."""
 
 from turnkeeper.model.conversation import ConversationId
-from turnkeeper.ports.catalog import Exported, ExportedDead, ExportedDelivery, ExportedReceipt
+from turnkeeper.ports.catalog import Exported, ExportedDead, ExportedDelivery, ExportedReceipt, marked
 from turnkeeper.ports.documents import part_key
 from turnkeeper.ports.limits import RECEIPTS_KEPT
 from turnkeeper.ports.turns import EffectKind, LogRecord, Waiting
 from turnkeeper.stores.sqlite.file.readers import View
+from turnkeeper.stores.sqlite.file.writer import Transaction
 from turnkeeper.stores.sqlite.steps.heads import BY_NAME, DEDUP_WINDOW_MS, Head
 from turnkeeper.stores.sqlite.steps.inbox import text_of
 from turnkeeper.stores.sqlite.steps.restore import UNTIL_NEXT_COMMIT_MS
@@ -29,17 +30,16 @@ _DEAD = (
 )
 
 
-def export(view: View, conversation: ConversationId) -> Exported | None:
-    """See `Catalog.export`."""
-    with view.snapshot():
-        row = view.execute(BY_NAME, (conversation.person, conversation.flow, conversation.member)).fetchone()
-        head = None if row is None else Head(*row)
-        if head is None or not head.is_known or head.is_outlived(view.now_ms):
-            return None
-        return _export(view, head)
+def export(view: View | Transaction, conversation: ConversationId) -> Exported | None:
+    """See `Catalog.export`. All statements must see the same commit."""
+    row = view.execute(BY_NAME, (conversation.person, conversation.flow, conversation.member)).fetchone()
+    head = None if row is None else Head(*row)
+    if head is None or not head.is_known or head.is_outlived(view.now_ms):
+        return None
+    return marked(_export(view, head))
 
 
-def _export(view: View, head: Head) -> Exported:
+def _export(view: View | Transaction, head: Head) -> Exported:
     state = view.execute(_STATE, (head.id,)).fetchone()
     inbox, receipts = _messages(view, head)
     return Exported(
@@ -71,7 +71,7 @@ def _export(view: View, head: Head) -> Exported:
     )
 
 
-def _dead(view: View, head: Head) -> tuple[ExportedDead, ...]:
+def _dead(view: View | Transaction, head: Head) -> tuple[ExportedDead, ...]:
     """Return the dead letters, oldest first."""
     return tuple(
         ExportedDead(
@@ -92,7 +92,7 @@ def _dead(view: View, head: Head) -> tuple[ExportedDead, ...]:
     )
 
 
-def _messages(view: View, head: Head) -> tuple[tuple[Waiting, ...], tuple[ExportedReceipt, ...]]:
+def _messages(view: View | Transaction, head: Head) -> tuple[tuple[Waiting, ...], tuple[ExportedReceipt, ...]]:
     """Return what waits, and the receipts of everything that is remembered, oldest first."""
     inbox: list[Waiting] = []
     receipts: list[ExportedReceipt] = []
@@ -104,7 +104,7 @@ def _messages(view: View, head: Head) -> tuple[tuple[Waiting, ...], tuple[Export
     return tuple(inbox), tuple(receipts)
 
 
-def _deliveries(view: View, head: Head) -> tuple[ExportedDelivery, ...]:
+def _deliveries(view: View | Transaction, head: Head) -> tuple[ExportedDelivery, ...]:
     """Return what is unsettled; what is claimed may have been sent by the time it is restored."""
     return tuple(
         ExportedDelivery(
@@ -123,13 +123,13 @@ def _deliveries(view: View, head: Head) -> tuple[ExportedDelivery, ...]:
     )
 
 
-def _parts(view: View, head: Head) -> dict[str, bytes]:
+def _parts(view: View | Transaction, head: Head) -> dict[str, bytes]:
     """Return the parts that the state may refer to; retired ones stay behind."""
     prefix = part_key(head.conversation, "").id
     return {name.removeprefix(prefix): part for name, part in view.execute(_PARTS, (head.id,))}
 
 
-def _log(view: View, head: Head) -> tuple[LogRecord, ...]:
+def _log(view: View | Transaction, head: Head) -> tuple[LogRecord, ...]:
     rows = view.execute(_LOG, (head.id, view.now_ms - head.log_keep_ms))
     return tuple(
         LogRecord(seq=seq, version=version, generation=generation, at_ms=at_ms, data=entry)

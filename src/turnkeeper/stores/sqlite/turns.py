@@ -6,7 +6,9 @@ from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.checks import check_batch, page_size
 from turnkeeper.ports.turns import Begin, Begun, Commit, CommitAnswer, Forgotten, LogRecord, Release, Renewal, Renewed
 from turnkeeper.stores.sqlite.file.readers import View
+from turnkeeper.stores.sqlite.file.writer import Transaction
 from turnkeeper.stores.sqlite.medium import Medium
+from turnkeeper.stores.sqlite.migration import export
 from turnkeeper.stores.sqlite.steps.begin import begin
 from turnkeeper.stores.sqlite.steps.commit import commit
 from turnkeeper.stores.sqlite.steps.leases import release, renew
@@ -61,6 +63,15 @@ class SqliteTurns:
 
         return await self._medium.read(read)
 
-    async def forget(self, conversation: ConversationId, /, *, person: bool = False) -> Forgotten:
+    async def forget(
+        self, conversation: ConversationId, /, *, person: bool = False, mark: str | None = None
+    ) -> Forgotten:
         """See `Turns.forget`. The bytes are overwritten with zeros at the next checkpoint."""
-        return await self._medium.write(lambda transaction: forget(transaction, conversation, person=person))
+
+        def erase(transaction: Transaction) -> Forgotten:
+            found = None if mark is None else export(transaction, conversation)
+            if found is not None and found.mark != mark:
+                return Forgotten(changed=True)
+            return forget(transaction, conversation, person=person)
+
+        return await self._medium.write(erase)

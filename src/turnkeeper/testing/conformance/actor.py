@@ -287,10 +287,8 @@ class Actor:
             ready_ms=max(exported.ready_ms, self._clock.now_ms()),
             receipts=(),
             deliveries=tuple(sorted(exported.deliveries, key=lambda d: d.id)),
-            # A store may tell these or not.
-            first_commit_ms=None,
-            log_keep_ms=None,
-            dead=(),
+            log_keep_ms=exported.log_keep_ms if exported.log else None,  # a store may remember that of an empty one
+            mark="",
         )
 
     async def do_put(self, step: Step) -> object:

@@ -87,7 +87,7 @@ def versions_have_no_gaps(book: Book) -> Iterator[str]:
         seq = turn.seq
         if turn.generation != generation:
             generation, version = turn.generation, 0
-        version += not turn.buried
+        version += not turn.unchanged
         if turn.version != version:
             yield f"version {turn.version} stands where {version} must"
             version = turn.version
@@ -97,7 +97,7 @@ def versions_have_no_gaps(book: Book) -> Iterator[str]:
         yield f"the conversation is at version {book.last.version}, its log at {version}"
     if book.last.applied is not None:
         logged = [
-            one for turn in book.turns if turn.generation == generation and not turn.buried for one in turn.messages
+            one for turn in book.turns if turn.generation == generation and not turn.unchanged for one in turn.messages
         ]
         if list(book.last.applied) != logged:
             yield f"the state holds {_tail(book.last.applied)}, the log {_tail(logged)}"

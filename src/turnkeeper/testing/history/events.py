@@ -49,6 +49,8 @@ class Setup(Event, frozen=True, kw_only=True, tag="setup"):
         lease_ms, send_lease_ms: The longest time for which a worker may own a turn or a lane without a word.
         allowance_ms: What a bot's own waits (timers, back-off, delays of jobs) may add until everything is at rest.
         idle_per_second: Store round trips that one idle worker may cost.
+        idle_writes_per_second: Writes to files that it may make: hardly any, now and then something is tidied away.
+        idle_cpu_share: Of one processor, that it may use.
         resends: A reply may be sent again when nobody knows whether it was sent; else only an operator puts it back.
         retains: Every commit says how long the state is kept, so that whatever is at rest has an end.
     """
@@ -57,6 +59,8 @@ class Setup(Event, frozen=True, kw_only=True, tag="setup"):
     send_lease_ms: int
     allowance_ms: int = 0
     idle_per_second: float = 1.0
+    idle_writes_per_second: float = 1.0
+    idle_cpu_share: float = 0.05
     resends: bool = True
     retains: bool = False
 
@@ -94,7 +98,8 @@ class Turn(Event, frozen=True, kw_only=True, tag="turn"):
         promises: Ids under which jobs and timers of this turn come back as messages.
         called_off: Effects and promises that this turn cancelled.
         answer: Replies recorded for duplicates of these messages.
-        buried: The first message was given up: it is a dead letter, state and version stay as they were.
+        buried: The first message was given up: it is a dead letter.
+        unchanged: State and version stay as they were.
         silences: The person wants to hear no more: what was committed before and not sent yet may never be.
     """
 
@@ -112,6 +117,7 @@ class Turn(Event, frozen=True, kw_only=True, tag="turn"):
     called_off: tuple[str, ...] = ()
     answer: tuple[str, ...] = ()
     buried: bool = False
+    unchanged: bool = False
     silences: bool = False
 
 
@@ -210,11 +216,19 @@ class Rested(Event, frozen=True, kw_only=True, tag="rested"):
 
 
 class Idle(Event, frozen=True, kw_only=True, tag="idle"):
-    """What so many workers without work asked of the store in that time."""
+    """What so many workers without work cost in that time; None of what could not be counted from outside.
+
+    Attributes:
+        round_trips: Requests that a store got.
+        writes: Calls of the kernel that wrote to a file.
+        cpu_ms: Time on processors.
+    """
 
     workers: int
     window_ms: int
-    round_trips: int
+    round_trips: int | None = None
+    writes: int | None = None
+    cpu_ms: int | None = None
 
 
 class Footprint(Event, frozen=True, kw_only=True, tag="footprint"):

@@ -12,6 +12,9 @@ RESTART_SECONDS = 3.0
 _END_SECONDS = 15.0
 """How long it may take to stop by itself."""
 
+_WATCH = 'read -r ended || kill "$0"'
+"""A shell beside the bot: when the demonstration is killed its pipe closes, and the bot, left alone, is told to end."""
+
 
 class Bot:
     """One process of `turnkeeper serve dispatch.app:app`."""
@@ -43,7 +46,15 @@ class Bot:
         while True:
             self._process = await asyncio.create_subprocess_exec(*self._command, env=self._environ)
             self.starts += 1
-            await self._process.wait()
+            watch = await asyncio.create_subprocess_exec(
+                *("/bin/sh", "-c", _WATCH, str(self._process.pid)),
+                stdin=asyncio.subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C ends the demonstration and its bot, and this when they are gone
+            )
+            try:
+                await self._process.wait()
+            finally:
+                await watch.communicate(b"\n")
             await asyncio.sleep(RESTART_SECONDS)
 
     def kill(self) -> None:

@@ -1,7 +1,7 @@
 """What a URL of several hosts says: `redis+sentinel://h1,h2/service/0` and `redis+cluster://h1,h2`."""
 
 from typing import Literal
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import msgspec
 
@@ -26,15 +26,17 @@ class Address(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Several hosts that lead to one store. `plain` is the URL of a single server as redis-py reads it."""
+    """Several hosts that lead to one store.
+
+    `plain` is the URL of a single server as redis-py reads it, `guard` that of a sentinel.
+    """
 
     url: str
     kind: Literal["sentinel", "cluster"]
     hosts: tuple[Address, ...]
     plain: str
     service: str = ""
-    guard_user: str | None = None
-    guard_password: str | None = None
+    guard: str = ""
 
     def __repr__(self) -> str:
         return f"Place(url={self.url!r})"
@@ -55,7 +57,7 @@ def parse_place(url: str) -> Place:
     user, at, hosts = parts.netloc.rpartition("@")
     path = [unquote(piece) for piece in parts.path.split("/")[1:] if piece]
     parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
-    guard = [parameters.pop(name, None) for name in ("sentinel_username", "sentinel_password")]
+    guard = [quote(parameters.pop(f"sentinel_{name}", ""), safe="") for name in ("username", "password")]
     plain_scheme = "rediss" if scheme in {"rediss", "valkeys"} else "redis"
     if kind == "cluster":
         if path not in ([], ["0"]):
@@ -69,15 +71,14 @@ def parse_place(url: str) -> Place:
     else:
         raise ConfigurationError(f"{masked!r}: write redis+sentinel:// or redis+cluster://")
     query = f"?{urlencode(parameters)}" if parameters else ""
-    first = addresses[0]
+    first, guarded = addresses[0], f"{':'.join(guard)}@" if any(guard) else ""
     return Place(
         url=masked,
         kind="cluster" if kind == "cluster" else "sentinel",
         hosts=addresses,
         plain=f"{plain_scheme}://{user}{at}{first}/{database}{query}",
         service=service,
-        guard_user=guard[0],
-        guard_password=guard[1],
+        guard=f"{plain_scheme}://{guarded}{first}/0{query}",
     )
 
 

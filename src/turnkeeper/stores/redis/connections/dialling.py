@@ -6,7 +6,7 @@ What cannot work is told apart from what may work later, with what to do about i
 import asyncio
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,13 +30,13 @@ _POOL_OPTIONS = ("max_connections", "timeout")
 class Dialler:
     """Opens connections to servers that share user, password, TLS and database number."""
 
-    def __init__(self, url: str, *, answer_seconds: float, connect_seconds: float) -> None:
-        """Take a URL as redis-py reads it, with its parameters.
+    def __init__(self, url: str, *, name: str = "", answer_seconds: float, connect_seconds: float) -> None:
+        """Take a URL as redis-py reads it, with its parameters; and how somebody wrote it, where that is another one.
 
         Raises:
             ConfigurationError: It is no URL of a Redis server.
         """
-        self.url = mask_url(url)
+        self.url = name or mask_url(url)
         self._answer_seconds = answer_seconds
         self._connect_seconds = connect_seconds
         try:
@@ -50,8 +50,8 @@ class Dialler:
         try:
             found: dict[str, Any] = dict(parse_url(url))
             self._kind: type[AbstractConnection] = found.pop("connection_class", Connection)
-            for name in _POOL_OPTIONS:
-                found.pop(name, None)
+            for option in _POOL_OPTIONS:
+                found.pop(option, None)
             self._options = {
                 **found,
                 "protocol": 2,  # what the parser's `False` relies on
@@ -64,11 +64,6 @@ class Dialler:
             self._connection(None)
         except (ValueError, TypeError, RedisError) as exc:
             raise ConfigurationError(f"{self.url!r} is no URL of a Redis server: {exc}") from None
-
-    def encryption(self) -> Mapping[str, Any]:
-        """Return what the URL says of TLS, for a connection to somebody else of the same place."""
-        chosen = {name: value for name, value in self._options.items() if name.startswith("ssl_")}
-        return {"ssl": True, **chosen} if issubclass(self._kind, SSLConnection) else {}
 
     async def dial(self, address: Address | None = None) -> Multiplexer:
         """Return a new open connection, to an address or to where the URL leads.
@@ -85,7 +80,8 @@ class Dialler:
                 await connection.connect()  # type: ignore[no-untyped-call]  # redis-py
         except (RedisError, OSError) as exc:
             connection._close()  # type: ignore[no-untyped-call]  # noqa: SLF001 - no other way closes without waiting
-            told, password = _told(url, exc, is_tls=bool(self.encryption())), self._options.get("password")
+            is_tls = issubclass(self._kind, SSLConnection)
+            told, password = _told(url, exc, is_tls=is_tls), self._options.get("password")
             if password and password in str(told):  # a server without AUTH repeats what it was sent
                 raise type(told)(str(told).replace(password, "***")) from None
             raise told from exc
@@ -125,20 +121,31 @@ def _told(url: str, exc: Exception, *, is_tls: bool) -> TurnkeeperError:
                 f"{url} refused the user or password ({text}); {nothing}. Write them as redis://user:password@host, "
                 "special characters as %XX"
             )
+        if "rotocol error" in text:
+            return StoreUnreadableError(
+                f"{url} is no Redis server ({text}): a web server, for one, answers so; {nothing}. Check host and port"
+            )
         if isinstance(reason, ResponseError):
             return StoreUnreadableError(f"{url} refused the connection ({text}); {nothing}")
         if isinstance(reason, ssl.SSLCertVerificationError):
+            advice = "Name its authority with ?ssl_ca_certs=FILE"
+            if "mismatch" in reason.verify_message:
+                advice = (
+                    "Use a name that it has (replica-announce-ip, cluster-announce-hostname say which one others get), "
+                    "or check its authority only, with ?ssl_check_hostname=false"
+                )
             return StoreUnreadableError(
-                f"{url}: the server's certificate is not trusted ({reason.verify_message}); {nothing}. Name its "
-                "authority with ?ssl_ca_certs=FILE"
+                f"{url}: the server's certificate is not trusted ({reason.verify_message}); {nothing}. {advice}"
             )
         if isinstance(reason, ssl.SSLError):
             return _tls(url, reason)
     said = str(exc) or "no answer in time"
-    return StoreUnavailableError(f"{url} cannot be reached: {said}; nothing was sent{_advice(reasons, is_tls=is_tls)}")
+    return StoreUnavailableError(
+        f"{url} cannot be reached: {said}; nothing was sent{_advice(url, reasons, is_tls=is_tls)}"
+    )
 
 
-def _advice(reasons: Sequence[BaseException], *, is_tls: bool) -> str:
+def _advice(url: str, reasons: Sequence[BaseException], *, is_tls: bool) -> str:
     """Return what may be the matter with somebody who is there and hangs up, or says nothing."""
     if any(isinstance(reason, socket.gaierror) for reason in reasons):
         return "; check the name of the host"
@@ -147,15 +154,23 @@ def _advice(reasons: Sequence[BaseException], *, is_tls: bool) -> str:
         mark in texts for mark in ("closed by server", "Connection lost")
     ):
         certificate = "if it wants a certificate of its clients, add ?ssl_certfile=FILE&ssl_keyfile=FILE"
-        return f"; {certificate}" if is_tls else "; if it speaks TLS, write rediss://"
+        return f"; {certificate}" if is_tls else f"; if it speaks TLS, write {_other_scheme(url)}"
     if is_tls and any(isinstance(reason, TimeoutError) for reason in reasons):
-        return "; if it does not speak TLS, write redis://"
+        return f"; if it does not speak TLS, write {_other_scheme(url)}"
     return ""
+
+
+def _other_scheme(url: str) -> str:
+    """Return how a URL begins that is the same with TLS, or without it."""
+    kind, plus, several = url.partition("://")[0].partition("+")
+    return f"{kind.removesuffix('s') if kind in {'rediss', 'valkeys'} else f'{kind}s'}{plus}{several}://"
 
 
 def _tls(url: str, reason: ssl.SSLError) -> StoreUnreadableError:
     if any(mark in str(reason) for mark in ("WRONG_VERSION_NUMBER", "RECORD_LAYER", "PACKET_LENGTH")):
-        return StoreUnreadableError(f"{url} does not speak TLS ({reason}); nothing was written. Write redis://")
+        return StoreUnreadableError(
+            f"{url} does not speak TLS ({reason}); nothing was written. Write {_other_scheme(url)}"
+        )
     return StoreUnreadableError(
         f"{url}: TLS failed ({reason}); nothing was written. A server that wants a certificate of its clients gets it "
         "with ?ssl_certfile=FILE&ssl_keyfile=FILE"

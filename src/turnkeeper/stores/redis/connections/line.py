@@ -28,6 +28,9 @@ _DOUBLINGS = 7
 Dial = Callable[[], Awaitable[Multiplexer]]
 """Opens a connection to a server, wherever it is now."""
 
+Ask = Callable[[], Sequence[Command]]
+"""Returns what a server is asked when it was connected to; the first is INFO."""
+
 Greet = Callable[[Server], None]
 """Looks at a server before it is used, and raises when it must not be."""
 
@@ -35,7 +38,7 @@ Greet = Callable[[Server], None]
 class Line:
     """See the module. Belongs to one event loop."""
 
-    def __init__(self, dial: Dial, *, url: str, greet: Greet, greeting: Sequence[Command] = (("INFO",),)) -> None:
+    def __init__(self, dial: Dial, *, url: str, greet: Greet, greeting: Ask = lambda: (("INFO",),)) -> None:
         """Take how to reach the server, a name for texts, and what is asked and who looks at it after a connect."""
         self._dial = dial
         self._greet = greet
@@ -107,7 +110,7 @@ class Line:
         line = await self._dial()
         try:
             await anext(self._end, None)
-            self._greet(parse_server(await line.call(self._greeting), line.url))
+            self._greet(parse_server(await line.call(self._greeting()), line.url))
         except OutcomeUnknownError as exc:  # of the greeting; no caller has sent anything yet
             line.cut("it is not used")
             raise StoreUnavailableError(f"{line.url} accepted a connection and failed then; nothing was sent") from exc

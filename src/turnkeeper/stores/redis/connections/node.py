@@ -7,7 +7,6 @@ from turnkeeper.stores.redis.connections.proving import PROVEN, Proof, ProvenLin
 from turnkeeper.stores.redis.connections.server import Primaries, Server
 from turnkeeper.stores.redis.wire import Command
 
-_INFO: Command = ("INFO",)
 _FSYNC: Command = ("CONFIG", "GET", "appendfsync")
 
 
@@ -27,9 +26,9 @@ class Node:
                 greet(server)
                 also(server)
 
-            return Line(dial, url=url, greet=both, greeting=(_INFO, _FSYNC))
+            return Line(dial, url=url, greet=both, greeting=lambda: (*primaries.questions(), _FSYNC))
 
-        self._line = Line(dial, url=url, greet=greet, greeting=(_INFO,))
+        self._line = Line(dial, url=url, greet=greet, greeting=primaries.questions)
         self._proven = None
         if proof.durability in PROVEN:
             self._proven = ProvenLine(proven_line, proof, url=url, in_cluster=in_cluster)

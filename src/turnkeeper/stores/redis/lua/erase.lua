@@ -1,11 +1,13 @@
 -- erase: remove everything of a conversation but the person's opt-out, and count it; a long one in several calls.
 --
 -- KEYS  1 head  2 state  3 inbox  4 receipts  5 answers  6 memos  7 effects  8 due  9 gone  10 shelf of the status
---       11 statuses  12 tick  13 planned  14 log  15 parts  16 dead  17 letters' bodies  18 letters  19 people;
+--       11 statuses  12 tick  13 planned  14 log  15 parts  16 dead  17 letters' bodies  18 letters  19 people
+--       20 wish;
 --       then of every part: value, etag
 -- ARGV  1 ref  2 member  3 due ref  4 status  5 number of parts  6 window_ms  7 most effects and letters of one call
+--       8 mark of what is to be erased, or ''
 -- gives OK conversations log_entries deliveries parts dead_letters | MORE deliveries dead_letters: call again
---       AGAIN status {part, ...}
+--       AGAIN status {part, ...} | CHANGED: it is not what the mark stands for, nothing was written
 -- writes all of it. The first call fences a running turn off. Passes a full memory.
 -- cost  O(parts + log), and of effects and letters ARGV[7] each.
 local time = redis.call('TIME')
@@ -17,6 +19,10 @@ local status = h and h[STATUS] or ''
 if status ~= ARGV[4] or redis.call('ZCARD', KEYS[15]) ~= tonumber(ARGV[5]) then
   return {'AGAIN', status, redis.call('ZRANGE', KEYS[15], 0, -1)}
 end
+--@ marking
+if h and ARGV[8] ~= '' and ARGV[8] ~= mark_of({head = KEYS[1], state = KEYS[2], inbox = KEYS[3], receipts = KEYS[4],
+  answers = KEYS[5], memos = KEYS[6], effects = KEYS[7], log = KEYS[14], parts = KEYS[15], letters = KEYS[18],
+  wish = KEYS[20]}) then return {'CHANGED'} end
 redis.call('PERSIST', KEYS[1])
 local most, deliveries = tonumber(ARGV[7]), 0
 local fields = redis.call('HSCAN', KEYS[7], 0, 'COUNT', most)[2]
@@ -44,7 +50,7 @@ if redis.call('EXISTS', KEYS[7], KEYS[18]) > 0 then
 end
 local length = redis.call('LLEN', KEYS[14])
 local keeps = h and h[LOG_KEEP_MS] > 0
-local kept = keeps and math.min(length, h[LOG_KEEP]) or length
+local kept = keeps and h[LOG_KEEP] > 0 and math.min(length, h[LOG_KEEP]) or length
 for from = length - kept, length - 1, 100 do
   local young = false
   for _, entry in ipairs(redis.call('LRANGE', KEYS[14], from, math.min(from + 99, length - 1))) do
@@ -56,7 +62,7 @@ for from = length - kept, length - 1, 100 do
 end
 local parts = 0
 for part = 1, tonumber(ARGV[5]) do
-  local value, etag = KEYS[18 + 2 * part], KEYS[19 + 2 * part]
+  local value, etag = KEYS[19 + 2 * part], KEYS[20 + 2 * part]
   local ends = redis.call('HGET', etag, 'x')
   if ends and (ends == '' or tonumber(ends) > now) then parts = parts + 1 end
   redis.call('UNLINK', value, etag)

@@ -17,6 +17,6 @@ if ARGV[1] ~= '' then
 end
 local start = stop - tonumber(ARGV[2]) + 1
 local keeps = h and h[LOG_KEEP_MS] > 0
-if keeps then start = math.max(start, -h[LOG_KEEP]) end
+if keeps and h[LOG_KEEP] > 0 then start = math.max(start, -h[LOG_KEEP]) end
 local found = start <= stop and redis.call('LRANGE', KEYS[2], start, stop) or {}
 return {'OK', now, keeps and h[LOG_KEEP_MS] or '', found}

@@ -137,11 +137,4 @@ def forget(transaction: Transaction, conversation: ConversationId, *, person: bo
     else:
         head = load(transaction, conversation)
         heads = [] if head is None else [head]
-    erased = [erase(transaction, head) for head in heads]
-    return Forgotten(
-        conversations=sum(one.conversations for one in erased),
-        log_entries=sum(one.log_entries for one in erased),
-        deliveries=sum(one.deliveries for one in erased),
-        parts=sum(one.parts for one in erased),
-        dead_letters=sum(one.dead_letters for one in erased),
-    )
+    return sum((erase(transaction, head) for head in heads), Forgotten())

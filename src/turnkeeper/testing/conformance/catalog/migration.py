@@ -35,6 +35,7 @@ def sorted_out(exported: Exported) -> Exported:
         receipts=tuple(sorted(exported.receipts, key=lambda receipt: receipt.digest)),
         deliveries=tuple(sorted(exported.deliveries, key=lambda delivery: delivery.id)),
         log=tuple(sorted(exported.log, key=lambda record: record.seq)),
+        mark="",
     )
 
 
@@ -57,6 +58,15 @@ async def fill(talk: Talk) -> None:
     await talk.renew(grant, memo=("step", b"result"))
     await talk.post("m3")
     await talk.release(grant, Outcome.ERROR)
+
+
+async def bury(talk: Talk) -> None:
+    """Leave a message and a timer among the dead letters."""
+    draft = talk.draft(await talk.take("m1"), timer("t1", name="later", due_ms=talk.now + 1000))
+    await talk.apply(replace(draft, dead="poison"))
+    talk.clock.advance(SECOND)
+    await talk.claimed("t1")
+    await talk.settle("t1", Verdict.DEAD, name="t1")
 
 
 class MigrationPromises(Backend):
@@ -259,6 +269,45 @@ class MigrationPromises(Backend):
         await there.apply(replace(there.draft(await there.take("m2")), retain_ms=HOUR // MS, slide=False))
 
         assert (await export(there)).expires_ms == ends_ms
+
+    async def test_its_dead_letters_are_there(self, talk: Talk, there: Talk) -> None:
+        """Newest first, with their reasons, attempts and times; and they come back to life there."""
+        await bury(talk)
+        left = (await talk.store.deliveries.dead()).items
+        await there.store.catalog.restore(await export(talk))
+
+        letters = (await there.store.deliveries.dead()).items
+        redriven = await there.store.deliveries.redrive([letter.id for letter in letters])
+
+        assert [replace(letter, id="") for letter in letters] == [replace(letter, id="") for letter in left]
+        assert [letter.error for letter in letters] == ["because", "poison"]
+        assert redriven == 2
+        exported = await export(there)
+        assert ([one.id for one in exported.inbox], [one.id for one in exported.deliveries]) == (["m1"], ["t1"])
+        assert (exported.deliveries[0].name, exported.dead) == ("later", ())
+
+    async def test_erasing_takes_the_letters_that_came_along(self, talk: Talk, there: Talk) -> None:
+        """Erased is erased, wherever it was before."""
+        await bury(talk)
+        await there.store.catalog.restore(await export(talk))
+
+        erased = await there.store.turns.forget(there.conversation)
+
+        assert erased.dead_letters == 2
+        assert (await there.store.deliveries.dead()).items == ()
+
+    async def test_its_log_is_kept_as_long_as_was_said(self, talk: Talk, there: Talk) -> None:
+        """Also before the next commit says it again."""
+        draft = talk.draft(await talk.take("m1"))
+        await talk.apply(replace(draft, log=b"entry", log_keep_ms=HOUR // MS))
+        await there.store.catalog.restore(await export(talk))
+        talk.clock.advance(HOUR - SECOND)
+
+        kept = [record.data for record in await there.history()]
+        talk.clock.advance(2 * SECOND)
+
+        assert kept == [b"entry"]
+        assert await there.history() == []
 
     async def test_the_opt_out_moves_too(self, talk: Talk, there: Talk) -> None:
         """Who said no there is not spoken to here; what was unsent stays unsaid."""

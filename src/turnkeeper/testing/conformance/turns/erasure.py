@@ -1,12 +1,22 @@
 """Promises of `Turns.forget`: everything of a conversation or a person goes, but the wish to be left alone."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 from msgspec.structs import replace
 
+from turnkeeper.ports.catalog import Exported
 from turnkeeper.ports.deliveries import Verdict
 from turnkeeper.ports.documents import part_key
 from turnkeeper.ports.turns import Fenced, Forgotten, Granted, Idle, Part
-from turnkeeper.testing.conformance.scenario import DAY, SECOND, Backend, Talk, job, reply, timer
+from turnkeeper.testing.conformance.scenario import DAY, LEASE_MS, MS, SECOND, Backend, Talk, job, reply, timer
+
+
+async def export(talk: Talk) -> Exported:
+    """Return a conversation that must be there."""
+    exported = await talk.store.catalog.export(talk.conversation)
+    assert exported is not None
+    return exported
 
 
 async def live(talk: Talk) -> Granted:
@@ -25,8 +35,94 @@ async def live(talk: Talk) -> Granted:
     return running
 
 
+async def accept(talk: Talk, _: Granted) -> None:
+    """Let a message wait."""
+    await talk.post("m4")
+
+
+async def take_over(talk: Talk, _: Granted) -> None:
+    """Let a turn begin."""
+    talk.clock.advance(LEASE_MS * MS)
+    await talk.take(token="other")
+
+
+async def commit(talk: Talk, running: Granted) -> None:
+    """Let the running turn end."""
+    await talk.apply(talk.draft(running))
+
+
+async def remember(talk: Talk, running: Granted) -> None:
+    """Keep the result of a step."""
+    await talk.renew(running, memo=("other step", b"result"))
+
+
+async def claim(talk: Talk, _: Granted) -> None:
+    """Let somebody send."""
+    await talk.claimed()
+
+
+async def settle(talk: Talk, _: Granted) -> None:
+    """Let what was sent be done with."""
+    await talk.claimed()
+    await talk.settle("r1", Verdict.DONE)
+
+
+async def cancel(talk: Talk, _: Granted) -> None:
+    """Call a timer off."""
+    await talk.store.deliveries.cancel(talk.conversation, ids=["later"])
+
+
+async def redrive(talk: Talk, _: Granted) -> None:
+    """Bring a dead letter back."""
+    letters = (await talk.store.deliveries.dead()).items
+    await talk.store.deliveries.redrive([letters[0].id])
+
+
+EVENTS = (accept, take_over, commit, remember, claim, settle, cancel, redrive)
+
+
 class ErasurePromises(Backend):
     """Erasing on request."""
+
+    async def test_what_was_exported_is_erased_by_its_mark(self, talk: Talk) -> None:
+        """As long as it is the same; looking at it changes nothing, and the second time there is nothing left."""
+        await live(talk)
+        exported = await export(talk)
+        again = await export(talk)
+
+        erased = await talk.store.turns.forget(talk.conversation, mark=exported.mark)
+
+        assert exported.mark == again.mark
+        assert erased == Forgotten(conversations=1, log_entries=1, deliveries=2, parts=2, dead_letters=2)
+        assert await talk.store.turns.forget(talk.conversation, mark=exported.mark) == Forgotten()
+
+    @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
+    async def test_what_changed_since_its_export_stays(
+        self, talk: Talk, event: Callable[[Talk, Granted], Awaitable[None]]
+    ) -> None:
+        """Whatever it was: nothing is erased, and the next export has it."""
+        running = await live(talk)
+        before = await export(talk)
+        await event(talk, running)
+        after = await export(talk)
+
+        erased = await talk.store.turns.forget(talk.conversation, mark=before.mark)
+
+        assert erased == Forgotten(changed=True)
+        assert await export(talk) == after
+        assert not (await talk.store.turns.forget(talk.conversation, mark=after.mark)).changed
+        assert await talk.store.catalog.export(talk.conversation) is None
+
+    async def test_the_mark_of_another_life_erases_nothing(self, talk: Talk) -> None:
+        """A conversation that began anew is another one."""
+        await talk.turn("m1")
+        before = await export(talk)
+        await talk.store.turns.forget(talk.conversation)
+        talk.clock.advance(SECOND)
+        await talk.turn("m1")
+
+        assert (await talk.store.turns.forget(talk.conversation, mark=before.mark)).changed
+        assert (await export(talk)).version == 1
 
     async def test_forget_erases_everything_and_counts_it(self, talk: Talk) -> None:
         """Nothing of it is readable any more, and every message may come again."""

@@ -1,7 +1,6 @@
 """The process of a worker: the bot on a store, with ways in and out, and with trouble."""
 
 import asyncio
-import contextlib
 import logging
 import multiprocessing
 import os
@@ -121,15 +120,22 @@ async def _work(plan: Plan) -> None:
     )
     end = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end.set)
+    watching = asyncio.create_task(_end_with_the_conductor())
     await _start(app)
     server = await serve(socket_of(plan.folder, plan.number), lambda line: _take(app, line))
-    conductor = multiprocessing.parent_process()
-    while not end.is_set() and (conductor is None or conductor.is_alive()):
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(end.wait(), PARENT_LOOK_SECONDS)
+    await end.wait()
     server.close()
     socket_of(plan.folder, plan.number).unlink(missing_ok=True)
     await app.stop()
+    watching.cancel()
+
+
+async def _end_with_the_conductor() -> None:
+    """End at once, whatever is under way, when whoever started this process is gone: nobody judges it any more."""
+    conductor = multiprocessing.parent_process()
+    while conductor is None or conductor.is_alive():  # noqa: ASYNC110 - another process
+        await asyncio.sleep(PARENT_LOOK_SECONDS)
+    os._exit(1)
 
 
 async def _start(app: App) -> None:

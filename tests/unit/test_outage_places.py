@@ -1,13 +1,18 @@
-"""A place for conversations on this machine is given up once, however often and from wherever it is closed."""
+"""A place for conversations on this machine is given up once, and removed only when nobody is left in it."""
 
 import asyncio
+import logging
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.unit.outage_bench import ANA, Bench, heard
 from turnkeeper.outage.local import new_place, places_left_behind
 
 pytestmark = pytest.mark.anyio
+
+WITHIN = timedelta(seconds=20)
 
 ROUNDS = 50
 """Each of them ended the process as often as not while two threads shared a connection of which one was closed."""
@@ -35,3 +40,27 @@ async def test_a_place_with_conversations_is_left_to_the_next_process(tmp_path: 
     assert before == []
     assert found.path == place.path
     found.give_up(is_empty=True)
+
+
+async def test_what_was_said_in_two_places_while_the_store_was_away_is_all_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A deploy in an outage: the new process hears a person before it can take over where the old one was with them."""
+    caplog.set_level(logging.INFO, "turnkeeper.outage")
+    bench = Bench(tmp_path)
+    old, its_switch = bench.server("carry_on")
+    new, switch = bench.server("carry_on")
+    await old.start()
+    await bench.away(old, its_switch)
+    await old.handle(ANA, old.message("old", id="m1"), within=WITHIN)
+    async with new.running():
+        await bench.away(new, switch)
+        await new.handle(ANA, new.message("new", id="m2"), within=WITHIN)
+        await old.stop()
+        await bench.until(lambda: "carrying_adopted" in caplog.text)
+        await bench.back(new, switch)
+        await bench.until(lambda: new.health().conflicts == 1)
+        (conflict,), _ = await new.conflicts()
+
+        assert await heard(new) == ["new"]
+        assert b"old" in bytes(conflict.state)

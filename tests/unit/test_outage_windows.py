@@ -69,7 +69,7 @@ async def test_a_job_that_is_just_being_claimed_here_is_not_brought_back(bench: 
 
     assert await claiming is not None
     assert way is WayBack.LATER
-    await side.close(is_empty=True)
+    await side.close()
 
 
 async def test_a_journal_that_somebody_else_took_over_is_not_made_again(tmp_path: Path) -> None:

@@ -189,8 +189,7 @@ class Carrying:
             await asyncio.wait(moving)
         sides, self._sides = self._sides, []
         for side in sides:
-            lives_on = any(carried.side is side for carried in self._carried.values())
-            await side.close(is_empty=not lives_on)
+            await side.close()
 
     async def accept(self, conversation: ConversationId, message: Message) -> Accepted:
         """See `Reception.accept`."""
@@ -293,6 +292,7 @@ class Carrying:
                 side = LocalSide(
                     place, new_engine=self._new_engine, clock=self._clock, before_begin=self._carry_forwarded
                 )
+                await side.load()
                 await side.engine.start()
                 self._sides.append(side)
                 logger.info("carrying_on", extra={"place": str(side.path)})
@@ -331,12 +331,18 @@ class Carrying:
                 logger.warning("place_not_adopted", extra={"reason": str(exc)})
 
     async def _adopt(self) -> None:
-        """Go on where a dead process stopped."""
+        """Go on where a dead process stopped.
+
+        A conversation that lives here already stays where it is: its place is adopted once more when this one is back.
+        """
         for place in await places_left_behind(self._folder, owner=self._owner):
             side = LocalSide(place, new_engine=self._new_engine, clock=self._clock, before_begin=self._carry_forwarded)
-            notes = [note for note in await side.load() if note.conversation.key not in self._carried]
+            notes = await side.load()
             for note in notes:
-                self._begin_carrying(note.conversation).side = side
+                if note.conversation.key in self._carried:
+                    side.rest(note.conversation)
+                else:
+                    self._begin_carrying(note.conversation).side = side
             await side.engine.start()
             self._sides.append(side)
             logger.info("carrying_adopted", extra={"place": place.path.name, "conversations": len(notes)})
@@ -388,10 +394,10 @@ class Carrying:
                 side.wake(conversation)
 
     async def _close_sides(self) -> None:
-        """Remove the places in which nobody lives any more, and nobody is just moving in."""
+        """Leave the places in which nobody lives any more, and nobody is just moving in."""
         async with self._opening:
             for side in tuple(self._sides):
                 if self._carried:
                     return
-                await side.close(is_empty=True)
+                await side.close()
                 self._sides.remove(side)  # last: who is cancelled before that closes it again

@@ -62,6 +62,7 @@ class LocalSide:
         self._place = place
         self._resting: set[str] = set()
         self._notes: dict[str, Note] = {}
+        self._is_loaded = False
         self.store = SqliteStore(place.path, clock=clock)
         self.engine = new_engine(FencedStore(self.store, self._rests, clock=clock, before_begin=before_begin))
 
@@ -95,6 +96,7 @@ class LocalSide:
             self._notes.update({note.conversation.key: note for note in notes})
             cursor = page.cursor
             if cursor is None:
+                self._is_loaded = True
                 return list(self._notes.values())
 
     async def settle(self, note: Note, exported: Exported) -> None:
@@ -114,12 +116,13 @@ class LocalSide:
         self._notes.pop(note.conversation.key, None)
         self.wake(note.conversation)
 
-    async def close(self, *, is_empty: bool) -> None:
-        """Stop everything; an empty place is removed."""
+    async def close(self) -> None:
+        """Stop everything. A place is removed if no conversation is left in it, also none that nobody here carries."""
         try:
             await self.engine.stop()
         finally:
             await self.store.close()
+            is_empty = self._is_loaded and not self._notes
             await asyncio.to_thread(self._place.give_up, is_empty=is_empty)
 
 

@@ -161,6 +161,10 @@ class Bench:
         while (await self.store.catalog.counts()).unsent:
             assert time.monotonic() < deadline, "a reply was never settled"
             await asyncio.sleep(0)
+        await self.gone(app, switch)
+
+    async def gone(self, app: App, switch: Switch) -> None:
+        """Switch the store off at once, whatever is being sent; return once it is known."""
         switch.is_away = True
         while app.health().since_ms is None:
             with contextlib.suppress(StoreUnavailableError):

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from redis import Redis
 
 from tests.conformance.redis_servers import RedisServer
@@ -14,6 +15,8 @@ from turnkeeper.documents import Cache, Fixed, Mirror, Preserved, Sessions, Slid
 from turnkeeper.errors import StateUndecodableError, StoreUnreadableError
 from turnkeeper.ports.documents import DocumentKey
 from turnkeeper.stores.redis import RedisStore
+from turnkeeper.testing import ManualClock
+from turnkeeper.testing.conformance.scenario import Talk
 
 pytestmark = pytest.mark.anyio
 
@@ -235,3 +238,20 @@ async def test_large_values_are_guarded_too(theirs: Any, store: RedisStore) -> N
     assert written is not None
     assert theirs.get("session:big") == b"z" * 50_000
     assert 50_000 < theirs.pttl("session:big") <= 60_000
+
+
+async def test_a_state_that_a_tool_wrote_again_is_still_the_state(theirs: Any, store: RedisStore) -> None:
+    """Read, changed and dumped with spaces, with indents, or with its members in another order."""
+    talk = Talk(store, ManualClock())
+    talk.conversation = replace(talk.conversation, state_key="order:17")
+    await talk.apply(replace(talk.draft(await talk.take("m1")), state=b'{"status":"open","items":[1]}'))
+    ways: list[dict[str, Any]] = [{}, {"indent": 2}, {"sort_keys": True}]
+    for at, way in enumerate(ways):
+        value = json.loads(theirs.get("order:17")) | {"items": [at]}
+        theirs.set("order:17", json.dumps(value, **way))
+        exported = await store.catalog.export(talk.conversation)
+        assert exported is not None
+        assert json.loads(exported.state or b"null") == {"status": "open", "items": [at]}
+
+    grant = await talk.take("m2")
+    assert json.loads(grant.state or b"null") == {"status": "open", "items": [2]}

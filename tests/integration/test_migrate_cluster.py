@@ -30,8 +30,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisClusterSe
 
 
 def unfenced(conversations: dict[str, Exported | None]) -> dict[str, Exported | None]:
-    """Return conversations without their fences: a store where one has been before never gives an old one again."""
-    return {key: one and msgspec.structs.replace(one, fence=0) for key, one in conversations.items()}
+    """Return conversations without their fences, which a store never gives twice, and the marks that tell of them."""
+    return {key: one and msgspec.structs.replace(one, fence=0, mark="") for key, one in conversations.items()}
 
 
 async def test_there_and_back_again(tmp_path: Path, cluster: RedisClusterServers) -> None:

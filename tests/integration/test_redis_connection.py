@@ -280,7 +280,8 @@ async def test_a_server_that_accepts_and_says_nothing_is_given_up(monkeypatch: p
 async def test_a_port_of_something_else_is_told_as_such(greeting: bytes) -> None:
     """Repeating changes nothing, so it is not called away."""
 
-    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
         writer.write(greeting)
         await writer.drain()
         writer.close()

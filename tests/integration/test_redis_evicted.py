@@ -1,13 +1,18 @@
-"""What a server that was short of memory took is told by the turn that meets it: events with ids, and never a text."""
+"""What a server that was short of memory took: rebuilt where it can be, else told as lost by the turn that meets it."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from msgspec.structs import replace
 
 from tests.conformance.redis_servers import RedisServer
 from tests.integration.notebook import flow
+from tests.integration.redis_looks import STATE, Client, head
 from turnkeeper.app import App
 from turnkeeper.observe.masking import mask_person
+from turnkeeper.stores.redis import RedisStore
+from turnkeeper.testing import ManualClock
+from turnkeeper.testing.conformance.scenario import HOUR, MS, Talk
 
 pytestmark = pytest.mark.anyio
 
@@ -20,6 +25,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     yield server
     server.stop()
+
+
+@pytest.fixture
+def client(server: RedisServer) -> Iterator[Client]:
+    """Look at the server from outside."""
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture
+async def talk(server: RedisServer) -> AsyncIterator[Talk]:
+    """Return a conversation on a store that follows a clock of the test."""
+    clock = ManualClock()
+    store = RedisStore(server.url(), clock=clock)
+    yield Talk(store, clock)
+    await store.close()
 
 
 @pytest.mark.parametrize(
@@ -45,3 +66,52 @@ async def test_an_eviction_is_told_once(
     told = [(record.message, record.__dict__["conversation"]) for record in caplog.records if record.message in EVENTS]
     assert told == [(event, mask_person(f"notebook:{person}"))]
     assert facts["heads_rebuilt"] == int(event == "conversation_rebuilt")
+
+
+async def test_a_foreign_value_under_a_states_name_is_told_as_lost(talk: Talk, client: Client) -> None:
+    """It is never taken for the state."""
+    await talk.turn("m1")
+    client.set(STATE, b'{"somebody":"else"}')
+
+    grant = await talk.take("m2")
+
+    assert (grant.lost, grant.state, grant.version) == (True, None, 1)
+
+
+async def test_an_evicted_head_is_rebuilt_from_its_state(talk: Talk, client: Client) -> None:
+    """The envelope knows the version, the status and the fence; the grant says that older repetitions are not seen."""
+    draft = replace(talk.draft(await talk.take("m1")), state=b'{"a":1}', status="open", retain_ms=HOUR // MS)
+    await talk.apply(draft)
+    client.delete(head(client))
+
+    grant = await talk.take("m2")
+
+    assert (grant.lost, grant.rebuilt, grant.state, grant.version) == (False, True, b'{"a":1}', 1)
+    assert grant.fence > draft.fence
+    assert (await talk.store.catalog.info()).facts["heads_rebuilt"] == 1
+    await talk.apply(replace(talk.draft(grant), status="open"))
+    assert dict((await talk.store.catalog.counts(flow="shop")).statuses) == {"open": 1}
+    assert len((await talk.store.catalog.find(flow="shop")).items) == 1
+
+
+async def test_a_state_whose_time_was_over_is_not_brought_back(talk: Talk, client: Client) -> None:
+    """Its key lives a minute longer than it; a head that is gone does not make it younger."""
+    await talk.apply(replace(talk.draft(await talk.take("m1")), retain_ms=HOUR // MS))
+    client.delete(head(client))
+    client.pexpire(STATE, 30_000)
+    talk.clock.advance(HOUR)
+
+    grant = await talk.take("m2")
+
+    assert (grant.state, grant.version) == (None, 0)
+    assert client.get(STATE) is None
+
+
+async def test_head_and_state_evicted_are_told_as_lost(talk: Talk, client: Client) -> None:
+    """The plan still names the conversation, long before its time."""
+    await talk.apply(replace(talk.draft(await talk.take("m1")), retain_ms=HOUR // MS))
+    client.delete(head(client), STATE)
+
+    grant = await talk.take("m2")
+
+    assert (grant.lost, grant.state, grant.version) == (True, None, 0)

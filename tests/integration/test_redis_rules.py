@@ -1,11 +1,10 @@
 """What only the Redis store promises: round trips, stages, times to live, a full server, a server that is not ours."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 
 import hiredis
 import pytest
@@ -338,22 +337,6 @@ def test_a_state_of_any_size_stays_what_it_is() -> None:
     assert text[1:] in seal(text, generation=1, version=1, fence=1, status="open", commit_id="c")
 
 
-async def test_a_state_that_a_tool_wrote_again_is_still_the_state(talk: Talk, client: Client) -> None:
-    """Read, changed and dumped with spaces, with indents, or with its members in another order."""
-    talk.conversation = replace(talk.conversation, state_key="order:17")
-    await talk.apply(replace(talk.draft(await talk.take("m1")), state=b'{"status":"open","items":[1]}'))
-    ways: list[dict[str, Any]] = [{}, {"indent": 2}, {"sort_keys": True}]
-    for at, way in enumerate(ways):
-        value = json.loads(client.get("order:17") or b"{}") | {"items": [at]}
-        client.set("order:17", json.dumps(value, **way))
-        exported = await talk.store.catalog.export(talk.conversation)
-        assert exported is not None
-        assert json.loads(exported.state or b"null") == {"status": "open", "items": [at]}
-
-    grant = await talk.take("m2")
-    assert json.loads(grant.state or b"null") == {"status": "open", "items": [2]}
-
-
 @pytest.mark.parametrize("data", [b"x", b"good dinner " * 1000, LARGE, b"turnkeeper:z\nmine"])
 async def test_large_parts_and_log_entries_are_compressed(talk: Talk, client: Client, data: bytes) -> None:
     """Above 4 KB, where it saves anything; they come back as they were, also on another store."""
@@ -374,55 +357,6 @@ async def test_large_parts_and_log_entries_are_compressed(talk: Talk, client: Cl
     again = await talk.store.catalog.export(talk.conversation)
     assert again is not None
     assert (again.parts, again.log[-1].data) == ({"p1": data}, data)
-
-
-async def test_a_foreign_value_under_a_states_name_is_told_as_lost(talk: Talk, client: Client) -> None:
-    """It is never taken for the state."""
-    await talk.turn("m1")
-    client.set(STATE, b'{"somebody":"else"}')
-
-    grant = await talk.take("m2")
-
-    assert (grant.lost, grant.state, grant.version) == (True, None, 1)
-
-
-async def test_an_evicted_head_is_rebuilt_from_its_state(talk: Talk, client: Client) -> None:
-    """The envelope knows the version, the status and the fence; the grant says that older repetitions are not seen."""
-    draft = replace(talk.draft(await talk.take("m1")), state=b'{"a":1}', status="open", retain_ms=HOUR // MS)
-    await talk.apply(draft)
-    client.delete(head(client))
-
-    grant = await talk.take("m2")
-
-    assert (grant.lost, grant.rebuilt, grant.state, grant.version) == (False, True, b'{"a":1}', 1)
-    assert grant.fence > draft.fence
-    assert (await talk.store.catalog.info()).facts["heads_rebuilt"] == 1
-    await talk.apply(replace(talk.draft(grant), status="open"))
-    assert dict((await talk.store.catalog.counts(flow="shop")).statuses) == {"open": 1}
-    assert len((await talk.store.catalog.find(flow="shop")).items) == 1
-
-
-async def test_a_state_whose_time_was_over_is_not_brought_back(talk: Talk, client: Client) -> None:
-    """Its key lives a minute longer than it; a head that is gone does not make it younger."""
-    await talk.apply(replace(talk.draft(await talk.take("m1")), retain_ms=HOUR // MS))
-    client.delete(head(client))
-    client.pexpire(STATE, 30_000)
-    talk.clock.advance(HOUR)
-
-    grant = await talk.take("m2")
-
-    assert (grant.state, grant.version) == (None, 0)
-    assert client.get(STATE) is None
-
-
-async def test_head_and_state_evicted_are_told_as_lost(talk: Talk, client: Client) -> None:
-    """The plan still names the conversation, long before its time."""
-    await talk.apply(replace(talk.draft(await talk.take("m1")), retain_ms=HOUR // MS))
-    client.delete(head(client), STATE)
-
-    grant = await talk.take("m2")
-
-    assert (grant.lost, grant.state, grant.version) == (True, None, 0)
 
 
 async def test_an_opt_out_cancels_in_its_own_commit(talk: Talk, wire: CountingWire) -> None:

@@ -342,15 +342,15 @@ REDIS = (
     Mutant(
         name="Redis: a commit looks at nobody's fence",
         file="stores/redis/lua/commit.lua",
-        old="if h[OWNER] ~= token or h[FENCE] ~= fence then return refuse('FENCED') end\n",
+        old="elseif h[OWNER] ~= token or h[FENCE] ~= fence then refused = {'FENCED'}\n",
         new="",
         layer="model:redis",
     ),
     Mutant(
         name="Redis: a repeated commit is not recognised",
         file="stores/redis/lua/commit.lua",
-        old="if h[COMMIT_ID] == commit_id then\n",
-        new="if false then\n",
+        old="local repeats, refused = h[COMMIT_ID] == commit_id, nil\n",
+        new="local repeats, refused = false, nil\n",
         layer="model:redis",
     ),
     Mutant(

@@ -155,12 +155,16 @@ class Bench:
             self.clock.advance(TICK)
             await asyncio.sleep(0.002)
 
-    async def away(self, app: App, switch: Switch, *, unsent: int = 0) -> None:
+    async def away(self, app: App, switch: Switch) -> None:
         """Switch the store off once replies are settled, which else are sent again; return once that is known."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while (await self.store.catalog.counts()).unsent > unsent:
+        while (await self.store.catalog.counts()).unsent:
             assert time.monotonic() < deadline, "a reply was never settled"
             await asyncio.sleep(0)
+        await self.gone(app, switch)
+
+    async def gone(self, app: App, switch: Switch) -> None:
+        """Switch the store off at once, whatever is being sent; return once it is known."""
         switch.is_away = True
         while app.health().since_ms is None:
             with contextlib.suppress(StoreUnavailableError):

@@ -210,7 +210,7 @@ async def test_a_slow_turn_of_this_process_is_not_looked_for() -> None:
     """Whoever waits for it is told; the store is not asked whether another process has done it."""
 
     async def think(turn: TurnInput, tools: Tools) -> None:
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.09)
 
     async def count(begin: Callable[..., Awaitable[Any]], request: Any) -> Any:
         begun.append(request.token)

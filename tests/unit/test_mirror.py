@@ -284,7 +284,7 @@ async def test_it_goes_on_without_the_store_and_catches_up(
     assert (health.status, health.since, health.unsaved) == ("degraded", START, 2)
     assert orders.health.status == "ok"
     assert [await read(store, one) for one in ("new", "old")] == [{"n": 1}, {"n": 6}]
-    assert [record.message for record in caplog.records if record.name.startswith("turnkeeper.documents")] == [
+    assert [record.message for record in caplog.records if record.message.startswith("mirror_store")] == [
         "mirror_store_down",
         "mirror_store_back",
     ]

@@ -213,7 +213,7 @@ async def test_a_reply_behind_one_that_is_being_sent_goes_out_here(bench: Bench)
         await app.accept(ANA, app.message("one", id="m1", channel="sms"))
         await sms.is_asked.wait()
         assert (await app.handle(ANA, app.message("two", id="m2", channel="sms"), within=WITHIN)).done
-        await bench.away(app, switch, unsent=2)
+        await bench.gone(app, switch)
         sms.may_answer.set()
         await bench.until(lambda: len(sms.texts) == 2)
         await bench.back(app, switch)

@@ -242,8 +242,15 @@ async def test_an_edit_never_sees_what_is_no_longer_stored(store: Store, clock: 
         seen.append(call.intent)
 
     await here.edit("CA1", look)
+    await asyncio.gather(here.update("CA1", {"speaking": True}), _edit_behind(there, here, look))
 
-    assert seen == ["book"]
+    assert seen == ["book", "gone"]
+
+
+async def _edit_behind(there: Sessions[Call], here: Sessions[Call], look: Callable[[Call], None]) -> None:
+    """Edit a session that this process has just updated, and another one after it."""
+    await there.update("CA1", {"intent": "gone"})
+    await here.edit("CA1", look)
 
 
 async def test_fifty_concurrent_updates_of_fifty_members_all_survive(store: Store, clock: ManualClock) -> None:

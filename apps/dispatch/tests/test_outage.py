@@ -57,6 +57,7 @@ async def test_the_bot_goes_on_without_its_store(server: RedisServer, tmp_path: 
         await bot.until(lambda: crew.press_everything() == ORDERS * 6)
         await bot.until(partial(_all_answered, crew))
         during = (await bot.client.get(f"{bot.url}/health")).json()
+        told = log.read_text().count("store_away")  # a busy machine's server may be slow, and away again, later
         server.restart()
         await bot.until_health("ok")
 
@@ -66,7 +67,7 @@ async def test_the_bot_goes_on_without_its_store(server: RedisServer, tmp_path: 
         orders = dict(view)
     events = ["received", *["time_sent", "time_confirmed"] * 2, "assigned", "delivered"]
     assert during["status"] == "degraded"
-    assert log.read_text().count("store_away") == 1
+    assert told == 1
     assert len(orders) == ORDERS
     for order in orders.values():
         assert sorted(entry["type"] for entry in order.status_history) == sorted(events)

@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 _WAIT = timedelta(seconds=1)
 """How long one look for changes waits: an idle view costs one round trip in it."""
 
+_TOLD_EVERY = 20_000
+"""States between two lines of the log that tell of a restore: some of them in a minute, none in an ordinary start."""
+
 _TAKEN_AT_ONCE = 32
 """States that a restore reads before it lets others run: half a millisecond."""
 
@@ -162,7 +165,7 @@ class View(Mapping[str, S]):
 
     async def _restore(self, on_progress: Callable[[int], None] | None) -> None:
         """Take in everything; the next page is on its way while one is taken in."""
-        coming = asyncio.ensure_future(self._changes(timedelta(0)))
+        coming, told = asyncio.ensure_future(self._changes(timedelta(0))), 0
         try:
             while (changes := await coming).items:
                 self._cursor = changes.cursor
@@ -173,7 +176,11 @@ class View(Mapping[str, S]):
                         await asyncio.sleep(0)
                 if on_progress is not None:
                     on_progress(len(self._seen))
+                if (count := len(self._seen)) >= told + _TOLD_EVERY:
+                    told = count
+                    logger.info("view_restoring", extra={"flow": self._plan.name, "states": count})
             self._cursor = changes.cursor
+            logger.info("view_restored", extra={"flow": self._plan.name, "states": len(self._seen)})
         finally:
             coming.cancel()
 

@@ -98,20 +98,25 @@ class Collection:
         Raises:
             StoreBusyError: Others wrote it all the time; nothing was written.
         """
-        self._recent.pop(document_id, None)
-        return await self.merge(document_id, compute)
+        return await self._replace(document_id, compute, may_presume=False)
 
     async def merge(self, document_id: str, compute: Callable[[bytes], bytes | None]) -> bytes | None:
         """Do the same for a computation that decides nothing by what is stored: it may run on old bytes first.
 
         What this process saw last is presumed to be there still, which the write proves: one round trip instead of two.
         """
+        return await self._replace(document_id, compute, may_presume=True)
+
+    async def _replace(
+        self, document_id: str, compute: Callable[[bytes], bytes | None], *, may_presume: bool
+    ) -> bytes | None:
         key = self.key(document_id)
         span = None if self.ttl is None else span_ms(self.ttl.span)
         kept = Ttl.KEEP if self.keeps_end else Ttl.SET
         lock = self._turns.setdefault(document_id, asyncio.Lock())
         async with lock:
-            presumed = self._recent.pop(document_id, None)
+            seen = self._recent.pop(document_id, None)
+            presumed = seen if may_presume else None
             for attempt in range(MAX_TRIES):
                 found = presumed or await self._documents.get(key)
                 if found is None or (data := compute(found.data)) is None:

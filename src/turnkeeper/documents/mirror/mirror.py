@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 WINDOW = timedelta(milliseconds=50)
 """Between two looks for what changed: long enough that a burst on one value is one write."""
 
+TOLD_EVERY = 20_000
+"""Values between two lines of the log that tell of a restore."""
+
 LOOKS_PER_WINDOW = 100
 """Values put in as plain dicts that are compared in one window: about 1 ms of the loop at 1 KB."""
 
@@ -266,11 +269,16 @@ class Mirror(MutableMapping[str, Value]):
         return data
 
     async def _restore(self, on_progress: Callable[[int], None] | None) -> None:
+        name, told = self._documents.name, 0
         async for page in self._stored():
             self._take(page)
             if on_progress is not None:
                 on_progress(len(self._values))
+            if (count := len(self._values)) >= told + TOLD_EVERY:
+                told = count
+                logger.info("mirror_restoring", extra={"mirror": name, "values": count})
         self._is_restored = True
+        logger.info("mirror_restored", extra={"mirror": name, "values": len(self._values)})
 
     async def _stored(self) -> AsyncIterator[DocumentPage]:
         """Yield what is stored; the next page is on its way while one is taken in."""

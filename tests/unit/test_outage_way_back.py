@@ -10,6 +10,7 @@ from turnkeeper.engine.results import Taken
 from turnkeeper.engine.wire import encode
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Message
+from turnkeeper.ports.catalog import Exported
 from turnkeeper.ports.turns import Begin, Commit, Committed, Granted, Incoming
 from turnkeeper.testing.channel import FakeChannel
 
@@ -66,6 +67,31 @@ async def test_a_conversation_that_was_not_known_here_but_there_is_a_conflict(be
             assert await heard(app) == ["old"]
             (conflict,), _cursor = await app.conflicts()
             assert conflict.base_version is None
+
+
+async def test_a_person_whom_another_server_meets_on_the_way_back_is_a_conflict(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store knew nothing when it was asked, and had a turn before the lease was taken: neither is overwritten."""
+    app, switch = bench.server("carry_on")
+    other, _ = bench.server("fail")
+    export = bench.store.catalog.export
+
+    async def slow_export(conversation: ConversationId) -> Exported | None:
+        found = await export(conversation)
+        if found is None:
+            await other.handle(ANA, other.message("there", id="m2"), within=WITHIN)
+        return found
+
+    async with app.running(), other.running():
+        await bench.away(app, switch)
+        await app.handle(ANA, app.message("here", id="m1"), within=WITHIN)
+        monkeypatch.setattr(bench.store.catalog, "export", slow_export)
+        await bench.back(app, switch)
+
+        assert await heard(app) == ["there"]
+        (conflict,), _cursor = await app.conflicts()
+        assert b"here" in bytes(conflict.state)
 
 
 async def test_what_waits_in_the_store_unrun_is_run_here_before_it_comes_back(bench: Bench) -> None:

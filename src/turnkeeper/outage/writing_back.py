@@ -140,8 +140,9 @@ class WriteBack:
             is_lost = is_lost or granted.lost
             if _is_erased(note, there, is_lost=is_lost):
                 found = msgspec.structs.replace(found, conflict=_ERASED, is_erased=True)
-            if there is not None and (granted.generation, granted.version) != (there.generation, there.version):
-                await self._release(note, granted)
+            known = (granted.generation, 0) if there is None else (there.generation, there.version)
+            if (granted.generation, granted.version) != known:
+                await self._leave(note, granted, _foreign(granted.messages, messages, note))
                 return WayBack.LATER  # somebody was faster; look again
             # Before anything is taken in: what waits behind a message of the store's own would be run after it.
             if foreign := _foreign(granted.messages, messages, note):
@@ -213,11 +214,7 @@ class WriteBack:
         """Have messages run that wait in the store and were never run: here, unless the conversation forked."""
         note = found.note
         if found.conflict:
-            ours = granted.messages.index(foreign[0])
-            if ours:  # it came in while those of here were taken in: they are done with
-                await self._store.turns.commit(_taking_off(note, granted, take=ours))
-            else:
-                await self._release(note, granted)
+            await self._leave(note, granted, foreign)
             return WayBack.YIELD
         seeds = (*note.seeds, *(waiting.id for waiting in foreign))
         await self._side.keep(msgspec.structs.replace(note, seeds=seeds, token=granted.token))
@@ -226,9 +223,14 @@ class WriteBack:
             await self._side.engine.accept(note.conversation, _decode_message(waiting.payload))
         return WayBack.LATER
 
-    async def _release(self, note: Note, granted: Granted) -> None:
-        release = Release(conversation=note.conversation, token=granted.token, outcome=Outcome.RETURNED)
-        await self._store.turns.release(release)
+    async def _leave(self, note: Note, granted: Granted, foreign: Sequence[Waiting]) -> None:
+        """Give the lease back. Messages of here that were taken in with it are done with: nobody runs them there."""
+        ours = granted.messages.index(foreign[0]) if foreign else len(granted.messages)
+        if ours:
+            await self._store.turns.commit(_taking_off(note, granted, take=ours))
+        else:
+            release = Release(conversation=note.conversation, token=granted.token, outcome=Outcome.RETURNED)
+            await self._store.turns.release(release)
 
     async def _finish(self, found: _Found, granted: Granted) -> WayBack:
         """Commit what came of the turns here, or that they stay beside what is there."""

@@ -95,6 +95,11 @@ async def test_what_is_asked_for_in_one_tick_leaves_in_one_write(line: Multiplex
     assert server.reads == [gets + b"*4\r\n$5\r\nSETEX\r\n$1\r\nc\r\n$1\r\n5\r\n$1\r\nx\r\n"]
 
 
+async def test_a_call_of_nothing_is_answered_at_once(line: Multiplexer) -> None:
+    """No reply would ever end it."""
+    assert await line.call([]) == []
+
+
 async def test_who_was_alone_is_written_at_once() -> None:
     """Without a further turn of the loop; not so once others talk too: their calls leave together again."""
     here, there = socket.socketpair()

@@ -199,6 +199,8 @@ class Scripts:
 
     async def read(self, commands: Sequence[Command], partition: Partition) -> list[Reply]:
         """Send plain commands of one partition that only read; the first error among the replies is raised."""
+        if not commands:
+            return []
         replies = await self.wire.send(commands, key=partition.tag)
         for reply in replies:
             raise_error(reply)

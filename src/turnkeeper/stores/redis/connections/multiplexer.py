@@ -82,6 +82,9 @@ class Multiplexer(asyncio.Protocol):
                 "sent, repeat later"
             )
         answer = loop.create_future()
+        if not commands:
+            answer.set_result([])  # no reply would ever end it
+            return answer
         waiting.append(_Call(answer, packed, size, len(commands), loop.time(), []))
         self._waiting_bytes += size
         if not self._is_scheduled:

@@ -4,12 +4,16 @@ import asyncio
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.conformance.redis_servers import RedisServer
 from tests.integration.server_process import run_cli
 from tests.integration.test_cli_terminal import Terminal
 from turnkeeper.model.conversation import ConversationId
+from turnkeeper.model.message import NOTHING
+from turnkeeper.outage.standing import CONFLICTS, Conflict
+from turnkeeper.ports.documents import DocumentKey
 from turnkeeper.ports.turns import Begin, Incoming
 from turnkeeper.stores.sqlite import SqliteStore
 
@@ -119,6 +123,41 @@ def test_one_flow_or_one_of_several_people_is_erased_alone(
     assert before == sorted(place.key for place in places.values())
     assert set(json.loads(done.stdout)["conversations"]) == {places[name].key for name in gone}
     assert set(left(tmp_path, *store)) == {places[name].key for name in places.keys() - gone}
+
+
+def test_the_account_of_an_outage_goes_too(tmp_path: Path) -> None:
+    """What could not be written back after an outage stands in a document; another person's stays."""
+    say(tmp_path, "sqlite:///a.db", ANA, "milk")
+    about = {person: ConversationId(flow="notebook", person=person) for person in (ANA, BEN)}
+
+    async def accounts(*written: Conflict) -> list[str]:
+        store = SqliteStore(tmp_path / "a.db")
+        for one in written:
+            key = DocumentKey(collection=CONFLICTS, id=f"{one.conversation.key}/1", person=one.conversation.person)
+            await store.documents.put(key, msgspec.json.encode(one))
+        page = await store.documents.scan(CONFLICTS)
+        await store.close()
+        return [key.id for key, _ in page.items]
+
+    def told(conversation: ConversationId) -> Conflict:
+        return Conflict(
+            id="1",
+            conversation=conversation,
+            reason="r",
+            at_ms=1,
+            base_version=1,
+            found_version=2,
+            status="",
+            state=NOTHING,
+            log=(),
+        )
+
+    before = asyncio.run(accounts(*map(told, about.values())))
+    done = run_cli(tmp_path, "conversations", "forget", ANA, "--yes", "--store", "sqlite:///a.db")
+
+    assert done.returncode == 0, done.stderr
+    assert len(before) == 2
+    assert asyncio.run(accounts()) == [f"{about[BEN].key}/1"]
 
 
 def test_a_member_that_there_is_not_erases_nobody(tmp_path: Path) -> None:

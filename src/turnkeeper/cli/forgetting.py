@@ -11,6 +11,7 @@ from turnkeeper.cli.loading import Found
 from turnkeeper.cli.showing import print_json
 from turnkeeper.errors import ConfigurationError
 from turnkeeper.model.conversation import ConversationId
+from turnkeeper.outage.erasing import drop_accounts
 from turnkeeper.ports.turns import Forgotten
 
 
@@ -35,7 +36,9 @@ def forget(
     chosen, erased = with_store(source, run, flow=flow, is_quiet=as_json)
     if as_json:
         keys = [one.key for one in chosen]
-        print_json({**msgspec.structs.asdict(erased), "conversations": keys})
+        counts = msgspec.structs.asdict(erased)
+        del counts["changed"]  # nobody asked for it here
+        print_json({**counts, "conversations": keys})
     else:
         sys.stdout.write(f"{_told(erased)}\n")
 
@@ -50,9 +53,13 @@ def _ask(chosen: Sequence[ConversationId]) -> None:
 
 
 async def _erase(found: Found, chosen: Sequence[ConversationId], *, is_whole: bool) -> Forgotten:
-    """Erase them. Of a whole person also what no list shows any more, such as dead letters."""
+    """Erase them. Of a whole person also what no list shows any more, such as dead letters; and accounts of outages."""
     wanted = {one.flow: msgspec.structs.replace(one, member="") for one in chosen}.values() if is_whole else chosen
-    return sum([await found.store.turns.forget(one, person=is_whole) for one in wanted], Forgotten())
+    erased = Forgotten()
+    for one in wanted:
+        erased += await found.store.turns.forget(one, person=is_whole)
+        await drop_accounts(found.store.documents, one, person=is_whole)
+    return erased
 
 
 def _told(erased: Forgotten) -> str:

@@ -26,13 +26,13 @@ from turnkeeper.errors import (
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Message
 from turnkeeper.outage.breaker import Breaker
+from turnkeeper.outage.erasing import drop_accounts
 from turnkeeper.outage.local import LocalSide, NewEngine, new_place, places_left_behind
 from turnkeeper.outage.recent import Recent
 from turnkeeper.outage.seeding import seed
-from turnkeeper.outage.standing import CONFLICTS, Conflict, Standing
+from turnkeeper.outage.standing import Standing
 from turnkeeper.outage.writing_back import WayBack, WriteBack
 from turnkeeper.ports.clock import Clock
-from turnkeeper.ports.limits import MAX_BATCH
 from turnkeeper.ports.store import Store
 
 logger = logging.getLogger(__name__)
@@ -144,19 +144,7 @@ class Carrying:
                 if carried.side is not None and self._carried.get(key) is carried:
                     await carried.side.leave(carried.side.note_of(one))
                     del self._carried[key]
-        await self._drop_accounts(conversation, person=person)
-
-    async def _drop_accounts(self, conversation: ConversationId, *, person: bool) -> None:
-        documents, cursor = self._store.documents, None
-        while True:
-            page = await documents.scan(CONFLICTS, cursor=cursor, limit=MAX_BATCH)
-            for key, document in page.items:
-                about = msgspec.json.decode(document.data, type=Conflict).conversation
-                is_theirs = person and (about.flow, about.person) == (conversation.flow, conversation.person)
-                if is_theirs or about.key == conversation.key:
-                    await documents.delete(key)
-            if (cursor := page.cursor) is None:
-                return
+        await drop_accounts(self._store.documents, conversation, person=person)
 
     def note_done(self, conversation: ConversationId, effect_id: str) -> None:
         """Remember that the engine over the store sent a reply of a conversation that it is fenced off from."""

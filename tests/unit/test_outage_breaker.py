@@ -78,6 +78,23 @@ async def test_an_answer_in_between_starts_the_count_anew(breaker: Breaker) -> N
     assert not breaker.is_open
 
 
+async def test_an_answer_to_an_earlier_question_does_not_bring_the_store_back(breaker: Breaker) -> None:
+    """Whoever waits for news may answer with what was read while the store was there."""
+    calls, gate = Calls(), asyncio.Event()
+
+    async def wait_for_news() -> str:
+        await gate.wait()
+        return "nothing new"
+
+    waiting = asyncio.create_task(breaker.ask(wait_for_news))
+    await asyncio.sleep(0)
+    await fail(breaker, calls, 3)
+    gate.set()
+
+    assert await waiting == "nothing new"
+    assert breaker.is_open
+
+
 @pytest.mark.parametrize("error", [OutcomeUnknownError("cut"), TimeoutError("late"), StoreUnavailableError("gone")])
 async def test_whatever_tells_of_a_lost_store_counts(breaker: Breaker, error: Exception) -> None:
     """A lost answer and a deadline count as a refusal does, and come through as they are."""

@@ -114,7 +114,7 @@ class Breaker:
             self._note_failure(exc, seen)
             raise
         if self._failures:
-            self._note_success()
+            self._note_success(seen)
         return answer
 
     def _admit(self) -> int:
@@ -161,6 +161,7 @@ class Breaker:
             if self._is_open:
                 return
             self._failures += 1
+            self._incidents += 1
             self._since = self._clock.monotonic()
             self._reason = f"{type(exc).__name__}: {exc}"
             self._open(self._clock.monotonic())
@@ -173,8 +174,11 @@ class Breaker:
         self._wait = self._waits[0]
         self._retry_at = now + self._wait
 
-    def _note_success(self) -> None:
+    def _note_success(self, seen: int) -> None:
+        """Close it, unless the call began before the last failure: it may answer with what was read before."""
         with self._lock:
+            if seen < self._incidents:
+                return
             was_open, self._is_open = self._is_open, False
             self._failures = 0
             away = self._clock.monotonic() - self._since
@@ -195,12 +199,13 @@ class Breaker:
             self._is_watched = False
 
     async def _try(self, probe: Callable[[], Awaitable[object]]) -> None:
+        seen = self._incidents
         try:
             await self.probe(probe)
         except _LOST:
             return
         except RetryableError:  # busy or full: it answers
-            self._note_success()
+            self._note_success(seen)
         except TurnkeeperError as exc:  # it answers, but cannot be used: restarted empty, demoted, another password
             self._note_failure(exc, self._incidents)
         except Exception as exc:  # without the watch nobody would ever ask again

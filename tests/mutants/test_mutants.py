@@ -46,4 +46,4 @@ def test_the_page_shows_every_mutant() -> None:
 
 def test_the_readme_counts_them() -> None:
     """Whoever adds a mutant says so."""
-    assert f"plants {len(MUTANTS)} faults" in (ROOT / "README.md").read_text("utf-8")
+    assert f"plants {len(MUTANTS)} faults" in " ".join((ROOT / "README.md").read_text("utf-8").split())

@@ -11,7 +11,9 @@ from tests.unit.outage_bench import ANA, BEN, SETTINGS, TICK, Bench, Heard, Swit
 from turnkeeper import Flow, Job, JobFailed, Ref, Retry, Struct, Turn, minutes, seconds
 from turnkeeper.engine.results import Taken
 from turnkeeper.errors import StoreFullError
+from turnkeeper.model.conversation import ConversationId
 from turnkeeper.outage import StoreDownError
+from turnkeeper.outage.writing_back import WayBack, WriteBack
 from turnkeeper.ports.channel import Outgoing, Sent
 from turnkeeper.testing.channel import FakeChannel
 
@@ -192,16 +194,18 @@ async def test_a_commit_whose_answer_was_lost_is_answered_once(bench: Bench) -> 
 
 
 class SlowGateway(FakeChannel):
-    """A gateway that takes its time with the first text."""
+    """A gateway that takes its time, with one text or with all."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, slow: str = "") -> None:
         super().__init__("sms")
+        self.slow = slow
         self.is_asked, self.may_answer = asyncio.Event(), asyncio.Event()
 
     async def send(self, outgoing: Outgoing, /) -> Sent:
-        """Send; the first one when it may."""
+        """Send, when it may."""
         self.is_asked.set()
-        await self.may_answer.wait()
+        if outgoing.reply.text == self.slow or not self.slow:
+            await self.may_answer.wait()
         return await super().send(outgoing)
 
 
@@ -221,6 +225,37 @@ async def test_a_reply_behind_one_that_is_being_sent_goes_out_here(bench: Bench)
 
         assert await heard(app) == ["one", "two"]
         assert app.health().conflicts == 0
+    assert sorted(sms.texts) == ["1: one", "2: two"]
+
+
+async def test_a_reply_that_is_answered_for_during_the_way_back_is_not_sent_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its verdict comes when the way back no longer looks for it, and the conversation is still fenced off."""
+    sms = SlowGateway(slow="1: one")
+    app, switch = bench.server("carry_on", sms)
+    attempt = WriteBack.attempt
+
+    async def attempt_and_be_answered(
+        back: WriteBack, conversation: ConversationId, *, done: frozenset[str]
+    ) -> WayBack:
+        way = await attempt(back, conversation, done=done)
+        sms.may_answer.set()
+        await bench.until(lambda: "1: one" in sms.texts)
+        for _ in range(20):  # its verdict takes a few steps of the loop
+            await asyncio.sleep(0)
+        return way
+
+    monkeypatch.setattr(WriteBack, "attempt", attempt_and_be_answered)
+    async with app.running():
+        await app.accept(ANA, app.message("one", id="m1", channel="sms"))
+        await sms.is_asked.wait()
+        assert (await app.handle(ANA, app.message("two", id="m2", channel="sms"), within=WITHIN)).done
+        await bench.gone(app, switch)
+        await bench.until(lambda: sms.texts == ["2: two"])
+        await bench.back(app, switch)
+        bench.clock.advance(SETTINGS.lease + SETTINGS.send_lease)
+        assert await heard(app) == ["one", "two"]
     assert sorted(sms.texts) == ["1: one", "2: two"]
 
 

@@ -33,6 +33,7 @@ from turnkeeper.outage.seeding import seed
 from turnkeeper.outage.standing import Standing
 from turnkeeper.outage.writing_back import WayBack, WriteBack
 from turnkeeper.ports.clock import Clock
+from turnkeeper.ports.deliveries import Settlement
 from turnkeeper.ports.store import Store
 
 logger = logging.getLogger(__name__)
@@ -53,7 +54,8 @@ _SLICE = timedelta(seconds=1)
 class _Carried:
     """A conversation that lives here. Its lock is held while it moves in or out, and while it takes a message.
 
-    `done` are replies of the store that its engine had in hand and sent since; `moving` outlives a caller who gives up.
+    `done` are verdicts on replies of the store that its engine had in hand and sent since, by their ids; `moving`
+    outlives a caller who gives up.
     """
 
     __slots__ = ("conversation", "done", "is_yielding", "lock", "moving", "side")
@@ -64,7 +66,7 @@ class _Carried:
         self.side: LocalSide | None = None
         self.moving: asyncio.Task[LocalSide] | None = None
         self.is_yielding = False
-        self.done: set[str] = set()
+        self.done: dict[str, Settlement] = {}
 
 
 class Carrying:
@@ -146,10 +148,10 @@ class Carrying:
                     del self._carried[key]
         await drop_accounts(self._store.documents, conversation, person=person)
 
-    def note_done(self, conversation: ConversationId, effect_id: str) -> None:
+    def note_done(self, settlement: Settlement) -> None:
         """Remember that the engine over the store sent a reply of a conversation that it is fenced off from."""
-        if (carried := self._carried.get(conversation.key)) is not None:
-            carried.done.add(effect_id)
+        if (carried := self._carried.get(settlement.lane.conversation.key)) is not None:
+            carried.done[settlement.id] = settlement
 
     async def prepare(self) -> None:
         """See `Reception.prepare`."""
@@ -368,8 +370,9 @@ class Carrying:
                 return  # it could not be moved in, and whoever brought it was told
             carried.is_yielding = False
             side.rest(conversation)
+            told = frozenset(carried.done)
             try:
-                way = await WriteBack(self._store, side, clock=self._clock).attempt(conversation, done=carried.done)
+                way = await WriteBack(self._store, side, clock=self._clock).attempt(conversation, done=told)
                 if way in {WayBack.WRITTEN, WayBack.CONFLICT}:
                     # Known again before it lives there again: the next outage may be a moment away.
                     if (there := await self._store.catalog.export(conversation)) is not None:
@@ -377,6 +380,8 @@ class Carrying:
                     await side.leave(side.note_of(conversation))
                     del self._carried[key]
                     self._conflicts += way is WayBack.CONFLICT
+                    if late := [settlement for one, settlement in carried.done.items() if one not in told]:
+                        await self._store.deliveries.settle(late)  # sent since, and the store would send it again
                 carried.is_yielding = way is WayBack.YIELD
             except (RetryableError, OutcomeUnknownError):
                 return  # the store went away again, which was told; or it is busy

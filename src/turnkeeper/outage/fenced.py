@@ -37,7 +37,7 @@ _PAUSE = timedelta(milliseconds=50)
 """Wait of a worker for whom everything that is due is fenced off: it must not spin."""
 
 IsFenced = Callable[[ConversationId], bool]
-OnDone = Callable[[ConversationId, str], None]
+OnDone = Callable[[Settlement], None]
 BeforeBegin = Callable[[ConversationId], Awaitable[None]]
 
 
@@ -199,7 +199,7 @@ class _FencedDeliveries:
 
     def _settle_fenced(self, settlement: Settlement, on_done: OnDone) -> Settled:
         if settlement.verdict is Verdict.DONE:
-            on_done(settlement.lane.conversation, settlement.id)
+            on_done(settlement)
         return Settled(held=settlement.verdict in {Verdict.DONE, Verdict.EXTEND})
 
     async def due(

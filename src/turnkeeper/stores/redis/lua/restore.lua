@@ -26,6 +26,8 @@ for pair = 1, tonumber(ARGV[1]) do
     redis.call('PERSIST', key)
   end
 end
+h[TOLD] = tick
+write_head(KEYS[14], h)
 local last = 11 + 2 * tonumber(ARGV[11])
 for at = 12, last, 2 do
   local id = string.format('%.0f', next_tick(KEYS[5]))

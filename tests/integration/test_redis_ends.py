@@ -125,6 +125,20 @@ async def test_a_loss_is_of_one_generation(talk: Talk, client: Client) -> None:
     assert (grant.lost, again.lost) == (True, False)
 
 
+async def test_what_began_anew_is_lost_when_it_is_evicted(talk: Talk, client: Client, elsewhere: RedisStore) -> None:
+    """The end of the generation before it is not taken for its own: it is told, and its status counts no more."""
+    await talk.apply(replace(talk.draft(await talk.take("m1")), retain_ms=HOUR // MS))
+    talk.clock.advance(2 * HOUR)
+    await talk.apply(replace(talk.draft(await talk.take("m2")), retain_ms=30 * DAY // MS))
+    client.delete(head(client), STATE)
+
+    assert (await talk.take("m3")).lost
+    client.delete(head(client))
+    talk.clock.advance(31 * DAY)
+    await elsewhere.deliveries.due()
+    assert dict((await elsewhere.catalog.counts(flow="shop")).statuses) == {}
+
+
 async def test_a_lane_of_thousands_is_erased(talk: Talk) -> None:
     """However many there are: a step goes on where the one before it stopped."""
     for turn in range(90):
@@ -153,6 +167,25 @@ async def test_a_log_without_its_head_grows_old_as_before(talk: Talk, client: Cl
 
     assert client.keys("{*}:h:*") == []
     assert [record.data for record in await talk.history()] == [b"m2"]
+
+
+async def test_a_persons_index_ends_with_the_log(talk: Talk, client: Client) -> None:
+    """It names a conversation for as long as there is anything to erase, and not for ever."""
+    member = talk.other(member="ana")
+    draft = member.draft(await member.take("m1"))
+    await member.apply(replace(draft, log=b"m1", retain_ms=HOUR // MS, log_keep_ms=30 * DAY // MS))
+    for _ in range(3):
+        talk.clock.advance(5 * DAY)
+        await talk.store.deliveries.due()
+    (log,) = client.keys("{*}:l:*")
+    named = client.keys("{*}:w:*")
+    client.delete(log)  # its time to live is over
+    talk.clock.advance(16 * DAY)
+    await talk.store.deliveries.due()
+
+    assert len(named) == 1
+    left = {key.split(b":")[1] for key in client.keys("{*}:*")}
+    assert left <= {b"clock", b"flows", b"tick"}
 
 
 async def test_silence_reaches_a_conversation_with_a_state_key(talk: Talk, client: Client) -> None:

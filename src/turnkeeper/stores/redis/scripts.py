@@ -29,8 +29,10 @@ _INCLUDE = "--@ "
 
 _RETRYABLE = frozenset(
     {"LOADING", "MASTERDOWN", "BUSY", "TRYAGAIN", "CLUSTERDOWN", "MISCONF", "NOREPLICAS", "READONLY"}
+    | {"NOSCRIPT", "MOVED", "ASK"}
 )
-"""Answers of a server that did nothing and may do it later."""
+"""Answers of a server that did nothing and may do it later, or another one in its place: the last three mean that for
+as long as a call may take the script was loaded, or looked for, on another server than the one that got the call."""
 
 _WRAPPED = re.compile(r"@user_script: ?\d+: -([A-Z]+) ")
 """Before 7.0 a script's error comes wrapped in a text of its own. The first write is the one that is refused."""

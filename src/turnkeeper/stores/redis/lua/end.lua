@@ -55,7 +55,12 @@ if is_swept then
     local lives = tonumber(string.match(newest, '^%d+ (%d+) ')) + h[LOG_KEEP_MS] - now
     if lives <= 0 then redis.call('UNLINK', KEYS[11]) else redis.call('PEXPIRE', KEYS[11], lives) end
   end
-  if redis.call('EXISTS', KEYS[11], KEYS[12]) == 0 then redis.call('ZREM', KEYS[9], ARGV[1]) end
+  if redis.call('EXISTS', KEYS[11], KEYS[12]) == 0 then
+    redis.call('ZREM', KEYS[9], ARGV[1])
+  elseif redis.call('ZSCORE', KEYS[9], ARGV[1]) then -- named until its log is gone: looked at once more then
+    local left = redis.call('PTTL', KEYS[11])
+    if left > 0 then redis.call('ZADD', KEYS[8], now + left + 1000.5, ARGV[1]) end
+  end
   return {'OK', names}
 end
 redis.call('PERSIST', KEYS[1])

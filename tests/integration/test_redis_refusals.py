@@ -8,9 +8,15 @@ import pytest
 from msgspec.structs import replace
 from redis import Redis
 
-from tests.conformance.redis_servers import RedisServer
+from tests.conformance.redis_servers import RedisServer, carried_server, newest_server, server_program
 from tests.integration.redis_looks import LARGE, STATE, Client, head
-from turnkeeper.errors import ConfigurationError, StoreFullError, StoreNewerError, StoreUnreadableError
+from turnkeeper.errors import (
+    ConfigurationError,
+    StoreFullError,
+    StoreNewerError,
+    StoreUnavailableError,
+    StoreUnreadableError,
+)
 from turnkeeper.ports.deliveries import Verdict
 from turnkeeper.ports.turns import Committed, Duplicate
 from turnkeeper.stores.redis import RedisStore
@@ -167,6 +173,33 @@ async def test_a_server_that_evicts_what_is_in_flight_is_refused(
         assert (await store.catalog.info()).durability == "cache"
         await store.close()
     finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("program", [carried_server(), server_program(), newest_server()], ids=["6.2", "here", "8"])
+async def test_a_server_that_may_not_write_says_that_nothing_was_written(
+    tmp_path_factory: pytest.TempPathFactory, program: str
+) -> None:
+    """Too few replicas, or a replica itself: old servers say it in another way."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"), program=program)
+    store = RedisStore(server.url())
+    talk = Talk(store, ManualClock())
+    try:
+        await talk.turn("m1")
+        with Redis(unix_socket_path=str(server.socket)) as client:
+            client.config_set("min-replicas-to-write", 1)
+            with pytest.raises(StoreUnavailableError, match="nothing was written"):
+                await talk.begin("m2")
+            client.config_set("min-replicas-to-write", 0)
+            grant = await talk.take("m2")
+            client.execute_command("REPLICAOF", "127.0.0.1", "1")
+            with pytest.raises(StoreUnavailableError, match="nothing was written"):
+                await talk.commit(talk.draft(grant))
+            client.execute_command("REPLICAOF", "NO", "ONE")
+
+        assert await talk.apply(talk.draft(grant)) == Committed(version=2)
+    finally:
+        await store.close()
         server.stop()
 
 

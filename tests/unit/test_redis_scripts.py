@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from turnkeeper.errors import StoreUnavailableError
 from turnkeeper.stores.redis import codes
 from turnkeeper.stores.redis.heads import Head
-from turnkeeper.stores.redis.scripts import digest, source
+from turnkeeper.stores.redis.scripts import digest, raise_error, source
+from turnkeeper.stores.redis.wire import ErrorReply
 
 LUA = Path(str(resources.files("turnkeeper.stores.redis"))) / "lua"
 SCRIPTS = sorted(path.stem for path in LUA.glob("*.lua"))
@@ -82,3 +84,10 @@ def test_a_test_clock_makes_another_script(name: str) -> None:
     assert production.count(b"'TIME'") == 1
     assert b"'TIME'" not in movable
     assert digest(name, movable=False) != digest(name, movable=True)
+
+
+@pytest.mark.parametrize("code", ["NOSCRIPT", "MOVED", "ASK", "TRYAGAIN", "READONLY"])
+def test_a_script_that_did_not_run_is_told_as_such(code: str) -> None:
+    """Whoever was sent to another server for as long as a call may take knows that nothing was written."""
+    with pytest.raises(StoreUnavailableError, match="nothing was written"):
+        raise_error(ErrorReply(code, f"{code} 1234 127.0.0.1:7001"))

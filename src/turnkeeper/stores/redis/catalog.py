@@ -75,9 +75,8 @@ class RedisCatalog:
         partition = keys.partition(person)
         (found,) = await self._medium.scripts.read([("ZRANGE", partition.people(person), 0, -1)], partition)
         flows = await flows_of(self._medium) if flow is None else [flow]
-        known = [ConversationId(flow=each, person=person) for each in flows]
-        known += [one for one in (names.conversation_of(member) for member in found) if flow in {None, one.flow}]
-        return await self._summaries(partition, known)
+        indexed = [names.conversation_of(member) for member in found]
+        return await self._summaries(partition, names.of_person(flows, person, indexed))
 
     async def _newest(
         self, flow: str | None, status: str | None, after: _Place | None, rows: int
@@ -240,32 +239,38 @@ class RedisCatalog:
         ]
 
     async def watch(self, *, flow: str, cursor: str = "", wait: timedelta = timedelta(0), limit: int = 256) -> Changes:
-        """See `Catalog.watch`. The cursor holds one number for each partition."""
-        keys = await self._medium.keys()
-        seen = msgspec.json.decode(cursor, type=list[int]) if cursor else [0] * len(keys.partitions)
+        """See `Catalog.watch`.
+
+        The cursor holds one number for each partition; while there are further pages also those that their first began
+        with. A turn without state moves a conversation behind others, and what it told is not to be left out for that.
+        """
+        count = len((await self._medium.keys()).partitions)
+        numbers = msgspec.json.decode(cursor, type=list[int]) if cursor else [0] * count
+        seen, told = numbers[:count], numbers[count:] or numbers
 
         async def look() -> Look[Changes]:
-            found, now = await self._changes(flow, seen, page_size(limit))
+            found, now = await self._changes(flow, seen, told, page_size(limit))
             return Look(answer=found, is_enough=bool(found.items), now_ms=now)
 
         return await self._medium.look(look, wait=wait)
 
-    async def _changes(self, flow: str, seen: Sequence[int], limit: int) -> tuple[Changes, int]:
-        """Return the first changes behind these numbers; what is listed newly and was not committed is none."""
+    async def _changes(self, flow: str, seen: Sequence[int], before: Sequence[int], limit: int) -> tuple[Changes, int]:
+        """Return the first changes behind these numbers; what was told before the first page's, or is new, is none."""
         shelves = await self._shelves([flow], None)
         count = max(limit // len(seen), _CHANGES)
-        reached, items, now = list(seen), list[tuple[int, Change]](), 0
-        while not items:
-            page = _first_of(await self._numbered(flow, shelves, reached, count), limit)
+        reached, items, now, is_all = list(seen), list[tuple[int, Change]](), 0, False
+        while not (items or is_all):
+            page, is_all = _first_of(await self._numbered(flow, shelves, reached, count), limit)
             if not page:
                 break
             changed, now = await self._changed(flow, page)
             for (number, at, _, is_gone), (change, told) in changed:
-                if is_gone or told is None or told > seen[at]:
+                if is_gone or told is None or told > before[at]:
                     items.append((number if is_gone or told is None else told, change))
                 reached[at] = max(reached[at], number)
         items.sort(key=lambda each: each[0])
-        return Changes(items=tuple(one for _, one in items), cursor=msgspec.json.encode(reached).decode()), now
+        cursor = msgspec.json.encode(reached if is_all else [*reached, *before]).decode()
+        return Changes(items=tuple(one for _, one in items), cursor=cursor), now
 
     async def _numbered(
         self, flow: str, shelves: Sequence[tuple[Partition, str, str]], after: Sequence[int], count: int
@@ -380,11 +385,12 @@ def _numbers(at: int, found: Sequence[Reply], count: int) -> tuple[list[_Numbere
     return numbered, end
 
 
-def _first_of(lists: Sequence[tuple[list[_Numbered], int | None]], limit: int) -> list[_Numbered]:
-    """Return the first changes of all partitions, one per conversation, as far as those of each are known."""
+def _first_of(lists: Sequence[tuple[list[_Numbered], int | None]], limit: int) -> tuple[list[_Numbered], bool]:
+    """Return the first changes of all partitions, one per conversation, as far as known, and whether these are all."""
     end = min((each for _, each in lists if each is not None), default=None)
     known = [one for numbered, _ in lists for one in sorted(numbered) if end is None or one[0] <= end]
-    return sorted({one[2]: one for one in known}.values())[:limit]
+    found = sorted({one[2]: one for one in known}.values())
+    return found[:limit], end is None and len(found) <= limit
 
 
 def _change(conversation: ConversationId, head: Head | None, value: object, now: int) -> tuple[Change, int | None]:

@@ -130,10 +130,8 @@ def _rare(
 
 def _silenced(request: Commit, others: Sequence[bytes]) -> list[ConversationId]:
     """Return the person's other conversations in the flow: the one without a further name needs no index."""
-    mine = request.conversation
-    plain = ConversationId(flow=mine.flow, person=mine.person)
-    known = [plain, *(names.conversation_of(member) for member in others)]
-    return [one for one in known if one.flow == mine.flow and one.key != mine.key]
+    mine, indexed = request.conversation, [names.conversation_of(member) for member in others]
+    return [one for one in names.of_person([mine.flow], mine.person, indexed) if one.key != mine.key]
 
 
 def _log(request: Commit, *, has_state: bool) -> bytes:

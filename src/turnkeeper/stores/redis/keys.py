@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import string
 import zlib
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -102,6 +103,16 @@ def conversation_in(flow: str, member: bytes) -> ConversationId:
 def is_only(conversation: ConversationId) -> bool:
     """Return whether flow and person alone name it; no index is needed to find such a one."""
     return not conversation.member and not conversation.state_key
+
+
+def of_person(flows: Sequence[str], person: str, indexed: Iterable[ConversationId]) -> list[ConversationId]:
+    """Return a person's conversations in some flows, each once: those of the index, and those that need none.
+
+    What stands in the index knows its state key; without it the same conversation would be taken for another one.
+    """
+    plain = [ConversationId(flow=flow, person=person) for flow in flows]
+    known = {one.key: one for one in plain} | {one.key: one for one in indexed if one.flow in flows}
+    return list(known.values())
 
 
 def lane_ref(member: bytes) -> bytes:

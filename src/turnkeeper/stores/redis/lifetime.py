@@ -26,26 +26,35 @@ TRIES = 8
 async def end(medium: Medium, conversation: ConversationId) -> bool:
     """Forget a state whose time is over; False if something keeps it, or has just begun anew."""
     keys, place = await medium.keys(), await medium.place(conversation)
-    mine, partition, flow = place.keys, place.partition, conversation.flow
     status, parts = place.status, list[str]()
     for _ in range(TRIES):
-        call = Call(
-            "end",
-            partition,
-            (
-                mine.head, mine.state, partition.gone(flow), partition.shelf(flow, status), partition.statuses(flow),
-                partition.tick, mine.parts, place.planned, partition.people(conversation.person),
-                partition.shelf(flow, ""), mine.log, mine.letters,
-                *part_keys(keys, conversation, parts),
-            ),
-            (place.ref, place.member, status, len(parts), WINDOW_MS, GRACE_MS, *parts),
-        )  # fmt: skip
-        reply: Reply = (await medium.scripts.run(call))[0]
-        if reply[0] != codes.AGAIN:
-            place.status = ""
-            return bool(reply[0] == codes.OK)
-        status, parts = text(reply[1]), [text(part) for part in reply[2]]
+        reply: Reply = (await medium.scripts.run(_end_call(keys, place, conversation, status, parts)))[0]
+        if reply[0] == codes.AGAIN:
+            status, parts = text(reply[1]), [text(part) for part in reply[2]]
+            continue
+        place.status = ""
+        if reply[0] != codes.OK:
+            return False
+        others = [text(name) for name in reply[1]]  # what its head would have known: where it is listed
+        if others:
+            await medium.scripts.run_all([_end_call(keys, place, conversation, name, ()) for name in others])
+        return True
     raise _changing()
+
+
+def _end_call(keys: Keys, place: Place, conversation: ConversationId, status: str, parts: Sequence[str]) -> Call:
+    mine, partition, flow = place.keys, place.partition, conversation.flow
+    return Call(
+        "end",
+        partition,
+        (
+            mine.head, mine.state, partition.gone(flow), partition.shelf(flow, status), partition.statuses(flow),
+            partition.tick, mine.parts, place.planned, partition.people(conversation.person),
+            partition.shelf(flow, ""), mine.log, mine.letters,
+            *part_keys(keys, conversation, parts),
+        ),
+        (place.ref, place.member, status, len(parts), WINDOW_MS, GRACE_MS, *parts),
+    )  # fmt: skip
 
 
 async def erase(medium: Medium, conversation: ConversationId, *, mark: str | None = None) -> Forgotten:
@@ -56,7 +65,7 @@ async def erase(medium: Medium, conversation: ConversationId, *, mark: str | Non
     """
     keys, place = await medium.keys(), await medium.place(conversation)
     status, parts, tries = place.status, list[str](), 0
-    deliveries = letters = 0
+    deliveries, letters, cursor = 0, 0, b"0"
     while tries < TRIES:
         call = Call(
             "erase",
@@ -71,6 +80,7 @@ async def erase(medium: Medium, conversation: ConversationId, *, mark: str | Non
                 WINDOW_MS,
                 _CHUNK if mark is None else _WHOLE,
                 mark or "",
+                cursor,
             ),
         )
         reply: Reply = (await medium.scripts.run(call))[0]
@@ -80,16 +90,19 @@ async def erase(medium: Medium, conversation: ConversationId, *, mark: str | Non
         if reply[0] == codes.CHANGED:
             return Forgotten(changed=True)
         mark = None
-        deliveries, letters = deliveries + reply[-3 if reply[0] == codes.OK else 1], letters + reply[-1]
-        if reply[0] == codes.OK:
-            place.status = ""
-            return Forgotten(
-                conversations=reply[1],
-                log_entries=reply[2],
-                deliveries=deliveries,
-                parts=reply[4],
-                dead_letters=letters,
-            )
+        if reply[0] == codes.MORE:
+            deliveries, letters, cursor = deliveries + reply[1], letters + reply[2], reply[3]
+            continue
+        place.status = ""
+        if not reply[1]:
+            await end(medium, conversation)  # its head may have been evicted, and the indexes still name it
+        return Forgotten(
+            conversations=reply[1],
+            log_entries=reply[2],
+            deliveries=deliveries + reply[3],
+            parts=reply[4],
+            dead_letters=letters + reply[5],
+        )
     raise _changing()
 
 

@@ -5,6 +5,7 @@ Nothing is connected before the first operation.
 
 import asyncio
 import contextlib
+import math
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -147,17 +148,21 @@ class Medium:
         self._lock = threading.Lock()
         self._listeners: set[asyncio.Future[None]] = set()
         self._places: dict[ConversationId, Place] = {}
-        self._tidied = clock.monotonic()
+        self._tidied, self._tidy_pause = clock.monotonic(), math.inf
         self.heads_rebuilt = 0
         """How often a head was missing that its state could replace: memory is short, and dedup weaker."""
 
     def may_tidy(self, every_seconds: float) -> bool:
         """Return whether it is time for the next round of housekeeping, and begin it."""
         now = self.clock.monotonic()
-        if now - self._tidied < every_seconds:
+        if now - self._tidied < min(every_seconds, self._tidy_pause):
             return False
-        self._tidied = now
+        self._tidied, self._tidy_pause = now, every_seconds
         return True
+
+    def tidy_in(self, seconds: float) -> None:
+        """Have the next round of housekeeping so long after the last one: there is more to do."""
+        self._tidy_pause = seconds
 
     async def open(self) -> None:
         """Connect and check, also after `close`. Safe to call twice."""

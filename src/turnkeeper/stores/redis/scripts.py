@@ -6,6 +6,7 @@ is replaced, so that they have other digests, and production can never run them 
 
 import functools
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 
@@ -28,8 +29,13 @@ _INCLUDE = "--@ "
 
 _RETRYABLE = frozenset(
     {"LOADING", "MASTERDOWN", "BUSY", "TRYAGAIN", "CLUSTERDOWN", "MISCONF", "NOREPLICAS", "READONLY"}
+    | {"NOSCRIPT", "MOVED", "ASK"}
 )
-"""Answers of a server that did nothing and may do it later."""
+"""Answers of a server that did nothing and may do it later, or another one in its place: the last three mean that for
+as long as a call may take the script was loaded, or looked for, on another server than the one that got the call."""
+
+_WRAPPED = re.compile(r"@user_script: ?\d+: -([A-Z]+) ")
+"""Before 7.0 a script's error comes wrapped in a text of its own. The first write is the one that is refused."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -223,7 +229,8 @@ def raise_error(reply: object) -> None:
         raise StoreFullError(
             f"the server's memory is full and nothing was written ({reply.text}); raise maxmemory or remove data"
         )
-    if reply.code in _RETRYABLE:
+    wrapped = _WRAPPED.search(reply.text) if reply.code == "ERR" else None
+    if reply.code in _RETRYABLE or (wrapped is not None and wrapped[1] in _RETRYABLE):
         raise StoreUnavailableError(f"the server refused and nothing was written: {reply.text}")
     if reply.code == "WRONGTYPE" or "WRONGTYPE" in reply.text:
         raise StoreUnreadableError(

@@ -127,7 +127,7 @@ end
 if comes_new and h[CREATED] == 0 then
 --@ ticking
   local tick, tick_text = next_tick(KEYS[10])
-  h[CREATED], h[EXPIRES], h[CHANGED] = now, 0, tick
+  h[CREATED], h[EXPIRES], h[PLANNED], h[CHANGED] = now, 0, 0, tick -- what is planned is the end of the one before
   redis.call('ZADD', KEYS[9], tick_text, member)
 end
 if look then redis.call('ZADD', KEYS[3], look, due_member) end

@@ -5,8 +5,8 @@
 --       20 wish;
 --       then of every part: value, etag
 -- ARGV  1 ref  2 member  3 due ref  4 status  5 number of parts  6 window_ms  7 most effects and letters of one call
---       8 mark of what is to be erased, or ''
--- gives OK conversations log_entries deliveries parts dead_letters | MORE deliveries dead_letters: call again
+--       8 mark of what is to be erased, or ''  9 cursor of the effects: 0, or that of the call before
+-- gives OK conversations log_entries deliveries parts dead_letters | MORE deliveries dead_letters cursor: call again
 --       AGAIN status {part, ...} | CHANGED: it is not what the mark stands for, nothing was written
 -- writes all of it. The first call fences a running turn off. Passes a full memory.
 -- cost  O(parts + log), and of effects and letters ARGV[7] each.
@@ -25,7 +25,7 @@ if h and ARGV[8] ~= '' and ARGV[8] ~= mark_of({head = KEYS[1], state = KEYS[2], 
   wish = KEYS[20]}) then return {'CHANGED'} end
 redis.call('PERSIST', KEYS[1])
 local most, deliveries = tonumber(ARGV[7]), 0
-local fields = redis.call('HSCAN', KEYS[7], 0, 'COUNT', most)[2]
+local cursor, fields = unpack(redis.call('HSCAN', KEYS[7], ARGV[9], 'COUNT', most))
 local ids = redis.call('SRANDMEMBER', KEYS[18], most)
 for at = 1, #fields, 2 do
   local field = fields[at]
@@ -46,7 +46,7 @@ if redis.call('EXISTS', KEYS[7], KEYS[18]) > 0 then
     h[OWNER], h[DEADLINE], h[HANDED] = '', 0, 0
     write_head(KEYS[1], h)
   end
-  return {'MORE', deliveries, #ids}
+  return {'MORE', deliveries, #ids, cursor}
 end
 local length = redis.call('LLEN', KEYS[14])
 local keeps = h and h[LOG_KEEP_MS] > 0

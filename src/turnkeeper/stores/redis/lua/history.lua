@@ -19,4 +19,8 @@ local start = stop - tonumber(ARGV[2]) + 1
 local keeps = h and h[LOG_KEEP_MS] > 0
 if keeps and h[LOG_KEEP] > 0 then start = math.max(start, -h[LOG_KEEP]) end
 local found = start <= stop and redis.call('LRANGE', KEYS[2], start, stop) or {}
-return {'OK', now, keeps and h[LOG_KEEP_MS] or '', found}
+local keep_ms, left = keeps and h[LOG_KEEP_MS] or '', h and -1 or redis.call('PTTL', KEYS[2])
+if left > 0 then -- the head went first, and the log goes when its newest entry is too old
+  keep_ms = left + now - tonumber(string.match(last, '^%d+ (%d+) '))
+end
+return {'OK', now, keep_ms, found}

@@ -63,7 +63,7 @@ if not known then
   if ARGV[5] == '0' then redis.call('ZADD', KEYS[7], 0, ARGV[2]) end
 end
 if is_message and h[CREATED] == 0 then
-  h[CREATED], h[EXPIRES], h[CHANGED] = now, 0, next_tick(KEYS[6])
+  h[CREATED], h[EXPIRES], h[PLANNED], h[CHANGED] = now, 0, 0, next_tick(KEYS[6])
   redis.call('ZADD', KEYS[5], h[CHANGED], ARGV[3])
 end
 write_head(KEYS[1], h)

@@ -16,7 +16,8 @@ if redis.call('EXISTS', KEYS[14]) == 1 then return {'NONE'} end
 local h = read_head(KEYS[13])
 if not h then return {'NOSTAGE'} end
 local tick = next_tick(KEYS[5])
-if ARGV[8] == '1' then redis.call('ZADD', KEYS[2], h[CHANGED], ARGV[3]) end
+-- Where it comes from the clock may be ahead: a number that is not reached yet would hide what comes until then.
+if ARGV[8] == '1' then redis.call('ZADD', KEYS[2], math.min(h[CHANGED], tick), ARGV[3]) end
 redis.call('ZADD', KEYS[4], tick, ARGV[3])
 for pair = 1, tonumber(ARGV[1]) do
   local stage, key = KEYS[11 + 2 * pair], KEYS[12 + 2 * pair]
@@ -25,6 +26,8 @@ for pair = 1, tonumber(ARGV[1]) do
     redis.call('PERSIST', key)
   end
 end
+h[TOLD] = tick
+write_head(KEYS[14], h)
 local last = 11 + 2 * tonumber(ARGV[11])
 for at = 12, last, 2 do
   local id = string.format('%.0f', next_tick(KEYS[5]))

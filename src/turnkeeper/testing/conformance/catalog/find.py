@@ -95,6 +95,19 @@ class CatalogPromises(Backend):
         assert summary.conversation == named.conversation
         assert item.conversation == named.conversation
 
+    async def test_a_state_key_makes_no_second_conversation(self, talk: Talk) -> None:
+        """Its person is asked for, and it comes once, beside the conversations that have no key of their own."""
+        named = talk.other(person="17")
+        named.conversation = replace(named.conversation, state_key="order:17")
+        plain = talk.other(flow="dispatch", person="17")
+        for each in (named, plain):
+            await each.turn("m1")
+
+        found = (await talk.store.catalog.find(person="17")).items
+
+        assert {summary.conversation for summary in found} == {named.conversation, plain.conversation}
+        assert len(found) == 2
+
     async def test_what_changed_last_comes_first(self, talk: Talk) -> None:
         """A commit moves a conversation to the front, an acceptance does not."""
         talks = await crowd(talk, 3)

@@ -139,6 +139,34 @@ class MigrationPromises(Backend):
         await there.store.turns.forget(there.conversation)
         assert await there.store.catalog.restore(exported)
 
+    async def test_one_from_a_clock_that_is_ahead_hides_nothing(self, talk: Talk, there: Talk) -> None:
+        """Who watches is told of it, and of everything that changes before the other clock's time has come."""
+        await talk.turn("m1")
+        exported = await export(talk)
+        ahead = replace(exported, changed_ms=exported.changed_ms + HOUR // MS)
+
+        restored = await there.store.catalog.restore(ahead)
+
+        first = await there.store.catalog.watch(flow="shop")
+        await there.turn("m2")
+        news = await there.store.catalog.watch(flow="shop", cursor=first.cursor)
+        assert restored
+        assert [change.version for change in (*first.items, *news.items)] == [1, 2]
+
+    async def test_it_is_seen_by_who_watches_from_then_on(self, talk: Talk, there: Talk) -> None:
+        """Once, also if a turn came meanwhile that left its state as it was."""
+        await talk.turn("m1")
+        empty = await there.store.catalog.watch(flow="shop")
+        await there.store.catalog.restore(await export(talk))
+        talk.clock.advance(SECOND)
+        await there.apply(replace(there.draft(await there.take("m2")), state=None))
+
+        late = await there.store.catalog.watch(flow="shop")
+        early = await there.store.catalog.watch(flow="shop", cursor=empty.cursor)
+        after = await there.store.catalog.watch(flow="shop", cursor=early.cursor)
+
+        assert [[change.version for change in changes.items] for changes in (late, early, after)] == [[1], [1], []]
+
     async def test_its_waiting_messages_run_on(self, talk: Talk, there: Talk) -> None:
         """In order, with the state, the attempts and the memos that they had; nobody has a lease."""
         await fill(talk)

@@ -70,6 +70,23 @@ class WatchPromises(Backend):
         seen = [[change.conversation.person for change in changes.items] for changes in (first, second, third)]
         assert seen == [["p0", "p1"], ["p2", "p3"], ["p4"]]
 
+    async def test_page_by_page_nothing_is_left_out(self, talk: Talk) -> None:
+        """Nor what a turn without state moved behind others before it was read."""
+        members = [talk.other(member=f"m{number}") for number in range(5)]
+        for each in members:
+            await each.turn("m1")
+        for each in members[1:4]:
+            await each.apply(replace(each.draft(await each.take("m2")), state=None))
+        cursor, pages = "", [0]
+        seen = set()
+
+        while pages[-1] == len(pages) - 1:
+            changes = await talk.store.catalog.watch(flow="shop", cursor=cursor, limit=1)
+            cursor, seen = changes.cursor, seen | {change.conversation for change in changes.items}
+            pages.append(pages[-1] + len(changes.items))
+
+        assert seen == {each.conversation for each in members}
+
     async def test_a_turn_without_state_is_no_change(self, talk: Talk) -> None:
         """Nothing that a view shows is different."""
         await talk.turn("m1")

@@ -207,6 +207,20 @@ class ErasurePromises(Backend):
         versions = [(await each.take("m2")).version for each in (talk, ana, elsewhere, stranger)]
         assert versions == [0, 0, 1, 1]
 
+    async def test_forgetting_a_person_takes_what_has_a_state_key(self, talk: Talk) -> None:
+        """Whoever asks for it need not know the key; who watches is told, and nothing of it is due any more."""
+        named = talk.other()
+        named.conversation = replace(named.conversation, state_key="order:17")
+        await named.turn("m1", job("j1"))
+        seen = await talk.store.catalog.watch(flow="shop")
+
+        erased = await talk.store.turns.forget(talk.conversation, person=True)
+
+        news = await talk.store.catalog.watch(flow="shop", cursor=seen.cursor)
+        assert erased == Forgotten(conversations=1, deliveries=1)
+        assert [(change.conversation, change.state) for change in news.items] == [(named.conversation, None)]
+        assert (await talk.store.deliveries.due()).items == ()
+
     async def test_the_opt_out_outlives_the_person(self, talk: Talk) -> None:
         """Whoever said no is not spoken to because everything else was forgotten."""
         await talk.apply(replace(talk.draft(await talk.take("stop")), opt_out=True))

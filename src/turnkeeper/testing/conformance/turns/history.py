@@ -66,6 +66,17 @@ class HistoryPromises(Backend):
         assert [record.data for record in kept] == [b"m4", b"m3", b"m2"]
         assert [(record.seq, record.data) for record in after] == [(6, b"m5")]
 
+    async def test_no_more_are_kept_when_all_else_is_gone(self, talk: Talk) -> None:
+        """The log outlives its conversation, with the entries that it had."""
+        for number in range(5):
+            await logged(talk, f"m{number}", keep=3)
+        await talk.apply(replace(talk.draft(await talk.take("m5")), retain_ms=1000, log_keep=3))
+        for _ in range(3):
+            talk.clock.advance(3 * DAY)
+            await talk.store.deliveries.due()
+
+        assert [record.seq for record in await talk.history()] == [5, 4, 3]
+
     async def test_entries_older_than_log_keep_ms_are_never_returned(self, talk: Talk) -> None:
         """With or without another commit, by the age that the last commit asked for."""
         await logged(talk, "m1", keep_for=DAY)

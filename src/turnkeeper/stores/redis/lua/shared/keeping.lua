@@ -48,4 +48,5 @@ if rare then
     end
   end
   if #parts + #retired > 0 then redis.call('ZREMRANGEBYSCORE', KEYS[18], 1, now) end
+  if #parts + #adopted > 0 then redis.call('PERSIST', KEYS[18]) end -- an end that came before gave it a time to live
 end

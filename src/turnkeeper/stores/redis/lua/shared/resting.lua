@@ -8,7 +8,7 @@ else
   redis.call('PEXPIRE', keys.state, lives)
   if h[HAS_OLDER] == 1 then redis.call('PEXPIRE', keys.receipts, window + 60000) end
   if h[EXPIRES] <= now then
-    redis.call('ZADD', keys.planned, h[EXPIRES], ref)
+    redis.call('ZADD', keys.planned, h[EXPIRES] + (h[CREATED] == 0 and 0.5 or 0), ref) -- the half says: forgotten
     h[PLANNED] = h[EXPIRES]
   end
   write_head(keys.head, h, lives + window)

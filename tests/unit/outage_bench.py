@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -58,10 +58,15 @@ CHANGES = frozenset({"begin", "commit", "export", "put"})
 """Calls that `Switch.left` counts: those of which the way back is made."""
 
 
+Moment = Callable[[str], Awaitable[None]]
+"""What happens at a call of the store, by the name of the call."""
+
+
 class Switch:
     """How a store behaves: `is_away` refuses every call, `cuts` drops the answers of that many begins and commits.
 
     With `goes` it is away from the last of these on. `left` calls are answered before it goes away, if it is a number.
+    `before` and `after` are awaited around every call that is let through, with its name: a moment to do something in.
     """
 
     def __init__(self) -> None:
@@ -71,6 +76,8 @@ class Switch:
         self.goes = False
         self.left: int | None = None
         self.calls = 0
+        self.before: Moment | None = None
+        self.after: Moment | None = None
 
 
 class _Port:
@@ -88,7 +95,11 @@ class _Port:
                 self._switch.left -= 1
             if self._switch.is_away:
                 raise StoreUnavailableError("switched off")
+            if (before := self._switch.before) is not None:
+                await before(name)
             answer = await method(*args, **options)
+            if (after := self._switch.after) is not None:
+                await after(name)
             if self._switch.cuts and name in {"begin", "commit"}:
                 self._switch.cuts -= 1
                 self._switch.is_away |= self._switch.goes and not self._switch.cuts

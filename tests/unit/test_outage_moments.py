@@ -1,17 +1,20 @@
 """What happens while something else is awaited: moments of the way out and back in which something was lost once."""
 
 import asyncio
+import logging
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from tests.unit.outage_bench import ANA, BEN, TICK, Bench, Heard, heard
+from tests.unit.outage_bench import ANA, BEN, TICK, Bench, Heard, counting_flow, heard
 from turnkeeper import Flow, Turn
+from turnkeeper.engine.results import Accepted
 from turnkeeper.engine.wire import encode
 from turnkeeper.errors import StoreUnavailableError
 from turnkeeper.model.conversation import ConversationId
-from turnkeeper.outage.local import Place
+from turnkeeper.outage.local import LocalSide, Place
 from turnkeeper.outage.writing_back import WayBack, WriteBack
 from turnkeeper.ports.turns import Begin, Incoming
 from turnkeeper.stores.sqlite import SqliteStore
@@ -215,3 +218,135 @@ async def test_a_slow_turn_of_the_stores_own_ends_although_the_way_back_waits_fo
         assert await heard(app) == ["one", "there", "slow"]
         assert app.health().conflicts == 1
     assert runs.count("slow") == 1
+
+
+async def test_a_message_for_somebody_else_goes_where_they_live(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """Two places of one process: what a conversation of the one forwards arrives in the other, or in the store."""
+    caplog.set_level(logging.INFO, "turnkeeper.outage")
+    flow = counting_flow()
+    flow.several_people(greeting="Hi {name}!")
+    old, its_switch = bench.server("carry_on", flow=flow)
+    new, switch = bench.server("carry_on", flow=flow)
+    await old.start()
+    await bench.away(old, its_switch)
+    await old.handle(ANA, old.message("old", id="m1"), within=WITHIN)
+    async with new.running():
+        await bench.away(new, switch)
+        await new.handle(BEN, new.message("hello", id="m2"), within=WITHIN)
+        await old.stop()
+        await bench.until(lambda: "carrying_adopted" in caplog.messages)
+        await new.handle(ANA, new.message("This is Carl", id="m3"), within=WITHIN)
+        await new.handle(ANA, new.message("mine", id="m4"), within=WITHIN)
+        await bench.back(new, switch)
+
+        carl = msgspec.structs.replace(new.conversation(ANA), member="carl")
+        view = await new.inspect(carl)
+        assert view is not None
+        assert [said.text for entry in view.log for said in entry.inputs] == ["This is Carl", "mine"]
+        assert new.health().conflicts == 0
+
+
+async def test_a_conversation_never_moves_in_beside_an_older_copy_of_itself(
+    bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was adopted while it lived here, came back from here, and the store goes away before the copy is looked at."""
+    caplog.set_level(logging.INFO, "turnkeeper.outage")
+    old, its_switch = bench.server("carry_on")
+    new, switch = bench.server("carry_on")
+    close = LocalSide.close
+    closed: list[Path] = []
+
+    async def close_and_hear_more(side: LocalSide) -> None:
+        await close(side)
+        closed.append(side.path)
+        if len(closed) == 1:
+            await bench.gone(new, switch)
+            accepting.append(asyncio.create_task(new.accept(ANA, new.message("again", id="m3"))))
+            await asyncio.sleep(0)
+
+    accepting: list[asyncio.Task[Accepted]] = []
+    await old.start()
+    await bench.away(old, its_switch)
+    await old.handle(ANA, old.message("old", id="m1"), within=WITHIN)
+    async with new.running():
+        await bench.away(new, switch)
+        await new.handle(ANA, new.message("new", id="m2"), within=WITHIN)
+        await old.stop()
+        await bench.until(lambda: "carrying_adopted" in caplog.messages)
+        monkeypatch.setattr(LocalSide, "close", close_and_hear_more)
+        switch.is_away = False
+        await bench.until(lambda: len(closed) == 1 and len(accepting) == 1)
+        assert (await accepting[0]).durable
+        await bench.back(new, switch)
+        await bench.until(lambda: new.health().conflicts == 1)
+
+        assert await heard(new) == ["new", "again"]
+        (conflict,), _ = await new.conflicts()
+        assert b'"old"' in bytes(conflict.state)
+
+
+async def test_what_is_taken_over_may_be_more_than_the_limit(bench: Bench) -> None:
+    """The limit is for what comes: what is on the disk already is carried all the same, and comes back."""
+    old, its_switch = bench.server("carry_on")
+    await old.start()
+    await bench.away(old, its_switch)
+    for person in (ANA, BEN):
+        await old.handle(person, old.message("one", id="m1"), within=WITHIN)
+    await old.stop()
+    heir, switch = bench.server("carry_on", carried_conversations=1)
+    switch.is_away = True
+    async with heir.running():
+        carried = heir.health().carried
+        await bench.back(heir, switch)
+
+        assert carried == 2
+        assert await heard(heir) == await heard(heir, BEN) == ["one"]
+
+
+async def test_a_place_that_cannot_be_read_keeps_nobody_from_another_one(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Newer code may have left it: the application starts, says so, leaves it as it is and goes on with the rest."""
+    old, its_switch = bench.server("carry_on")
+    await old.start()
+    await bench.away(old, its_switch)
+    await old.handle(ANA, old.message("one", id="m1"), within=WITHIN)
+    place = next(bench.folder.glob("carry-*.db"))
+    await old.stop()
+    owner = place.name.split("-")[1]
+    broken = [bench.folder / f"carry-{owner}-{name}.db" for name in ("000000000000", "ffffffffffff")]
+    for path in broken:
+        path.write_bytes(b"not a database" * 1000)
+    heir, switch = bench.server("carry_on")
+    async with heir.running():
+        await bench.until_heard(heir, ["one"])
+        await bench.back(heir, switch)
+    assert caplog.messages.count("place_not_adopted") >= 2
+    assert [path.read_bytes()[:14] for path in broken] == [b"not a database"] * 2
+
+
+async def test_what_was_erased_on_its_way_back_is_erased(bench: Bench) -> None:
+    """Nobody knew the person before: the store erased nothing, and then the words of here arrived there."""
+    app, switch = bench.server("carry_on")
+    name = app.conversation(ANA)
+    erasing: list[asyncio.Task[object]] = []
+    answered: list[str] = []
+
+    async def erase(called: str) -> None:
+        if called == "begin" and not erasing:
+            erasing.append(asyncio.create_task(app.store.turns.forget(name, person=True)))
+            while "forget" not in answered:  # noqa: ASYNC110 - a few steps of the loop
+                await asyncio.sleep(0)
+
+    async def note(called: str) -> None:
+        answered.append(called)
+
+    async with app.running():
+        await bench.away(app, switch)
+        await app.handle(ANA, app.message("secret", id="m1"), within=WITHIN)
+        switch.before, switch.after = erase, note
+        await bench.back(app, switch)
+        await erasing[0]
+
+        assert await heard(app) == []
+        assert [record for record in await bench.store.turns.history(name) if b"secret" in record.data] == []

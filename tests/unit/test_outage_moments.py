@@ -78,7 +78,7 @@ async def test_who_waits_for_the_answer_gets_it_however_soon_the_conversation_is
     app, switch = bench.server("carry_on")
     failures = iter(range(2))
 
-    async def fail_twice(name: str) -> None:
+    async def fail_twice(name: str, _: str) -> None:
         if name == "begin" and next(failures, None) is not None:
             raise StoreUnavailableError("just now")
 
@@ -101,7 +101,7 @@ async def test_a_store_that_goes_away_again_right_after_the_way_back_makes_no_co
     sms = FakeChannel("sms")
     app, switch = bench.server("carry_on", sms)
 
-    async def go_away(name: str) -> None:
+    async def go_away(name: str, _: str) -> None:
         if name == "commit":
             switch.is_away = True
             switch.after = None
@@ -332,13 +332,13 @@ async def test_what_was_erased_on_its_way_back_is_erased(bench: Bench) -> None:
     erasing: list[asyncio.Task[object]] = []
     answered: list[str] = []
 
-    async def erase(called: str) -> None:
+    async def erase(called: str, _: str) -> None:
         if called == "begin" and not erasing:
             erasing.append(asyncio.create_task(app.store.turns.forget(name, person=True)))
             while "forget" not in answered:  # noqa: ASYNC110 - a few steps of the loop
                 await asyncio.sleep(0)
 
-    async def note(called: str) -> None:
+    async def note(called: str, _: str) -> None:
         answered.append(called)
 
     async with app.running():

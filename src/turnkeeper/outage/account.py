@@ -80,6 +80,14 @@ def resumed(note: Note, here: Exported, there: Exported) -> Note | None:
     )
 
 
+def has_limbo(note: Note, here: Exported, there: Exported) -> bool:
+    """Return whether the commit in limbo was applied, whoever may have moved the conversation on since."""
+    if not note.limbo_id:
+        return False
+    first = {record.data for record in here.log if record.seq == 1}  # its entry, if it had one
+    return there.last_commit_id == note.limbo_id or any(record.data in first for record in there.log)
+
+
 def is_in_conflict(note: Note, there: Exported) -> bool:
     """Return whether these turns were kept beside what the store has."""
     return any(entry.handler == _name(note) and entry.note == IN_CONFLICT for _, entry in _entries(there))

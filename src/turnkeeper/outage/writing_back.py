@@ -20,6 +20,7 @@ from turnkeeper.outage.account import (
     conflict_of,
     effects_of,
     entries_of,
+    has_limbo,
     is_in_conflict,
     is_quiet,
     log_of,
@@ -119,7 +120,7 @@ class WriteBack:
         there = await self._store.catalog.export(note.conversation)
         if there is not None and there.last_commit_id == _commit_id(note, here):
             return _ended(note, there)
-        if there is not None and note.limbo_id and there.last_commit_id == note.limbo_id:
+        if there is not None and has_limbo(note, here, there):
             note = msgspec.structs.replace(note, version=note.limbo_version, limbo_id="", limbo_is_there=True)
             await self._side.keep(note)
         conflict = _difference(note, there)

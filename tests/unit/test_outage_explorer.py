@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.outage_bench import SETTINGS, Bench, Heard, Switch, SwitchedStore, heard
+from tests.unit.outage_bench import SETTINGS, TICK, Bench, Heard, Switch, SwitchedStore, heard
 from turnkeeper import App, Flow, Turn, minutes
 from turnkeeper.engine.wire import encode
 from turnkeeper.errors import OutcomeUnknownError, RetryableError, StoreFullError, StoreUnavailableError
@@ -35,6 +35,9 @@ CALLS = 20
 FAILURES = 1_000
 """Calls that fail are meant to meet one conversation each: the store does not count as away for them."""
 
+TICKS = 50
+"""Moves of the clock until everybody is at their moment, or past it."""
+
 STEPS = 10
 """Steps of the loop that are enough for what was begun to ask for something."""
 
@@ -54,6 +57,7 @@ class Person:
         self.was_seen = False
         self.was_disturbed = False
         self.refused = 0
+        self.is_known = True
         self.may_send = asyncio.Event()
 
 
@@ -92,19 +96,27 @@ class Place(SwitchedStore):
 class Run:
     """One application, and another server over the same store."""
 
-    def __init__(self, bench: Bench, disturb: "Disturb") -> None:
-        """Take what is done at the moments."""
+    def __init__(self, bench: Bench, disturb: "Disturb", *, calls: int = CALLS) -> None:
+        """Take what is done at the moments, and at how many calls."""
         self.bench = bench
         self.sms = Gateway()
         self.app, self.switch = bench.server("carry_on", self.sms, flow=_flow(), failures=FAILURES)
         self.other, _ = bench.server("fail", self.sms, flow=_flow())
         self.here = Switch()
-        self.people = {one.address: one for one in map(Person, range(2 * CALLS))}
+        self.people = {one.address: one for one in map(Person, range(2 * calls))}
         self.tasks: list[asyncio.Task[None]] = []
         self.conflicts: Sequence[Conflict] = ()
         self.app_conflicts = 0
         self.found: dict[str, list[str]] = {}
         self._disturb = disturb
+
+    def switch_places(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Put the places of this machine behind a switch."""
+
+        def place(path: Path, *, clock: Clock) -> Place:
+            return Place(SqliteStore(path, clock=clock), self.here)
+
+        monkeypatch.setattr(local, "SqliteStore", place)
 
     async def say(self, person: Person, word: str, *, app: App | None = None) -> None:
         """Let somebody say a word until it is acknowledged."""
@@ -165,6 +177,38 @@ class Run:
         for person in self.people.values():
             await heard(self.app, person.address)
 
+    async def die_and_be_followed(self, disturbed: Switch, *, is_back: bool) -> None:
+        """End as a killed process does, with everybody at their moment; another one goes on from the disk."""
+        people = self.people.values()
+        for person in people:
+            assert await self.app.at_rest(person.address, within=WITHIN)
+        disturbed.before, disturbed.after = self.before, self.after
+        self.switch.is_away = False
+        for _ in range(TICKS):
+            self.bench.clock.advance(TICK)
+            await asyncio.sleep(0.002)
+        self.switch.is_away = self.here.is_away = True
+        await self.app.stop()
+        disturbed.before = disturbed.after = None
+        self.here = Switch()
+        self.app, self.switch = self.bench.server("carry_on", self.sms, flow=_flow(), failures=FAILURES)
+        self.switch.is_away = not is_back
+        await self.app.start()
+        for person in people:
+            person.is_known = is_back or await self._lives_here(person)
+        await self.all_say("three")
+        self.switch.is_away = False
+        await self.come_to_rest()
+        self.bench.clock.advance(SETTINGS.lease + SETTINGS.send_lease)
+        for person in people:
+            await heard(self.app, person.address)
+
+    async def _lives_here(self, person: Person) -> bool:
+        try:
+            return bool(await self.app.summaries(person.address))
+        except StoreUnavailableError:
+            return False
+
     async def come_to_rest(self) -> None:
         """Return once everything is in the store, and everybody has said what they wanted."""
         await self.bench.until(lambda: self.app.health().status == "ok" and all(task.done() for task in self.tasks))
@@ -175,7 +219,7 @@ class Run:
         """Everybody was answered once to every word."""
         answered = Counter((one.reply.to, one.reply.text.split()[-1]) for one in self.sms.sent)
         said = Counter((one.address, word) for one in self.people.values() for word in one.said)
-        assert answered == said
+        assert Counter({key: number for key, number in answered.items() if key[0] in self.people}) == said
         assert not any(one.maybe_sent for one in self.sms.sent)
 
 
@@ -330,6 +374,11 @@ async def be_erased(run: Run, person: Person) -> None:
     await run.beside(erase())
 
 
+async def never_end(_run: Run, _person: Person) -> None:
+    """The process dies before the call is made, or before its answer is heard."""
+    await asyncio.Event().wait()
+
+
 OTHERS = (speak_elsewhere, fail_and_speak_elsewhere)
 
 
@@ -344,11 +393,7 @@ async def explore(
 ) -> Run:
     """Return a run that is over, in which the moments were calls of the place here, or of the store."""
     run = Run(bench, disturb)
-
-    def place(path: Path, *, clock: Clock) -> Place:
-        return Place(SqliteStore(path, clock=clock), run.here)
-
-    monkeypatch.setattr(local, "SqliteStore", place)
+    run.switch_places(monkeypatch)
     async with run.app.running(), contextlib.AsyncExitStack() as stack:
         if disturb in OTHERS:
             await stack.enter_async_context(run.other.running())
@@ -379,6 +424,7 @@ async def test_what_nobody_else_moved_on_comes_back_whole(
     """Whatever happens at whichever call of the store: every word is there once and in order, and was answered once."""
     run = await explore(bench, setup, disturb, monkeypatch, is_here=False)
 
+    assert list(run.conflicts) == []
     check_alone(run, bench, caplog)
 
 
@@ -399,6 +445,53 @@ async def test_so_it_does_whatever_happens_at_a_call_of_the_place_here(
     """The same, of the file in which the conversation lives."""
     run = await explore(bench, setup, disturb, monkeypatch, is_here=True)
 
+    assert list(run.conflicts) == []
+    check_alone(run, bench, caplog)
+
+
+DEADLY = 8
+"""Calls before or after which a process dies: all of them, with as many people as come back side by side."""
+
+
+@pytest.mark.parametrize("is_back", [False, True])
+@pytest.mark.parametrize(
+    ("setup", "is_here"),
+    [
+        (known, False),
+        (unknown, False),
+        (with_a_lost_answer, False),
+        (with_one_waiting, False),
+        (known, True),
+        (with_a_lost_answer, True),
+    ],
+)
+async def test_what_a_process_left_that_was_killed_comes_back_whole(
+    bench: Bench,
+    setup: Setup,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    is_here: bool,
+    is_back: bool,
+) -> None:
+    """Another process takes over, hears everybody go on, with the store or without, and brings all of it back."""
+    run = Run(bench, never_end, calls=DEADLY)
+    run.switch_places(monkeypatch)
+    await run.app.start()
+    await setup(run)
+    await run.die_and_be_followed(run.here if is_here else run.switch, is_back=is_back)
+    run.conflicts, _ = await run.app.conflicts()
+    run.found = {person.address: await heard(run.app, person.address) for person in run.people.values()}
+    await run.app.stop()
+
+    assert run.people["+15551230000"].was_disturbed
+    strangers = [
+        person for person in run.people.values() if not person.is_known
+    ]  # back already, and unknown to the heir
+    assert {one.conversation.person for one in run.conflicts} == {person.address for person in strangers}
+    for person in strangers:
+        assert run.found.pop(person.address) == person.said[:-1]
+        del run.people[person.address]
     check_alone(run, bench, caplog)
 
 
@@ -454,6 +547,5 @@ def check_alone(run: Run, bench: Bench, caplog: pytest.LogCaptureFixture) -> Non
         assert of_store == [word for word in person.said if word != "waiting"], (person.call, person.is_after)
         assert sorted(run.found[person.address]) == sorted(person.said)
     run.check_answers()
-    assert list(run.conflicts) == []
     assert [message for message in caplog.messages if message.endswith("_broken")] == []
     assert list(bench.folder.iterdir()) == []

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
 from turnkeeper import App, Flow, Settings, Struct, Turn, seconds
 from turnkeeper.errors import OutcomeUnknownError, StoreUnavailableError
+from turnkeeper.model.conversation import ConversationId
 from turnkeeper.policy.outage import Outage, OutagePolicy
 from turnkeeper.ports.catalog import Catalog
 from turnkeeper.ports.channel import Channel
@@ -58,10 +59,15 @@ CHANGES = frozenset({"begin", "commit", "export", "put"})
 """Calls that `Switch.left` counts: those of which the way back is made."""
 
 
+Moment = Callable[[str, str], Awaitable[None]]
+"""What happens at a call of the store, by the name of the call and the person whom it is about (empty: nobody)."""
+
+
 class Switch:
     """How a store behaves: `is_away` refuses every call, `cuts` drops the answers of that many begins and commits.
 
     With `goes` it is away from the last of these on. `left` calls are answered before it goes away, if it is a number.
+    `before` and `after` are awaited around every call that is let through: a moment to do something in.
     """
 
     def __init__(self) -> None:
@@ -71,6 +77,8 @@ class Switch:
         self.goes = False
         self.left: int | None = None
         self.calls = 0
+        self.before: Moment | None = None
+        self.after: Moment | None = None
 
 
 class _Port:
@@ -88,7 +96,11 @@ class _Port:
                 self._switch.left -= 1
             if self._switch.is_away:
                 raise StoreUnavailableError("switched off")
+            if (before := self._switch.before) is not None:
+                await before(name, _person(args))
             answer = await method(*args, **options)
+            if (after := self._switch.after) is not None:
+                await after(name, _person(args))
             if self._switch.cuts and name in {"begin", "commit"}:
                 self._switch.cuts -= 1
                 self._switch.is_away |= self._switch.goes and not self._switch.cuts
@@ -98,12 +110,20 @@ class _Port:
         return call
 
 
+def _person(args: tuple[Any, ...]) -> str:
+    """Return whom a call is about, by its first argument: a request, some of a kind, or a conversation."""
+    about = args[0] if args else None
+    about = about[0] if isinstance(about, list | tuple) and about else about
+    about = getattr(about, "lane", about)
+    return getattr(getattr(about, "conversation", about), "person", None) or ""
+
+
 class SwitchedStore:
     """A store behind a switch; several may stand over the same one, as servers do."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, switch: Switch | None = None) -> None:
         """Take what is behind the switch."""
-        self.switch = Switch()
+        self.switch = switch or Switch()
         self.open_says_nothing = False
         self._store = store
         self.turns = cast("Turns", _Port(store.turns, self.switch))
@@ -154,6 +174,13 @@ class Bench:
             assert time.monotonic() < deadline, f"it has {found}"
             self.clock.advance(TICK)
             await asyncio.sleep(0.002)
+
+    async def until_heard_there(self, conversation: ConversationId, words: int) -> None:
+        """Return once the store has so many commits of a conversation."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (found := await self.store.catalog.export(conversation)) is None or found.version < words:
+            assert time.monotonic() < deadline, "it never had them"
+            await asyncio.sleep(0)
 
     async def away(self, app: App, switch: Switch) -> None:
         """Switch the store off once replies are settled, which else are sent again; return once that is known."""

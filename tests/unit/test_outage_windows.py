@@ -24,7 +24,7 @@ from turnkeeper.policy.outage import Outage
 from turnkeeper.ports.catalog import ExportedDelivery
 from turnkeeper.ports.deliveries import Lane
 from turnkeeper.ports.store import Store
-from turnkeeper.ports.turns import EffectKind
+from turnkeeper.ports.turns import Begin, EffectKind
 from turnkeeper.stores.memory import MemoryStore
 from turnkeeper.testing.clock import ManualClock
 
@@ -40,8 +40,8 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path / "local")
 
 
-async def _alone(conversation: ConversationId) -> None:
-    """Let any conversation begin."""
+async def _alone(_side: LocalSide, _request: Begin) -> None:
+    """Let anything begin."""
 
 
 async def test_a_job_that_is_just_being_claimed_here_is_not_brought_back(bench: Bench) -> None:
@@ -51,7 +51,7 @@ async def test_a_job_that_is_just_being_claimed_here_is_not_brought_back(bench: 
         return Engine(store=store, programs={}, channels={}, settings=SETTINGS)
 
     place = await new_place(bench.folder, owner="test")
-    side = LocalSide(place, new_engine=engine, clock=bench.clock, before_begin=_alone)
+    side = LocalSide(place, new_engine=engine, clock=bench.clock, redirect=_alone)
     await side.load()
     recent = Recent(conversations=1, size_bytes=1000)
     note, exported = seed(NAME, recent, write_id="w", now_ms=bench.clock.now_ms())

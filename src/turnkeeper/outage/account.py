@@ -44,9 +44,63 @@ def entries_of(exported: Exported, note: Note) -> list[LogEntry]:
 
 
 def _records(exported: Exported, note: Note) -> Sequence[LogRecord]:
-    records = sorted(exported.log, key=lambda record: record.seq)
     # The first one is of the commit that was in limbo, if there was one.
-    return records[1:] if note.limbo_is_there else records
+    there = max(note.log_there, 1 if note.limbo_is_there else 0)
+    return sorted((record for record in exported.log if record.seq > there), key=lambda record: record.seq)
+
+
+def resumed(note: Note, here: Exported, there: Exported) -> Note | None:
+    """Return a note that goes on from the last time that these turns were brought back; None if they never were.
+
+    The end of that was not heard of here: an answer was lost, or a process died, and the person may have gone on.
+    """
+    brought = [(record, entry) for record, entry in _entries(there) if entry.handler == _name(note)]
+    if not brought:
+        return None
+    known = {logged.id for _, entry in brought for logged in entry.inputs}
+    log_there = note.log_there
+    for record, entry in _entries(here):
+        if any(logged.id not in known for logged in entry.inputs):
+            break
+        log_there = max(log_there, record.seq)
+    last, entry = brought[-1]
+    if entry.note == IN_CONFLICT:  # the next account holds all of it again, unless there is nothing more
+        is_all = all(record.seq <= log_there for record in here.log)
+        return msgspec.structs.replace(note, log_there=log_there) if is_all else None
+    effects = {one for _, entry in brought for one in (*entry.effects, *(reply.id for reply in entry.replies))}
+    shared = [delivery.id for delivery in there.deliveries if delivery.id in effects]
+    return msgspec.structs.replace(
+        note,
+        generation=last.generation,
+        version=last.version,
+        log_there=log_there,
+        shared_effects=tuple(dict.fromkeys([*note.shared_effects, *shared])),
+        parts=tuple(there.parts),
+        opted_out=there.opted_out,
+    )
+
+
+def has_limbo(note: Note, here: Exported, there: Exported) -> bool:
+    """Return whether the commit in limbo was applied, whoever may have moved the conversation on since."""
+    if not note.limbo_id:
+        return False
+    first = {record.data for record in here.log if record.seq == 1}  # its entry, if it had one
+    return there.last_commit_id == note.limbo_id or any(record.data in first for record in there.log)
+
+
+def is_in_conflict(note: Note, there: Exported) -> bool:
+    """Return whether these turns were kept beside what the store has."""
+    return any(entry.handler == _name(note) and entry.note == IN_CONFLICT for _, entry in _entries(there))
+
+
+def _entries(exported: Exported) -> list[tuple[LogRecord, LogEntry]]:
+    records = sorted(exported.log, key=lambda record: record.seq)
+    return [(record, decode_entry(record.data)) for record in records]
+
+
+def _name(note: Note) -> str:
+    """Return what an entry in the store's log that comes from here is recognised by."""
+    return f"carried:{note.write_id}"
 
 
 def messages_of(entries: Sequence[LogEntry], note: Note) -> list[Incoming]:
@@ -98,7 +152,7 @@ def log_of(
         phone=note.conversation.person,
         timestamp=datetime.fromtimestamp(now_ms / 1000, tz=UTC),
         before=entries[0].before,
-        handler="",
+        handler=_name(note),
         inputs=tuple(logged for entry in entries for logged in entry.inputs),
         replies=tuple(reply for entry in entries for reply in entry.replies),
         effects=tuple(effect for entry in entries for effect in entry.effects),

@@ -63,7 +63,14 @@ def bind(
             clock=clock,
         )
         carrying.engine = new_engine(
-            FencedStore(store, carrying.is_fenced, clock=clock, recent=recent, on_done=carrying.note_done)
+            FencedStore(
+                store,
+                carrying.is_fenced,
+                clock=clock,
+                recent=recent,
+                on_verdict=carrying.note_verdict,
+                is_sent_here=carrying.is_sent_here,
+            )
         )
         store.tell_of_erasures(carrying.forget)
         return carrying.engine, carrying

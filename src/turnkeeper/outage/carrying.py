@@ -5,9 +5,11 @@ off from it, until it was written back; a message that comes meanwhile goes wher
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import time
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +18,7 @@ import msgspec
 
 from turnkeeper.engine.engine import Engine
 from turnkeeper.engine.results import Accepted, Handled, Taken
+from turnkeeper.engine.wire import decode_message, encode
 from turnkeeper.errors import (
     OutcomeUnknownError,
     RetryableError,
@@ -25,16 +28,19 @@ from turnkeeper.errors import (
 )
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Message
+from turnkeeper.observe.masking import mask_person
 from turnkeeper.outage.breaker import Breaker
 from turnkeeper.outage.erasing import drop_accounts
-from turnkeeper.outage.local import LocalSide, NewEngine, new_place, places_left_behind
+from turnkeeper.outage.local import LocalSide, NewEngine, Place, new_place, places_left_behind
 from turnkeeper.outage.recent import Recent
-from turnkeeper.outage.seeding import seed
+from turnkeeper.outage.seeding import Note, seed
 from turnkeeper.outage.standing import Standing
 from turnkeeper.outage.writing_back import WayBack, WriteBack
 from turnkeeper.ports.clock import Clock
-from turnkeeper.ports.deliveries import Settlement
+from turnkeeper.ports.deliveries import Settled, Settlement, Verdict
+from turnkeeper.ports.limits import MAX_BATCH, MAX_INBOX
 from turnkeeper.ports.store import Store
+from turnkeeper.ports.turns import Begin, Begun, Busy, Duplicate, Full, Idle, Queued
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +53,9 @@ _LOOK_SECONDS = 0.1
 _ADOPT_SECONDS = 10.0
 """Between two looks for what a dead process left behind."""
 
+_BROKEN_SECONDS = 10.0
+"""Before a way back is tried again that failed with an error that no store should raise: it fills no log."""
+
 _SLICE = timedelta(seconds=1)
 """How long one wait for replies lasts before it is looked where the conversation is."""
 
@@ -54,11 +63,12 @@ _SLICE = timedelta(seconds=1)
 class _Carried:
     """A conversation that lives here. Its lock is held while it moves in or out, and while it takes a message.
 
-    `done` are verdicts on replies of the store that its engine had in hand and sent since, by their ids; `moving`
-    outlives a caller who gives up.
+    `shared` are ids of effects that the store has too and that are done here; `done` are verdicts on replies of the
+    store that its engine had in hand and sent since, by their ids, until it `is_back` and the store hears of them
+    itself. `moving` outlives a caller who gives up. A way back that broke is tried again at `retry_at`.
     """
 
-    __slots__ = ("conversation", "done", "is_yielding", "lock", "moving", "side")
+    __slots__ = ("conversation", "done", "is_back", "is_yielding", "lock", "moving", "retry_at", "shared", "side")
 
     def __init__(self, conversation: ConversationId) -> None:
         self.conversation = conversation
@@ -66,7 +76,15 @@ class _Carried:
         self.side: LocalSide | None = None
         self.moving: asyncio.Task[LocalSide] | None = None
         self.is_yielding = False
+        self.is_back = False
+        self.retry_at = 0.0
+        self.shared: frozenset[str] = frozenset()
         self.done: dict[str, Settlement] = {}
+
+    def adopt(self, side: LocalSide) -> None:
+        """Let it live on a side where it is."""
+        self.shared = _shared(side.note_of(self.conversation))
+        self.side = side
 
 
 class Carrying:
@@ -108,7 +126,9 @@ class Carrying:
         self._sides: list[LocalSide] = []
         self._opening = asyncio.Lock()
         self._conflicts = 0
+        self._awaited: Counter[str] = Counter()
         self._is_open = False
+        self._is_stopped = False
         self._tasks: list[asyncio.Task[None]] = []
         self.engine: Engine
 
@@ -135,23 +155,51 @@ class Carrying:
         if person:
             self._recent.forget_person(conversation)
         self._recent.forget(conversation)
-        for key, carried in tuple(self._carried.items()):
-            one = carried.conversation
-            is_theirs = person and (one.flow, one.person) == (conversation.flow, conversation.person)
-            if one.key != conversation.key and not is_theirs:
-                continue
-            async with carried.lock:
-                if carried.moving is not None:
-                    await asyncio.wait({carried.moving})
-                if carried.side is not None and self._carried.get(key) is carried:
-                    await carried.side.leave(carried.side.note_of(one))
-                    del self._carried[key]
+        theirs = [one for one in self._carried.values() if _is_of(one.conversation, conversation, person=person)]
+        were_here = [await self._erase(carried) for carried in theirs]
+        for side in tuple(self._sides):
+            for note in side.notes:
+                if _is_of(note.conversation, conversation, person=person) and self._is_left_over(note, side):
+                    await side.erase(note)
         await drop_accounts(self._store.documents, conversation, person=person)
+        if not all(were_here):  # it came back while this waited, perhaps after it was erased there
+            await self._store.turns.forget(conversation, person=person)
 
-    def note_done(self, settlement: Settlement) -> None:
-        """Remember that the engine over the store sent a reply of a conversation that it is fenced off from."""
-        if (carried := self._carried.get(settlement.lane.conversation.key)) is not None:
+    async def _erase(self, carried: _Carried) -> bool:
+        """Erase a conversation that lives here; False if it has moved meanwhile."""
+        async with carried.lock:
+            if carried.moving is not None:
+                await asyncio.wait({carried.moving})
+            if carried.side is None:
+                return True  # it could not be moved in
+            if self._carried.get(carried.conversation.key) is not carried:
+                return False
+            await carried.side.erase(carried.side.note_of(carried.conversation))
+            del self._carried[carried.conversation.key]
+            return True
+
+    def _is_left_over(self, note: Note, side: LocalSide) -> bool:
+        """Return whether a conversation rests on a side and lives elsewhere."""
+        carried = self._carried.get(note.conversation.key)
+        is_there = carried is not None and (carried.side is None or carried.side is side)
+        return side.rests(note.conversation) and not is_there
+
+    def is_sent_here(self, conversation: ConversationId, effect_id: str) -> bool:
+        """Return whether an effect of the store is done here, so that the engine over the store must not."""
+        carried = self._carried.get(conversation.key)
+        return carried is not None and effect_id in carried.shared
+
+    def note_verdict(self, settlement: Settlement) -> Settled | None:
+        """Remember how a reply fared of a conversation that the engine over the store is fenced off from.
+
+        Its sender need not wait; None: the store is to be told.
+        """
+        carried = self._carried.get(settlement.lane.conversation.key)
+        if carried is None or carried.is_yielding or carried.is_back:
+            return None
+        if settlement.verdict is Verdict.DONE:
             carried.done[settlement.id] = settlement
+        return Settled(held=settlement.verdict in {Verdict.DONE, Verdict.EXTEND})
 
     async def prepare(self) -> None:
         """See `Reception.prepare`."""
@@ -168,7 +216,7 @@ class Carrying:
 
     async def stop(self) -> None:
         """See `Reception.stop`."""
-        self._is_open = False
+        self._is_open, self._is_stopped = False, True
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
@@ -177,33 +225,53 @@ class Carrying:
         moving = [carried.moving for carried in self._carried.values() if carried.moving is not None]
         if moving:
             await asyncio.wait(moving)
-        sides, self._sides = self._sides, []
-        for side in sides:
-            await side.close()
+        async with self._opening, contextlib.AsyncExitStack() as sides:
+            for side in self._sides:
+                sides.push_async_callback(side.close)
+            self._sides = []
 
     async def accept(self, conversation: ConversationId, message: Message) -> Accepted:
         """See `Reception.accept`."""
         if not self._is_open:
             raise StoreUnavailableError("this process is shutting down; send the message again")
-        if not self._lives_here(conversation):
-            try:
-                return await self.engine.accept(conversation, message)
-            except (StoreUnavailableError, OutcomeUnknownError):
-                if not self._is_open:
-                    raise
+        return await self._accept(conversation, message)
+
+    async def _accept(self, conversation: ConversationId, message: Message) -> Accepted:
+        """Take a message where its conversation lives, however often it moves meanwhile."""
+        unknown: OutcomeUnknownError | None = None
         while True:
-            carried = self._carried.get(conversation.key) or self._begin_carrying(conversation)
-            async with carried.lock:
-                if self._carried.get(conversation.key) is not carried:
-                    if self._breaker.is_open:
-                        continue
-                    break  # it was written back while this waited
-                side = await self._settled(conversation, carried)
-                return await side.engine.accept(conversation, message)
-        return await self.engine.accept(conversation, message)
+            if not self._lives_here(conversation):
+                try:
+                    return await self.engine.accept(conversation, message)
+                except (StoreUnavailableError, OutcomeUnknownError) as exc:
+                    unknown = exc if isinstance(exc, OutcomeUnknownError) else unknown
+                    if self._is_stopped:
+                        raise unknown or exc from None
+            try:
+                carried = self._carried.get(conversation.key) or self._begin_carrying(conversation)
+                async with carried.lock:
+                    if self._carried.get(conversation.key) is carried:  # else it was written back while this waited
+                        side = await self._settled(conversation, carried)
+                        return await side.engine.accept(conversation, message)
+            except RetryableError as exc:
+                if unknown is not None:  # nothing was written here, but perhaps there
+                    raise unknown from exc
+                raise
 
     async def handle(self, conversation: ConversationId, message: Message, *, within: timedelta) -> Handled:
-        """See `Reception.handle`. Waits where the conversation is, also when it moves meanwhile."""
+        """See `Reception.handle`. Waits where the conversation is, also when it moves meanwhile.
+
+        While somebody waits here it does not move back: what was answered here the store knows without its replies.
+        """
+        self._awaited[conversation.key] += 1
+        try:
+            return await self._handle(conversation, message, within=within)
+        finally:
+            self._awaited[conversation.key] -= 1
+            if not self._awaited[conversation.key]:
+                del self._awaited[conversation.key]
+
+    async def _handle(self, conversation: ConversationId, message: Message, *, within: timedelta) -> Handled:
         deadline = time.monotonic() + within.total_seconds()
         outcome: Taken | None = None
         while True:
@@ -248,6 +316,10 @@ class Carrying:
                 f"the store is away and {self._limit} conversations live here, which is the limit "
                 "(carried_conversations); nothing was written here, send it again later"
             )
+        return self._carry(conversation)
+
+    def _carry(self, conversation: ConversationId) -> _Carried:
+        """Fence the store's engine off, however many are here: what is on the disk already takes no room."""
         carried = self._carried[conversation.key] = _Carried(conversation)
         return carried
 
@@ -263,37 +335,65 @@ class Carrying:
     async def _move_in(self, conversation: ConversationId, carried: _Carried) -> LocalSide:
         """Let a conversation live here: not half, or it would live in two places."""
         try:
-            side = await self._open_side()
+            side = await self._open_side(conversation)
             write_id = secrets.token_hex(8)
             note, exported = seed(conversation, self._recent, write_id=write_id, now_ms=self._clock.now_ms())
+            carried.shared = _shared(note)
+            side.rest(conversation)  # nothing of it may run before all of it is there
             await side.settle(note, exported)
         except BaseException:
             if self._carried.get(conversation.key) is carried:
                 del self._carried[conversation.key]
             raise
+        side.wake(conversation)
         self._recent.forget(conversation)
         carried.side = side
         return side
 
-    async def _open_side(self) -> LocalSide:
+    async def _open_side(self, conversation: ConversationId) -> LocalSide:
+        """Return a side for a conversation. Not one where it is already, from before: the two are not one."""
         async with self._opening:
-            if not self._sides:
-                place = await new_place(self._folder, owner=self._owner)
-                side = LocalSide(
-                    place, new_engine=self._new_engine, clock=self._clock, before_begin=self._carry_forwarded
-                )
+            if self._is_stopped:
+                raise StoreUnavailableError("this process is shutting down; send the message again")
+            for side in self._sides:
+                if not side.has(conversation):
+                    return side
+            side = self._side(await new_place(self._folder, owner=self._owner))
+            try:
                 await side.load()
                 await side.engine.start()
-                self._sides.append(side)
-                logger.info("carrying_on", extra={"place": str(side.path)})
-            return self._sides[0]
+            except BaseException:
+                await _close(side)
+                raise
+            self._sides.append(side)
+            logger.info("carrying_on", extra={"place": str(side.path)})
+            return side
 
-    async def _carry_forwarded(self, conversation: ConversationId) -> None:
-        """Move a conversation in that another one of here forwards a message to."""
-        if conversation.key not in self._carried:
-            carried = self._begin_carrying(conversation)
-            async with carried.lock:
-                await self._settled(conversation, carried)
+    def _side(self, place: Place) -> LocalSide:
+        return LocalSide(place, new_engine=self._new_engine, clock=self._clock, redirect=self._redirect)
+
+    async def _redirect(self, side: LocalSide, request: Begin) -> Begun | None:
+        """Take a message where its conversation lives, if not on the side where it is about to begin.
+
+        It may live on another side, in the store (one that another one forwards to), or be just on its way.
+        """
+        conversation = request.conversation
+        carried = self._carried.get(conversation.key)
+        if carried is not None and carried.side is side and not side.rests(conversation):
+            return None
+        if request.message is None:
+            return Idle()
+        accepted = await self._accept(conversation, decode_message(request.message.payload))
+        match accepted.outcome:
+            case Taken.ACCEPTED:
+                return Queued(position=1, ready_ms=0)
+            case Taken.DUPLICATE:
+                reply = encode(accepted.replies) if accepted.replies else None
+                return Duplicate(done=accepted.done, reply=reply)
+            case Taken.FULL:
+                return Full(waiting=MAX_INBOX)
+            case Taken.BUSY:
+                return Busy()
 
     async def _carry_what_is_under_way(self) -> None:
         """Whenever the store goes away, go on with every turn that somebody waits for."""
@@ -310,6 +410,9 @@ class Carrying:
                 except TurnkeeperError as exc:
                     logger.warning("not_carried", extra={"reason": str(exc)})
                     break
+                except Exception:
+                    logger.exception("not_carried")
+                    break
             await self._breaker.until(is_open=False)
 
     async def _adopt_forever(self) -> None:
@@ -317,39 +420,54 @@ class Carrying:
             await self._clock.sleep(_ADOPT_SECONDS)
             try:
                 await self._adopt()
-            except TurnkeeperError as exc:
-                logger.warning("place_not_adopted", extra={"reason": str(exc)})
+            except Exception:
+                logger.exception("places_not_adopted", extra={"folder": str(self._folder)})
 
     async def _adopt(self) -> None:
-        """Go on where a dead process stopped.
+        """Go on where dead processes stopped. A place that cannot be read stays as it is, and keeps none from others.
 
         A conversation that lives here already stays where it is: its place is adopted once more when this one is back.
         """
-        for place in await places_left_behind(self._folder, owner=self._owner):
-            side = LocalSide(place, new_engine=self._new_engine, clock=self._clock, before_begin=self._carry_forwarded)
-            notes = await side.load()
-            for note in notes:
+        places = await places_left_behind(self._folder, owner=self._owner)
+        try:
+            while places:
+                await self._take_over(self._side(places.pop()))
+        finally:
+            for place in places:
+                place.give_up(is_empty=False)
+
+    async def _take_over(self, side: LocalSide) -> None:
+        try:
+            for note in await side.load():
                 if await side.store.catalog.export(note.conversation) is None:
-                    await side.leave(note)  # its process ended while it left: the store has it
-                elif note.conversation.key in self._carried:
-                    side.rest(note.conversation)
-                else:
-                    self._begin_carrying(note.conversation).side = side
+                    await side.leave(note)  # its process had brought it back: the store has it
             await side.engine.start()
-            self._sides.append(side)
-            logger.info("carrying_adopted", extra={"place": place.path.name, "conversations": len(notes)})
+        except Exception as exc:
+            is_known = isinstance(exc, TurnkeeperError)
+            extra = {"place": side.path.name, "reason": str(exc)}
+            logger.warning("place_not_adopted", extra=extra, exc_info=not is_known)
+            await _close(side)
+            return
+        except BaseException:
+            await _close(side)
+            raise
+        notes = side.notes
+        for note in notes:
+            if note.conversation.key in self._carried:
+                side.rest(note.conversation)
+            else:
+                self._carry(note.conversation).adopt(side)
+        self._sides.append(side)
+        logger.info("carrying_adopted", extra={"place": side.path.name, "conversations": len(notes)})
 
     async def _write_back_forever(self) -> None:
         while True:
             await self._breaker.until(is_open=False)
             had = len(self._carried)
-            try:
-                await self._write_back_round()
-            except Exception:
-                logger.exception("write_back_broken")
+            await self._write_back_round()
             if had and not self._carried:
                 logger.info("carried_back", extra={"conflicts": self._conflicts})
-                await self._close_sides()
+            await self._close_sides()
             await self._clock.sleep(_LOOK_SECONDS)
 
     async def _write_back_round(self) -> None:
@@ -360,39 +478,68 @@ class Carrying:
                     group.create_task(self._write_back(key))
 
     async def _write_back(self, key: str) -> None:
-        """Try to bring one conversation back; it stays here for now if that fails."""
+        """Try to bring one conversation back; it stays here for now if that fails, and keeps no other one here."""
         carried = self._carried.get(key)
-        if carried is None:
+        if carried is None or self._clock.monotonic() < carried.retry_at:
             return
         async with carried.lock:
-            side, conversation = carried.side, carried.conversation
-            if side is None:
-                return  # it could not be moved in, and whoever brought it was told
-            carried.is_yielding = False
-            side.rest(conversation)
-            told = frozenset(carried.done)
+            side = carried.side
+            if side is None or key in self._awaited or self._carried.get(key) is not carried:
+                return  # not here yet, still needed here, or erased while this waited
+            side.rest(carried.conversation)
             try:
-                way = await WriteBack(self._store, side, clock=self._clock).attempt(conversation, done=told)
-                if way in {WayBack.WRITTEN, WayBack.CONFLICT}:
-                    # Known again before it lives there again: the next outage may be a moment away.
-                    if (there := await self._store.catalog.export(conversation)) is not None:
-                        self._recent.learn(there)
-                    await side.leave(side.note_of(conversation))
-                    del self._carried[key]
-                    self._conflicts += way is WayBack.CONFLICT
-                    if late := [settlement for one, settlement in carried.done.items() if one not in told]:
-                        await self._store.deliveries.settle(late)  # sent since, and the store would send it again
-                carried.is_yielding = way is WayBack.YIELD
+                await self._bring_back(carried, side)
             except (RetryableError, OutcomeUnknownError):
                 return  # the store went away again, which was told; or it is busy
+            except Exception:
+                logger.exception("write_back_broken", extra={"conversation": mask_person(key)})
+                carried.retry_at = self._clock.monotonic() + _BROKEN_SECONDS
             finally:
-                side.wake(conversation)
+                side.wake(carried.conversation)
+
+    async def _bring_back(self, carried: _Carried, side: LocalSide) -> None:
+        """Make one attempt. Its lock is held, and nothing begins here meanwhile."""
+        conversation = carried.conversation
+        carried.is_back = False
+        done = frozenset(carried.done)
+        way = await WriteBack(self._store, side, clock=self._clock).attempt(conversation, done=done)
+        # The store's own turn is not fenced off before it has ended, or it would never end.
+        carried.is_yielding = way is WayBack.YIELD or (carried.is_yielding and way is WayBack.LATER)
+        if way not in {WayBack.WRITTEN, WayBack.CONFLICT}:
+            return
+        carried.is_back = True
+        verdicts = list(carried.done.values())  # also those that the store has: a repeated one changes nothing
+        for start in range(0, len(verdicts), MAX_BATCH):
+            await self._store.deliveries.settle(verdicts[start : start + MAX_BATCH])
+        # Known again before it lives there again: the next outage may be a moment away.
+        if (there := await self._store.catalog.export(conversation)) is not None:
+            self._recent.learn(there)
+        await side.leave(side.note_of(conversation))
+        del self._carried[conversation.key]
+        self._conflicts += way is WayBack.CONFLICT
 
     async def _close_sides(self) -> None:
         """Leave the places in which nobody lives any more, and nobody is just moving in."""
         async with self._opening:
-            for side in tuple(self._sides):
-                if self._carried:
-                    return
-                await side.close()
+            while self._sides and not self._carried:
+                side = self._sides[0]
+                await _close(side)
                 self._sides.remove(side)  # last: who is cancelled before that closes it again
+
+
+async def _close(side: LocalSide) -> None:
+    """Close a side that nobody uses any more; nobody is to suffer from one that cannot be closed."""
+    try:
+        await side.close()
+    except Exception:
+        logger.exception("place_not_closed", extra={"place": str(side.path)})
+
+
+def _is_of(one: ConversationId, conversation: ConversationId, *, person: bool) -> bool:
+    """Return whether it is that conversation, or with `person` any one of theirs in that flow."""
+    is_theirs = person and (one.flow, one.person) == (conversation.flow, conversation.person)
+    return is_theirs or one.key == conversation.key
+
+
+def _shared(note: Note) -> frozenset[str]:
+    return frozenset([*note.shared_effects, *note.limbo_effects])

@@ -7,12 +7,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
+import msgspec
+
 from turnkeeper.errors import OutcomeUnknownError, RetryableError, StoreUnavailableError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.outage.recent import Recent
 from turnkeeper.ports.catalog import Catalog
 from turnkeeper.ports.clock import Clock
-from turnkeeper.ports.deliveries import Claim, DeadPage, Deliveries, DueList, Lane, Settled, Settlement, Verdict
+from turnkeeper.ports.deliveries import Claim, DeadPage, Deliveries, DueList, Lane, Settled, Settlement
 from turnkeeper.ports.documents import Document, DocumentKey, DocumentPage, Documents, Ttl
 from turnkeeper.ports.limits import MAX_BATCH
 from turnkeeper.ports.store import Store
@@ -37,12 +39,17 @@ _PAUSE = timedelta(milliseconds=50)
 """Wait of a worker for whom everything that is due is fenced off: it must not spin."""
 
 IsFenced = Callable[[ConversationId], bool]
-OnDone = Callable[[Settlement], None]
-BeforeBegin = Callable[[ConversationId], Awaitable[None]]
+IsSentHere = Callable[[ConversationId, str], bool]
+OnVerdict = Callable[[Settlement], Settled | None]
+"""Answers for the store, or not: then it is asked itself."""
+
+Redirect = Callable[[Begin], Awaitable[Begun | None]]
+"""Takes a begin where its conversation lives, and answers; None: it may begin here, now."""
 
 
-async def _nothing(conversation: ConversationId) -> None:
-    """Do nothing before a begin."""
+def _nobody(conversation: ConversationId) -> bool:  # noqa: ARG001 - an `IsFenced`
+    """Fence nobody off."""
+    return False
 
 
 class FencedStore:
@@ -55,8 +62,9 @@ class FencedStore:
         *,
         clock: Clock,
         recent: Recent | None = None,
-        before_begin: BeforeBegin = _nothing,
-        on_done: OnDone | None = None,
+        on_verdict: OnVerdict | None = None,
+        is_sent_here: IsSentHere | None = None,
+        redirect: Redirect | None = None,
     ) -> None:
         """Take the store and who is fenced off.
 
@@ -65,12 +73,13 @@ class FencedStore:
             is_fenced: Asked at every call; may change at any time.
             clock: Time.
             recent: Learns from what is asked and answered.
-            on_done: Told of deliveries of fenced conversations that are over; without it the store is told.
-            before_begin: Awaited before every begin of a conversation that is not fenced off.
+            on_verdict: Asked before the store is told how a delivery fared.
+            is_sent_here: Whether a reply that is in the store is sent from elsewhere, so that it is nobody's here.
+            redirect: Asked before every begin. With it only that and claims are fenced off: what was begun may end.
         """
         self._store = store
-        self.turns: Turns = _FencedTurns(store.turns, is_fenced, clock, recent, before_begin)
-        self.deliveries: Deliveries = _FencedDeliveries(store.deliveries, is_fenced, recent, on_done)
+        self.turns: Turns = _FencedTurns(store.turns, is_fenced, clock, recent, redirect)
+        self.deliveries: Deliveries = _FencedDeliveries(store.deliveries, is_fenced, recent, on_verdict, is_sent_here)
         self.documents: Documents = store.documents if recent is None else _SeenDocuments(store.documents, recent)
         self.catalog: Catalog = store.catalog
 
@@ -85,13 +94,13 @@ class FencedStore:
 
 class _FencedTurns:
     def __init__(
-        self, turns: Turns, is_fenced: IsFenced, clock: Clock, recent: Recent | None, before_begin: BeforeBegin
+        self, turns: Turns, is_fenced: IsFenced, clock: Clock, recent: Recent | None, redirect: Redirect | None
     ) -> None:
         self._turns = turns
-        self._is_fenced = is_fenced
+        self._is_fenced = is_fenced if redirect is None else _nobody
         self._clock = clock
         self._recent = recent
-        self._before_begin = before_begin
+        self._redirect = redirect
 
     async def begin(self, request: Begin, /) -> Begun:
         """See `Turns.begin`."""
@@ -99,7 +108,8 @@ class _FencedTurns:
             if request.message is None:
                 return Idle()
             raise StoreUnavailableError("this conversation lives elsewhere for the moment; send it again")
-        await self._before_begin(request.conversation)
+        if self._redirect is not None and (answer := await self._redirect(request)) is not None:
+            return answer
         answer = await self._turns.begin(request)
         if self._is_fenced(request.conversation):  # since it was asked
             await self._hand_back(request, answer)
@@ -162,12 +172,18 @@ class _FencedTurns:
 
 class _FencedDeliveries:
     def __init__(
-        self, deliveries: Deliveries, is_fenced: IsFenced, recent: Recent | None, on_done: OnDone | None
+        self,
+        deliveries: Deliveries,
+        is_fenced: IsFenced,
+        recent: Recent | None,
+        on_verdict: OnVerdict | None,
+        is_sent_here: IsSentHere | None,
     ) -> None:
         self._deliveries = deliveries
         self._is_fenced = is_fenced
         self._recent = recent
-        self._on_done = on_done
+        self._on_verdict = on_verdict
+        self._is_sent_here = is_sent_here
 
     async def claim(self, lane: Lane, /, *, token: str, lease: timedelta, limit: int = 16) -> Claim | None:
         """See `Deliveries.claim`."""
@@ -176,19 +192,22 @@ class _FencedDeliveries:
         claim = await self._deliveries.claim(lane, token=token, lease=lease, limit=limit)
         if self._recent is not None:
             self._recent.claimed(lane, claim)
-        return claim
+        return claim if claim is None or self._is_sent_here is None else self._without(claim, self._is_sent_here)
+
+    def _without(self, claim: Claim, is_sent_here: IsSentHere) -> Claim | None:
+        """Leave out what began to be sent from elsewhere since the claim was asked for."""
+        conversation = claim.lane.conversation
+        entries = tuple(entry for entry in claim.entries if not is_sent_here(conversation, entry.id))
+        return msgspec.structs.replace(claim, entries=entries) if entries else None
 
     async def settle(self, settlements: Sequence[Settlement], /) -> Sequence[Settled]:
         """See `Deliveries.settle`. What a sender has in hand goes out, fenced off or not, and it need not wait."""
-        if self._on_done is None:
+        if self._on_verdict is None:
             return await self._settle(settlements)
-        is_free = [not self._is_fenced(one.lane.conversation) for one in settlements]
-        free = [one for one, is_one in zip(settlements, is_free, strict=True) if is_one]
-        answers = iter(await self._settle(free) if free else ())
-        return [
-            next(answers) if is_one else self._settle_fenced(one, self._on_done)
-            for one, is_one in zip(settlements, is_free, strict=True)
-        ]
+        noted = [self._on_verdict(one) for one in settlements]
+        rest = [one for one, answer in zip(settlements, noted, strict=True) if answer is None]
+        answers = iter(await self._settle(rest) if rest else ())
+        return [next(answers) if answer is None else answer for answer in noted]
 
     async def _settle(self, settlements: Sequence[Settlement]) -> Sequence[Settled]:
         answers = await self._deliveries.settle(settlements)
@@ -196,11 +215,6 @@ class _FencedDeliveries:
             for one, answer in zip(settlements, answers, strict=True):
                 self._recent.settled(one.lane, answer)
         return answers
-
-    def _settle_fenced(self, settlement: Settlement, on_done: OnDone) -> Settled:
-        if settlement.verdict is Verdict.DONE:
-            on_done(settlement)
-        return Settled(held=settlement.verdict in {Verdict.DONE, Verdict.EXTEND})
 
     async def due(
         self,

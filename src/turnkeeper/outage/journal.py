@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from turnkeeper.engine.wire import UNREADABLE
 from turnkeeper.errors import OutcomeUnknownError, StoreFullError, StoreUnreadableError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Message
@@ -49,6 +50,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     conversation: ConversationId
     message: Message
+
+
+class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the journal that this code cannot read: newer code wrote it, or the disk spoiled it."""
+
+    seq: int
+    reason: str
 
 
 _Values = tuple[str | int | bytes, ...]
@@ -117,16 +125,13 @@ class Journal:
         ((count,),) = await self._select("SELECT count(*) FROM entry WHERE refused <> ''", ())
         return int(count)
 
-    async def first(self, key: str, *, limit: int = 32) -> list[Entry]:
+    async def first(self, key: str, *, limit: int = 32) -> list[Entry | Unreadable]:
         """Return the earliest messages of a conversation."""
         rows = await self._select(
             f"SELECT {_COLUMNS} FROM entry WHERE conversation = ? AND refused = '' ORDER BY seq LIMIT ?",  # noqa: S608
             (key, limit),
         )
-        return [
-            Entry(seq=seq, conversation=_decode_identity(identity), message=_decode_message(payload))
-            for seq, identity, payload in rows
-        ]
+        return [_entry(*row) for row in rows]
 
     async def remove(self, seq: int) -> None:
         """Forget a message that the store has. Safe to repeat."""
@@ -159,6 +164,13 @@ class Journal:
             raise OutcomeUnknownError(f"{self.path} failed: {exc}; send it again, and look at its disk") from exc
         except sqlite3.Error as exc:
             raise OutcomeUnknownError(f"{self.path} failed: {exc}; send it again, and look at its disk") from exc
+
+
+def _entry(seq: int, identity: bytes, payload: bytes) -> Entry | Unreadable:
+    try:
+        return Entry(seq=seq, conversation=_decode_identity(identity), message=_decode_message(payload))
+    except UNREADABLE as exc:
+        return Unreadable(seq=seq, reason=f"it cannot be read: {exc}")
 
 
 async def open_journal(folder: Path, *, owner: str) -> Journal:

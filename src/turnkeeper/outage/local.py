@@ -8,7 +8,7 @@ import contextlib
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -16,18 +16,25 @@ import msgspec
 from turnkeeper.engine.engine import Engine
 from turnkeeper.errors import StoreUnreadableError
 from turnkeeper.model.conversation import ConversationId
-from turnkeeper.outage.fenced import BeforeBegin, FencedStore
+from turnkeeper.outage.fenced import FencedStore
 from turnkeeper.outage.locking import lock_file
 from turnkeeper.outage.seeding import COLLECTION, Note, decode_note, encode_note
 from turnkeeper.ports.catalog import Exported
 from turnkeeper.ports.clock import Clock
 from turnkeeper.ports.store import Store
+from turnkeeper.ports.turns import Begin, Begun, Incoming
 from turnkeeper.stores.sqlite import SqliteStore
 
 NewEngine = Callable[[Store], Engine]
 """Makes an engine like the application's over another store."""
 
+Redirect = Callable[["LocalSide", Begin], Awaitable[Begun | None]]
+"""Takes what is about to begin on a side where its conversation lives; None: it lives there, and nothing moves it."""
+
 _PAGE = 100
+
+_ACCEPT_MS = 1
+"""Lease of a begin that takes none."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -57,25 +64,37 @@ class Place(msgspec.Struct, frozen=True):
 class LocalSide:
     """See the module. Everything in it belongs to this process."""
 
-    def __init__(self, place: Place, *, new_engine: NewEngine, clock: Clock, before_begin: BeforeBegin) -> None:
-        """Take a locked place; `before_begin` hears of every conversation that is about to begin here."""
+    def __init__(self, place: Place, *, new_engine: NewEngine, clock: Clock, redirect: Redirect) -> None:
+        """Take a locked place; `redirect` hears of whatever is about to begin here."""
         self._place = place
         self._resting: set[str] = set()
         self._notes: dict[str, Note] = {}
         self._is_loaded = False
         self.store = SqliteStore(place.path, clock=clock)
-        self.engine = new_engine(FencedStore(self.store, self._rests, clock=clock, before_begin=before_begin))
+        self.engine = new_engine(
+            FencedStore(self.store, self.rests, clock=clock, redirect=lambda request: redirect(self, request))
+        )
 
     @property
     def path(self) -> Path:
         """Where it is."""
         return self._place.path
 
-    def _rests(self, conversation: ConversationId) -> bool:
+    def has(self, conversation: ConversationId) -> bool:
+        """Return whether a conversation is here, whether or not it lives here."""
+        return conversation.key in self._notes
+
+    @property
+    def notes(self) -> list[Note]:
+        """Where the conversations that are here came from."""
+        return list(self._notes.values())
+
+    def rests(self, conversation: ConversationId) -> bool:
+        """Return whether nothing may begin in a conversation here."""
         return conversation.key in self._resting
 
     def rest(self, conversation: ConversationId) -> None:
-        """Begin nothing in a conversation any more: it is being written back."""
+        """Begin nothing in a conversation any more: it is being written back, or lives elsewhere. What runs may end."""
         self._resting.add(conversation.key)
 
     def wake(self, conversation: ConversationId) -> None:
@@ -109,12 +128,27 @@ class LocalSide:
         await self.store.documents.put(note.key, encode_note(note))
         self._notes[note.conversation.key] = note
 
+    async def take_in(self, conversation: ConversationId, message: Incoming) -> None:
+        """Take a message in as it is, behind whatever waits here; it is run once the conversation is awake."""
+        nobody = f"taken in: {message.id}"
+        await self.store.turns.begin(
+            Begin(conversation=conversation, token=nobody, lease_ms=_ACCEPT_MS, message=message, run=False)
+        )
+
     async def leave(self, note: Note) -> None:
-        """Forget a conversation that lives elsewhere again. Safe to repeat."""
+        """Forget a conversation that lives elsewhere again. Safe to repeat.
+
+        Its note stays in the file as long as that does: one write cannot be done half, and without its conversation a
+        note says nothing.
+        """
         await self.store.turns.forget(note.conversation)
-        await self.store.documents.delete(note.key)
         self._notes.pop(note.conversation.key, None)
         self.wake(note.conversation)
+
+    async def erase(self, note: Note) -> None:
+        """Forget a conversation and its note, which names the person. Safe to repeat."""
+        await self.store.documents.delete(note.key)
+        await self.leave(note)
 
     async def close(self) -> None:
         """Stop everything. A place is removed if no conversation is left in it, also none that nobody here carries."""

@@ -26,7 +26,7 @@ from turnkeeper.errors import (
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Message
 from turnkeeper.outage.breaker import Breaker
-from turnkeeper.outage.journal import Entry, Journal, left_behind, open_journal
+from turnkeeper.outage.journal import Entry, Journal, Unreadable, left_behind, open_journal
 from turnkeeper.outage.standing import Standing
 from turnkeeper.ports.checks import check_payload
 from turnkeeper.ports.clock import Clock
@@ -217,17 +217,17 @@ class Queueing:
     async def _adopt_forever(self, journal: Journal) -> None:
         while True:
             await self._clock.sleep(_ADOPT_SECONDS)
-            try:
-                await self._adopt(journal)
-            except TurnkeeperError as exc:
-                logger.warning("journal_not_adopted", extra={"reason": str(exc)})
+            await self._adopt(journal)
 
     async def _adopt(self, journal: Journal) -> None:
-        """Take over what dead processes left behind."""
+        """Take over what dead processes left behind. What cannot be read stays as it is, and keeps none from others."""
         for path in await asyncio.to_thread(left_behind, journal.path, owner=self._owner):
-            if count := await journal.adopt(path):
-                logger.info("journal_adopted", extra={"journal": path.name, "messages": count})
-                await self._count_again(journal)
+            try:
+                if count := await journal.adopt(path):
+                    logger.info("journal_adopted", extra={"journal": path.name, "messages": count})
+                    await self._count_again(journal)
+            except TurnkeeperError as exc:
+                logger.warning("journal_not_adopted", extra={"journal": path.name, "reason": str(exc)})
 
     async def _count_again(self, journal: Journal) -> None:
         """Read the counts from the file; what is being written now is counted when it was."""
@@ -244,13 +244,7 @@ class Queueing:
             await self._breaker.until(is_open=False)
             self._moved.clear()
             started, count = time.monotonic(), self._count
-            try:
-                await self._replay_round(journal)
-            except (RetryableError, OutcomeUnknownError):
-                await self._clock.sleep(_REST_SECONDS)  # the store failed, or the disk: both were told already
-            except Exception:
-                logger.exception("replay_broken")
-                await self._clock.sleep(_REST_SECONDS)
+            await self._replay_round(journal)
             if self._waiting:
                 self._moved.set()
                 if not self._ready():
@@ -266,32 +260,44 @@ class Queueing:
         return [key for key in self._waiting if key not in self._resting]
 
     async def _replay_round(self, journal: Journal) -> None:
-        """Replay every conversation that may be, some side by side."""
+        """Replay every conversation that may be, some side by side. What keeps one of them keeps no other one."""
         ready = self._ready()
         for start in range(0, len(ready), _AT_ONCE):
+            if self._breaker.is_open:
+                return
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._replay(journal, key)) for key in ready[start : start + _AT_ONCE]]
-            for task in tasks:
-                if (failure := task.result()) is not None:
-                    raise failure
+                for key in ready[start : start + _AT_ONCE]:
+                    group.create_task(self._replay(journal, key))
 
-    async def _replay(self, journal: Journal, key: str) -> TurnkeeperError | None:
-        """Bring the messages of a conversation into the store, one after the other; return why it had to stop."""
-        while key in self._waiting:
-            entries = await journal.first(key)
-            if not entries:  # it is being written now, or its disk failed
-                if not journal.is_writing:
+    async def _replay(self, journal: Journal, key: str) -> None:
+        """Bring the messages of a conversation into the store, one after the other, as far as that goes now."""
+        try:
+            while key in self._waiting:
+                entries = await journal.first(key)
+                if not entries and not journal.is_writing:  # its disk failed, and it was not written
                     self._note(key, -self._waiting.get(key, 0))
-                self._rest(key)
-                return None
-            try:
-                for entry in entries:
-                    if not await self._bring(journal, entry):
-                        self._rest(key)
-                        return None
-            except (RetryableError, OutcomeUnknownError) as exc:
-                return exc
-        return None
+                if not entries or not await self._bring_all(journal, key, entries):
+                    self._rest(key)
+                    return
+        except (RetryableError, OutcomeUnknownError):
+            self._rest(key)  # the store failed, or the disk: both were told already
+        except Exception:
+            logger.exception("replay_broken", extra={"journal": journal.path.name})
+            self._rest(key)
+
+    async def _bring_all(self, journal: Journal, key: str, entries: Sequence[Entry | Unreadable]) -> bool:
+        for entry in entries:
+            if isinstance(entry, Unreadable):
+                logger.error("journal_entry_refused", extra={"journal": journal.path.name, "seq": entry.seq})
+                await self._set_aside(journal, key, entry.seq, entry.reason)
+            elif not await self._bring(journal, entry):
+                return False
+        return True
+
+    async def _set_aside(self, journal: Journal, key: str, seq: int, reason: str) -> None:
+        await journal.refuse(seq, reason)
+        self._refused += 1
+        self._note(key, -1)
 
     def _rest(self, key: str) -> None:
         self._resting[key] = self._clock.monotonic() + _REST_SECONDS
@@ -306,11 +312,10 @@ class Queueing:
             accepted = await self._engine.accept(entry.conversation, late)
         except PermanentError as exc:
             logger.exception("journal_entry_refused", extra={"journal": journal.path.name, "seq": entry.seq})
-            await journal.refuse(entry.seq, f"{type(exc).__name__}: {exc}")
-            self._refused += 1
-        else:
-            if not accepted.durable:
-                return False
-            await journal.remove(entry.seq)
+            await self._set_aside(journal, entry.conversation.key, entry.seq, f"{type(exc).__name__}: {exc}")
+            return True
+        if not accepted.durable:
+            return False
+        await journal.remove(entry.seq)
         self._note(entry.conversation.key, -1)
         return True

@@ -28,7 +28,8 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
         limbo_is_there: It was.
         limbo_version: The version there if it was.
         limbo_effects: Ids of its effects.
-        shared_effects: Ids of replies that the store has too and that are sent here.
+        log_there: Up to this one of the log of here the store has it: an earlier way back was cut off behind its end.
+        shared_effects: Ids of effects that the store has too and that are done here.
         seeds: Ids of messages that wait in the store's inbox, or do if that commit was not applied.
         parts: Ids of the parts that the store has.
         opted_out: Whether the person did not want to hear.
@@ -46,6 +47,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     limbo_is_there: bool = False
     limbo_version: int | None = None
     limbo_effects: tuple[str, ...] = ()
+    log_there: int = 0
     shared_effects: tuple[str, ...] = ()
     seeds: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()

@@ -20,9 +20,12 @@ from turnkeeper.outage.account import (
     conflict_of,
     effects_of,
     entries_of,
+    has_limbo,
+    is_in_conflict,
     is_quiet,
     log_of,
     messages_of,
+    resumed,
 )
 from turnkeeper.outage.local import LocalSide
 from turnkeeper.outage.seeding import Note
@@ -53,7 +56,6 @@ LEASE_MS = 60_000
 """How long the store keeps others out of a conversation that is being written back, should this process die over it."""
 
 _encode = msgspec.json.Encoder().encode
-_decode_message = msgspec.json.Decoder(Message).decode
 
 
 class WayBack(enum.Enum):
@@ -117,12 +119,16 @@ class WriteBack:
             return WayBack.LATER
         there = await self._store.catalog.export(note.conversation)
         if there is not None and there.last_commit_id == _commit_id(note, here):
-            return WayBack.WRITTEN
-        if there is not None and note.limbo_id and there.last_commit_id == note.limbo_id:
+            return _ended(note, there)
+        if there is not None and has_limbo(note, here, there):
             note = msgspec.structs.replace(note, version=note.limbo_version, limbo_id="", limbo_is_there=True)
             await self._side.keep(note)
-        cancelled = cancelled_of(here, note, done)
         conflict = _difference(note, there)
+        if conflict and there is not None and (later := resumed(note, here, there)) is not None:
+            note, conflict = later, _difference(later, there)
+            if not entries_of(here, note):
+                return _ended(note, there)
+        cancelled = cancelled_of(here, note, done)
         return await self._bring(_Found(note=note, here=here, there=there, conflict=conflict, cancelled=cancelled))
 
     async def _bring(self, found: _Found) -> WayBack:
@@ -216,11 +222,11 @@ class WriteBack:
         if found.conflict:
             await self._leave(note, granted, foreign)
             return WayBack.YIELD
+        for waiting in foreign:
+            await self._side.take_in(note.conversation, Incoming(id=waiting.id, payload=waiting.payload))
+        # Only now: what a note calls a seed is taken off there, so it must be here, whatever ends this process.
         seeds = (*note.seeds, *(waiting.id for waiting in foreign))
         await self._side.keep(msgspec.structs.replace(note, seeds=seeds, token=granted.token))
-        self._side.wake(note.conversation)
-        for waiting in foreign:
-            await self._side.engine.accept(note.conversation, _decode_message(waiting.payload))
         return WayBack.LATER
 
     async def _leave(self, note: Note, granted: Granted, foreign: Sequence[Waiting]) -> None:
@@ -309,12 +315,17 @@ class WriteBack:
         )
 
 
+def _ended(note: Note, there: Exported) -> WayBack:
+    """Return how an earlier attempt ended whose answer was lost."""
+    return WayBack.CONFLICT if is_in_conflict(note, there) else WayBack.WRITTEN
+
+
 def _commit_id(note: Note, here: Exported) -> str:
     """Return the id of the commit that ends the way back of just these turns.
 
     Its answer may be lost, and the person may go on here: what was said since then is not in the store.
     """
-    return f"carried:{note.write_id}:{here.version}"
+    return f"carried:{note.write_id}:{here.fence}"
 
 
 def _tokens(note: Note) -> tuple[str, str, str]:

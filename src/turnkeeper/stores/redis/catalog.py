@@ -75,9 +75,8 @@ class RedisCatalog:
         partition = keys.partition(person)
         (found,) = await self._medium.scripts.read([("ZRANGE", partition.people(person), 0, -1)], partition)
         flows = await flows_of(self._medium) if flow is None else [flow]
-        known = [ConversationId(flow=each, person=person) for each in flows]
-        known += [one for one in (names.conversation_of(member) for member in found) if flow in {None, one.flow}]
-        return await self._summaries(partition, known)
+        known = names.of_person(person, flows, found)
+        return await self._summaries(partition, [one for one in known if flow in {None, one.flow}])
 
     async def _newest(
         self, flow: str | None, status: str | None, after: _Place | None, rows: int

@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import string
 import zlib
+from collections.abc import Iterable
 
 import msgspec
 
@@ -102,6 +103,16 @@ def conversation_in(flow: str, member: bytes) -> ConversationId:
 def is_only(conversation: ConversationId) -> bool:
     """Return whether flow and person alone name it; no index is needed to find such a one."""
     return not conversation.member and not conversation.state_key
+
+
+def of_person(person: str, flows: Iterable[str], named: Iterable[bytes]) -> list[ConversationId]:
+    """Return the conversations that a person may have: those that the index of people names, and the one of each flow.
+
+    A flow's own is in that index if its state has a name of its own, and there it has it: it is one, not two.
+    """
+    found = [conversation_of(member) for member in sorted(named)]
+    shared = {one.flow for one in found if not one.member}
+    return [*(ConversationId(flow=flow, person=person) for flow in flows if flow not in shared), *found]
 
 
 def lane_ref(member: bytes) -> bytes:

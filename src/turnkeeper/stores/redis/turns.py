@@ -230,9 +230,8 @@ async def conversations_of(medium: Medium, conversation: ConversationId) -> list
     place = await medium.place(conversation)
     people = place.partition.people(conversation.person)
     (found,) = await medium.scripts.read([("ZRANGE", people, 0, -1)], place.partition)
-    plain = ConversationId(flow=conversation.flow, person=conversation.person)
-    known = [names.conversation_of(member) for member in sorted(found)]
-    return [plain, *(one for one in known if one.flow == conversation.flow)]
+    known = names.of_person(conversation.person, (conversation.flow,), found)
+    return [one for one in known if one.flow == conversation.flow]
 
 
 def _begin_call(request: Begin, place: Place) -> Call:

@@ -95,6 +95,20 @@ class CatalogPromises(Backend):
         assert summary.conversation == named.conversation
         assert item.conversation == named.conversation
 
+    async def test_a_conversation_with_a_state_key_is_found_once_by_its_person(self, talk: Talk) -> None:
+        """With that key, beside one of another flow and one of a member that have none."""
+        named, ana, elsewhere = talk.other(), talk.other(member="ana"), talk.other(flow="dispatch")
+        named.conversation = replace(named.conversation, state_key="order:17")
+        for each in (named, ana, elsewhere):
+            await each.turn("m1")
+
+        of_person = (await talk.store.catalog.find(person=named.conversation.person)).items
+        of_flow = (await talk.store.catalog.find(person=named.conversation.person, flow=named.conversation.flow)).items
+
+        everyone = {each.conversation for each in (named, ana, elsewhere)}
+        assert (len(of_person), {one.conversation for one in of_person}) == (3, everyone)
+        assert (len(of_flow), {one.conversation for one in of_flow}) == (2, everyone - {elsewhere.conversation})
+
     async def test_what_changed_last_comes_first(self, talk: Talk) -> None:
         """A commit moves a conversation to the front, an acceptance does not."""
         talks = await crowd(talk, 3)

@@ -159,8 +159,8 @@ def _other_scheme(url: str) -> str:
 def _tls(url: str, reason: OSError) -> StoreUnreadableError:
     if not isinstance(reason, ssl.SSLError):
         return StoreUnreadableError(
-            f"{url}: a file that one of its ssl_ parameters names cannot be read ({reason.strerror}); nothing was sent. "
-            "Check their paths"
+            f"{url}: a file that one of its ssl_ parameters names cannot be read ({reason.strerror}); nothing was "
+            "sent. Check their paths"
         )
     if isinstance(reason, ssl.SSLCertVerificationError):
         advice = "Name its authority with ?ssl_ca_certs=FILE"

@@ -111,7 +111,9 @@ def _numbers(found: object) -> tuple[int, int]:
     """Return schema and partitions as the key says."""
     match found:
         case [bytes(schema), bytes(count)] if schema.isdigit() and count.isdigit():
-            return int(schema), int(count)
+            # A newer schema may divide otherwise: that it is newer is what a person has to hear.
+            if 1 <= int(count) <= MAX_PARTITIONS or int(schema) > SCHEMA:
+                return int(schema), int(count)
     raise StoreUnreadableError(
         f"the key {META!r} says schema and partitions are {found!r}, which Turnkeeper never wrote; nothing changed. "
         "Put its two numbers back from a backup, or use another database number"

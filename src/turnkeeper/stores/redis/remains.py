@@ -33,6 +33,7 @@ async def read_remains(url: str) -> Remains:
                 collections.add(_plain(rest))
             elif kind == "u":
                 (out,) = await wire.send([("HGET", name, "out")], key=key)
+                raise_error(out)  # a wish that cannot be read must not be taken for none
                 flow, _, person = rest.partition(":")
                 if out == b"1":
                     opt_outs.add(OptOut(flow=_plain(flow), person=_plain(person)))

@@ -12,6 +12,7 @@ import msgspec
 from turnkeeper.errors import StoreUnreadableError
 from turnkeeper.ports.clock import Clock
 from turnkeeper.stores.redis.address import MAX_PARTITIONS
+from turnkeeper.stores.redis.connections.server import misaddressed
 from turnkeeper.stores.redis.keys import CLUSTER_PARTITIONS, META, slot, tags
 from turnkeeper.stores.redis.wire import Command, ErrorReply, Wire
 
@@ -112,15 +113,15 @@ async def gather(wire: Wire, *, clock: Clock) -> Facts:
     """Return what a server tells.
 
     Raises:
-        StoreUnreadableError: It does not even say what it is, or is a node of a cluster that was not asked as one.
+        StoreUnreadableError: It does not even say what it is, or is to be asked another way.
         StoreUnavailableError: It does not answer.
     """
     asking = _Asking(wire)
     info = _lines(await asking.ask("INFO"))
     if info is None:
         raise StoreUnreadableError(f"{wire.url} says nothing of itself ({asking.refused}); the user needs INFO")
-    if info.get("redis_mode") == "cluster" and not wire.in_cluster:
-        raise StoreUnreadableError(f"{wire.url} is a node of a cluster; write redis+cluster:// in its place")
+    if reason := misaddressed(wire.url, info, in_cluster=wire.in_cluster):
+        raise StoreUnreadableError(reason)
     schema, partitions, foreign_type = await _division(asking)
     count = int(partitions) if partitions and partitions.isdigit() and int(partitions) <= MAX_PARTITIONS else 0
     shares = _shares(await asking.ask("CLUSTER", "SLOTS")) if wire.in_cluster else []

@@ -214,6 +214,46 @@ async def test_documents_under_the_users_own_names_move_there_and_back(tmp_path:
     assert await at(here, read) == [*arrived[:2], ("task", b"another program's", True), *arrived[2:]]
 
 
+async def test_a_state_under_a_collections_name_stays_with_its_conversation(
+    tmp_path: Path, server: RedisServer
+) -> None:
+    """Who names both `session:` has states and documents side by side; a state is no document to be moved alone."""
+    here, there = server.url(server.fresh()), f"sqlite:///{tmp_path}/there.db"
+    called = ConversationId(flow="calls", person="7", state_key="session:7")
+
+    async def talk(store: Store) -> None:
+        message = Incoming(id="m1", payload=b"{}")
+        grant = await store.turns.begin(Begin(conversation=called, token="t", lease_ms=1_000, message=message))
+        assert isinstance(grant, Granted)
+        await store.turns.commit(
+            Commit(
+                conversation=called,
+                token="t",
+                fence=grant.fence,
+                version=grant.version,
+                generation=grant.generation,
+                commit_id="c",
+                take=1,
+                state=b"{}",
+            )
+        )
+
+    async def write(store: Store) -> None:
+        await talk(store)
+        await store.documents.put(DocumentKey(collection="session", id="8"), b"{}")
+
+    await at(here, write)
+    would = finish(tmp_path, here, there, "--dry-run")
+    await at(there, talk)
+    status, output, _ = finish(tmp_path, here, there)
+    left = await at(here, lambda store: store.catalog.export(called))
+
+    assert would[1] == "would move: conversations 1, documents 1, opt-outs 0\n"
+    assert (status, output.splitlines()[0]) == (1, "moved: conversations 0, documents 1, opt-outs 0")
+    assert left is not None
+    assert left.state == b"{}"
+
+
 async def test_a_server_that_restarted_empty_is_told_again_which_collections_are_ours(
     tmp_path: Path, server: RedisServer
 ) -> None:

@@ -117,13 +117,16 @@ async def test_the_time_that_they_gave_a_value_of_ours_counts(theirs: Any, store
 
 
 async def test_a_session_costs_one_key(theirs: Any, store: RedisStore) -> None:
-    """Nothing stands beside it, and it can be read by eye."""
+    """Nothing stands beside it, and it can be read by eye; one key for all of them has the collection's name."""
     calls = Sessions(store, "conversation:state", Call, ttl=Sliding(hours(24)))
-    await calls.set("é :1", Call(call_sid="CA1"))
-    await calls.get("é :1")
+    for sid in ("é :1", "2"):
+        await calls.set(sid, Call(call_sid="CA1"))
+        await calls.get(sid)
 
     names = {key.decode() for key in theirs.scan_iter()}
-    assert {name for name in names if not name.startswith("turnkeeper:")} == {"conversation:state:é :1"}
+    (noted,) = {name for name in names if name.startswith("{")}
+    assert names - {"turnkeeper:meta", noted} == {"conversation:state:é :1", "conversation:state:2"}
+    assert theirs.smembers(noted) == {b"conversation:state"}
 
 
 async def test_a_customer_of_theirs_is_a_hit(theirs: Any, store: RedisStore) -> None:

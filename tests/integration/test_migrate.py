@@ -24,8 +24,10 @@ from tests.integration.migration_states import (
     snapshot,
 )
 from tests.integration.server_process import COMMAND, PATIENCE_SECONDS, environment
+from turnkeeper.errors import OutcomeUnknownError, RetryableError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.catalog import Exported
+from turnkeeper.ports.documents import DocumentKey
 from turnkeeper.ports.remains import OptOut
 from turnkeeper.ports.store import Store
 from turnkeeper.ports.turns import Begin, Commit, Committed, Duplicate, Granted, Incoming
@@ -183,6 +185,96 @@ async def test_what_died_on_redis_is_not_lost_when_it_is_left(tmp_path: Path, se
         (one.source_id, one.kind, one.payload, one.error, one.attempts, one.at_ms) for one in before
     ]
     assert redriven == 2
+
+
+async def test_documents_under_the_users_own_names_move_there_and_back(tmp_path: Path, server: RedisServer) -> None:
+    """Also those that other programs wrote beside them; what is no collection of ours stays where it is."""
+    first = server.fresh()
+    here, there = server.url(first), f"sqlite:///{tmp_path}/there.db"
+    session = DocumentKey(collection="session", id="CA1")
+
+    async def write(store: Store) -> None:
+        await store.documents.put(session, b"1", ttl_ms=60_000)
+        await store.documents.put(DocumentKey(collection="kunde", id="Ü 7"), b"{}")
+
+    async def read(store: Store) -> list[tuple[str, bytes, bool]]:
+        pages = [await store.documents.scan(each, limit=256) for each in ("session", "kunde", "celery")]
+        return sorted((key.id, one.data, one.expires_ms is None) for page in pages for key, one in page.items)
+
+    await at(here, write)
+    with server.client(first) as client:
+        client.set("session:CA2", "2", ex=60)
+        client.set("celery:task", "another program's")
+    moved = finish(tmp_path, here, there)
+    arrived = await at(there, read)
+    back = finish(tmp_path, there, here)
+
+    assert moved == back == (0, "moved: conversations 0, documents 3, opt-outs 0\n", "")
+    assert arrived == [("CA1", b"1", False), ("CA2", b"2", False), ("Ü 7", b"{}", True)]
+    assert await at(here, read) == [*arrived[:2], ("task", b"another program's", True), *arrived[2:]]
+
+
+async def test_a_state_under_a_collections_name_stays_with_its_conversation(
+    tmp_path: Path, server: RedisServer
+) -> None:
+    """Who names both `session:` has states and documents side by side; a state is no document to be moved alone."""
+    here, there = server.url(server.fresh()), f"sqlite:///{tmp_path}/there.db"
+    called = ConversationId(flow="calls", person="7", state_key="session:7")
+
+    async def talk(store: Store) -> None:
+        message = Incoming(id="m1", payload=b"{}")
+        grant = await store.turns.begin(Begin(conversation=called, token="t", lease_ms=1_000, message=message))
+        assert isinstance(grant, Granted)
+        await store.turns.commit(
+            Commit(
+                conversation=called,
+                token="t",
+                fence=grant.fence,
+                version=grant.version,
+                generation=grant.generation,
+                commit_id="c",
+                take=1,
+                state=b"{}",
+            )
+        )
+
+    async def write(store: Store) -> None:
+        await talk(store)
+        await store.documents.put(DocumentKey(collection="session", id="8"), b"{}")
+
+    await at(here, write)
+    would = finish(tmp_path, here, there, "--dry-run")
+    await at(there, talk)
+    status, output, _ = finish(tmp_path, here, there)
+    left = await at(here, lambda store: store.catalog.export(called))
+
+    assert would[1] == "would move: conversations 1, documents 1, opt-outs 0\n"
+    assert (status, output.splitlines()[0]) == (1, "moved: conversations 0, documents 1, opt-outs 0")
+    assert left is not None
+    assert left.state == b"{}"
+
+
+async def test_a_server_that_restarted_empty_is_told_again_which_collections_are_ours(
+    tmp_path: Path, server: RedisServer
+) -> None:
+    """What is written there afterwards moves as well."""
+    (tmp_path / "redis").mkdir()
+    own = RedisServer(tmp_path / "redis")
+    store = open_store(own.url())
+    key = DocumentKey(collection="session", id="CA1")
+    await store.documents.put(key, b"1")
+    own.stop()
+    own.restart()
+    with contextlib.suppress(RetryableError, OutcomeUnknownError):
+        await store.documents.put(key, b"2")  # notices that its connection is gone
+    await store.documents.put(key, b"3")
+    await store.documents.put(key, b"4")
+    await store.close()
+
+    status, output, _ = finish(tmp_path, own.url(), server.url(server.fresh()))
+    own.stop()
+
+    assert (status, output) == (0, "moved: conversations 0, documents 1, opt-outs 0\n")
 
 
 async def test_who_opted_out_is_known_although_no_conversation_is_left(tmp_path: Path, server: RedisServer) -> None:

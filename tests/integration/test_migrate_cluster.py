@@ -76,6 +76,29 @@ async def test_the_doctor_looks_at_a_cluster(tmp_path: Path, cluster: RedisClust
     assert found["rights"]["level"] == "ok"
 
 
+async def test_the_doctor_looks_at_every_node_of_a_cluster(tmp_path: Path, cluster: RedisClusterServers) -> None:
+    """One that may evict what is in flight is as dangerous as all of them, whichever it is."""
+    told = []
+    for node in cluster.nodes:
+        with node.client() as client:
+            client.config_set("maxmemory-policy", "allkeys-lru")
+            status, found = examined(tmp_path, cluster.url())
+            client.config_set("maxmemory-policy", "noeviction")
+        told.append((status, found["eviction"]["level"]))
+
+    assert told == [(1, "danger")] * len(cluster.nodes)
+
+
+async def test_the_doctor_refuses_a_node_that_was_not_asked_as_a_cluster(
+    tmp_path: Path, cluster: RedisClusterServers
+) -> None:
+    """As the store does; also the node that has the keys which it looks at."""
+    told = [run_cli(tmp_path, "doctor", "--store", node.tcp_url()) for node in cluster.nodes]
+
+    assert {done.returncode for done in told} == {2}
+    assert all("write redis+cluster://" in done.stderr for done in told)
+
+
 async def test_the_doctor_looks_at_a_primary_with_replicas(tmp_path: Path) -> None:
     """It finds the primary through the sentinels, and says how far the replicas are."""
     servers = RedisSentinelServers(tmp_path)

@@ -4,26 +4,38 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 import turnkeeper.stores.redis
 from tests.conformance.redis_servers import RedisServer
-from turnkeeper import hours
-from turnkeeper.documents import Fixed, Mirror
+from tests.integration.notebook import flow
+from turnkeeper import App, Struct, SystemClock, hours, seconds
+from turnkeeper.documents import Cache, Fixed, Mirror
 from turnkeeper.errors import StoreUnreadableError
+from turnkeeper.operations.migration import Plan, migrate
+from turnkeeper.outage.breaker import Breaker
+from turnkeeper.outage.guarded import GuardedStore
 from turnkeeper.stores.memory import MemoryStore
 from turnkeeper.stores.redis import RedisStore
 from turnkeeper.stores.redis.choosing import open_wire
 from turnkeeper.testing import ManualClock
 from turnkeeper.testing.conformance.differential import compare
-from turnkeeper.testing.conformance.scenario import Talk
+from turnkeeper.testing.conformance.scenario import Talk, job, reply
+from turnkeeper.web.asgi import build
 
 pytestmark = pytest.mark.anyio
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "redis-acl.md"
 
-PATTERNS = ("~shop:*", "~dispatch:*", "~session:*", "~cache:*", "~customer:*", "~order:*")
+PATTERNS = ("~shop:*", "~dispatch:*", "~session:*", "~cache:*", "~customer:*", "~customer.*", "~order:*", "~notebook:*")
 """Of the flows and collections that the stories of this test use."""
+
+
+class Customer(Struct):
+    """What a cache of this test holds."""
+
+    name: str
 
 
 @pytest.fixture
@@ -73,6 +85,58 @@ async def test_the_documented_rights_are_enough_to_restore_a_mirror(server: Redi
         assert orders.health.status == "ok"
         assert dict(orders) == {"1": {"name": "a"}}
     await store.close()
+
+
+async def test_the_documented_rights_are_enough_for_a_cache(server: RedisServer) -> None:
+    """With what it keeps beside the values: who loads one now, and its groups."""
+    store = RedisStore(make_user(server))
+    customers = Cache(store, "customer", Customer, ttl=Fixed(hours(1)))
+
+    async def load(name: str) -> Customer:
+        return Customer(name=name)
+
+    await customers.put("8", Customer(name="Bo"), groups=("vip",))
+    loaded = await customers.get_or_load("7", load)
+    await customers.invalidate_group("vip")
+    forgotten = await customers.get("8")
+    await store.close()
+
+    assert (loaded, forgotten) == (Customer(name="7"), None)
+
+
+async def test_the_documented_rights_are_enough_for_health(server: RedisServer) -> None:
+    """A load balancer must not take a server out that could take messages."""
+    app = App(flow, store=make_user(server))
+    async with app.running():
+        transport = httpx.ASGITransport(build(app))
+        async with httpx.AsyncClient(transport=transport, base_url="http://bot") as client:
+            answers = [await client.get(path) for path in ("/health", "/health/redis")]
+
+    assert [answer.json()["status"] for answer in answers] == ["ok", "ok"]
+
+
+async def test_the_documented_rights_are_enough_to_notice_the_end_of_an_outage(server: RedisServer) -> None:
+    """Else whoever was away for a moment would be away for ever."""
+    store, clock = RedisStore(make_user(server)), SystemClock()
+    breaker = Breaker(clock=clock, failures=5, first_wait=seconds(1), longest_wait=seconds(1))
+    guarded = GuardedStore(store, breaker, clock=clock)
+
+    await guarded.prove()
+    await store.close()
+
+
+async def test_the_documented_rights_are_enough_to_move_there_and_away(server: RedisServer) -> None:
+    """The way to least rights leads over them."""
+    clock = SystemClock()
+    here, there = RedisStore(make_user(server)), RedisStore(make_user(server).replace("db=1", "db=2"))
+    await Talk(here, ManualClock()).turn("m1", reply("r1"), job("j1"))
+
+    report = await migrate(here, there, Plan(), clock=clock)
+    back = await migrate(there, here, Plan(), clock=clock)
+    await here.close()
+    await there.close()
+
+    assert (report.conversations, back.conversations) == (1, 1)
 
 
 async def test_no_documented_right_is_more_than_is_used() -> None:

@@ -100,6 +100,18 @@ async def test_a_foreign_meta_key_is_refused(server: RedisServer, database: int,
     assert client.get(META) == b"mine"
 
 
+@pytest.mark.parametrize("partitions", ["0", "257", "99999", "-1", "many"])
+async def test_a_number_of_partitions_that_cannot_be_is_refused(
+    server: RedisServer, database: int, client: Client, partitions: str
+) -> None:
+    """Somebody changed it; what is there is left as it is."""
+    client.hset(META, mapping={"schema": 1, "partitions": partitions})
+
+    with pytest.raises(StoreUnreadableError, match="which Turnkeeper never wrote"):
+        await RedisStore(server.url(database)).open()
+    assert client.hget(META, "partitions") == partitions.encode()
+
+
 KINDS = ["h", "i", "o", "l", "due:shop", "status:shop:open", "tick", "state"]
 """What a turn writes: head, inbox, effects, log, indexes."""
 

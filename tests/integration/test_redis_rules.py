@@ -327,6 +327,19 @@ async def test_the_state_is_readable_json_under_its_own_name(talk: Talk, client:
     assert value.endswith(b'","status":"open","items":[1]}')
 
 
+async def test_a_person_whose_state_has_a_name_of_its_own_is_erased_with_it(talk: Talk, client: Client) -> None:
+    """Nothing is left that names the person or what was said, in no index either."""
+    talk.conversation = replace(talk.conversation, state_key="order:17")
+    await talk.turn("m1", reply("r1"), job("j1"))
+
+    erased = await talk.store.turns.forget(talk.conversation, person=True)
+
+    assert (erased.conversations, erased.deliveries) == (1, 2)
+    kinds = {key.partition(b"}:")[2].partition(b":")[0] for key in client.keys("{*}:*")}
+    assert kinds <= {b"clock", b"flows", b"tick", b"gone", b"end"}, kinds
+    assert client.keys("*17*") == []
+
+
 def test_a_state_of_any_size_stays_what_it_is() -> None:
     """Its envelope is around it, and nothing is compressed: `redis-cli` shows the JSON."""
     text = b'{"text":"' + b"a good dinner " * 500 + b'"}'

@@ -10,8 +10,10 @@ import pytest
 from tests.conformance.redis_groups import SERVICE, RedisSentinelServers
 from tests.integration.redis_load import SOON, WRITERS, connected, load, progress, stored
 from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, StoreUnavailableError, StoreUnreadableError
+from turnkeeper.stores.redis import RedisStore
 from turnkeeper.stores.redis.choosing import open_wire
 from turnkeeper.stores.redis.connections.proving import Durability
+from turnkeeper.stores.urls import examine_store
 
 pytestmark = pytest.mark.anyio
 
@@ -145,3 +147,14 @@ async def test_sentinels_with_users_of_their_own(group: RedisSentinelServers) ->
         with pytest.raises(StoreUnreadableError, match=told) as caught:
             await open_wire(f"{group.url()}?sentinel_username={name}&sentinel_password={password}").open()
         assert "s3cret" not in str(caught.value)
+
+
+async def test_a_sentinel_that_is_taken_for_a_server_says_what_to_write(group: RedisSentinelServers) -> None:
+    """Its port is one digit away; the doctor says the same, and so does whoever takes it for a cluster."""
+    (host,) = group.url().partition("://")[2].partition("/")[0].split(",")[:1]
+    with pytest.raises(StoreUnreadableError, match=r"is a sentinel.*redis\+sentinel://"):
+        await RedisStore(f"redis://{host}/0").open()
+    with pytest.raises(StoreUnreadableError, match=r"is a sentinel.*redis\+sentinel://"):
+        await examine_store(f"redis://{host}/0")
+    with pytest.raises(StoreUnreadableError, match="is no cluster"):
+        await RedisStore(f"redis+cluster://{host}").open()

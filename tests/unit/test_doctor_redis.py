@@ -5,7 +5,7 @@ import pytest
 
 from turnkeeper.ports.findings import Finding, worst
 from turnkeeper.stores.redis.address import Level
-from turnkeeper.stores.redis.examining.facts import Facts, Spread, percentile
+from turnkeeper.stores.redis.examining.facts import Facts, Node, Spread, percentile
 from turnkeeper.stores.redis.examining.judging import judge
 
 GOOD = Facts(
@@ -33,6 +33,11 @@ GOOD = Facts(
     spread=None,
 )
 REPLICA = {"connected_slaves": "1", "slave0": "ip=10.0.0.2,port=6379,state=online,offset=4999000,lag=0"}
+
+
+def bad_node(**info: str) -> Node:
+    """Return another node of a cluster, good but for this."""
+    return Node(name="b:1", info={**GOOD.info, **info}, settings=GOOD.settings)
 
 
 def judged(
@@ -73,6 +78,15 @@ def test_a_good_server_is_good() -> None:
         ("schema", "danger", {}, {"schema": "2"}),
         ("schema", "danger", {}, {"schema": "mine"}),
         ("schema", "danger", {}, {"foreign_type": "string"}),
+        ("schema", "danger", {}, {"schema": "1", "partitions": ""}),
+        ("schema", "danger", {}, {"schema": "", "partitions": "16"}),
+        ("schema", "danger", {}, {"partitions": "0"}),
+        ("schema", "danger", {}, {"partitions": "99999"}),
+        ("node", "ok", {}, {"others": (Node(name="b:1", info=GOOD.info, settings=GOOD.settings),)}),
+        ("node", "warn", {}, {"others": (Node(name="b:1", info={}, settings={}),)}),
+        ("eviction", "danger", {}, {"others": (bad_node(maxmemory_policy="allkeys-lru"),)}),
+        ("persistence", "danger", {}, {"others": (bad_node(aof_enabled="0"),)}),
+        ("role", "danger", {}, {"others": (bad_node(role="slave"),)}),
         ("schema", "ok", {}, {"schema": None}),
         ("clock", "warn", {}, {"clock_ms": -5000.0}),
         ("ping", "warn", {}, {"ping_ms": (30.0, 40.0)}),
@@ -144,3 +158,23 @@ def test_as_many_replicas_as_asked_for_are_needed() -> None:
     levels = {one.check: one.level for one in judge(found, "replica", replicas=2)}
 
     assert levels["replicas"] == "danger"
+
+
+def test_another_node_of_a_cluster_is_named() -> None:
+    """And what the first one has stays told."""
+    found = msgspec.structs.replace(GOOD, node="a:1", others=(bad_node(aof_enabled="0"),))
+
+    told = [one.found for one in judge(found, "memory")]
+
+    assert "primary a:1" in told
+    assert "append-only file, fsync everysec" in told
+    assert "b:1: none: no append-only file, no snapshots" in told
+
+
+@pytest.mark.parametrize(("asked", "dangers"), [(None, 0), (16, 0), (8, 1)])
+def test_a_number_of_partitions_that_no_server_would_start_on_is_dangerous(asked: int | None, dangers: int) -> None:
+    """What is there counts; a new database takes any."""
+    new = msgspec.structs.replace(GOOD, schema=None, partitions=None)
+
+    assert sum(one.check == "partitions" for one in judge(GOOD, "memory", partitions=asked)) == dangers
+    assert worst(judge(new, "memory", partitions=asked)) == "ok"

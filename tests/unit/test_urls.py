@@ -43,6 +43,57 @@ def test_redis_can_be_passed_over_and_the_reason_says_so(value: str) -> None:
     assert "REDIS_ENABLED=false" in chosen.reason
 
 
+def test_a_redis_that_the_application_declares_is_passed_over_too() -> None:
+    """Whoever switched Redis off does not find its conversations there all the same."""
+    off = {"REDIS_ENABLED": "false"}
+
+    chosen = choose_store(off, default="rediss+cluster://a,b")
+
+    assert chosen.url == DEFAULT_URL
+    assert chosen.reason == "embedded default; REDIS_ENABLED=false passes over Redis"
+    assert choose_store(off, default="sqlite:///pizza.db").url == "sqlite:///pizza.db"
+    assert choose_store(off, default="").url == ""
+    assert choose_store({**off, "TURNKEEPER_STORE": "redis://asked"}).url == "redis://asked"
+
+
+@pytest.mark.parametrize("value", ["n", "flase", "none"])
+def test_a_switch_that_says_neither_is_an_error(value: str) -> None:
+    """A mistyped false must not leave Redis on."""
+    with pytest.raises(ConfigurationError, match="write true or false"):
+        choose_store({"REDIS_ENABLED": value, "REDIS_URL": "redis://cache"})
+
+
+@pytest.mark.parametrize("name", ["TURNKEEPER_STORE", "REDIS_URL", "REDIS_ENABLED", *UPSTASH])
+@pytest.mark.parametrize("mark", ["'", '"'])
+def test_quotation_marks_that_came_with_a_variable_are_named(name: str, mark: str) -> None:
+    """They are part of the value where no shell took them off, and look right wherever somebody looks."""
+    with pytest.raises(ConfigurationError, match=f"{name} begins with a quotation mark") as caught:
+        choose_store({**UPSTASH, name: f"{mark}redis://u:hunter2@cache{mark}"})
+
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["eu1.upstash.io", "https://eu1.upstash.io/", "eu1.upstash.io/", "https://EU1.upstash.io:443"]
+)
+def test_the_host_of_upstash_is_found_however_it_is_written(url: str) -> None:
+    """With the port of Redis, not of its web server."""
+    chosen = choose_store({**UPSTASH, "UPSTASH_REDIS_REST_URL": url})
+
+    assert chosen.url == "rediss://default:t0ken@eu1.upstash.io:6379"
+
+
+def test_an_address_of_upstash_without_a_host_is_an_error() -> None:
+    """It says how one looks."""
+    with pytest.raises(ConfigurationError, match=r"https://name\.upstash\.io"):
+        choose_store({**UPSTASH, "UPSTASH_REDIS_REST_URL": "https://"})
+
+
+def test_blanks_around_a_store_that_was_asked_for_are_no_part_of_it() -> None:
+    """As with the variables."""
+    assert choose_store({}, given=" redis://cache ").url == "redis://cache"
+
+
 def test_what_the_application_declares_comes_last() -> None:
     """Its own URL stands in for the embedded default, and nothing else."""
     assert choose_store({}, default="sqlite:///pizza.db").url == "sqlite:///pizza.db"

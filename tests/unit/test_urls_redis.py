@@ -34,6 +34,19 @@ def test_our_parameters_are_taken_off() -> None:
     assert (address.partitions, address.answer_seconds) == (64, 2.5)
 
 
+def test_a_plus_in_a_parameter_is_a_plus() -> None:
+    """Passwords made of base 64 have it."""
+    address = read_address("redis+sentinel://a,b/service?sentinel_password=q+w%2Be&db=2")
+
+    assert address.url == "redis+sentinel://a,b/service?sentinel_password=q%2Bw%2Be&db=2"
+
+
+@pytest.mark.parametrize("url", ["redis://host/2?db=2", "unix:///run/redis.sock?db=2", "redis+cluster://a?db=0"])
+def test_a_database_may_be_said_twice_if_it_is_the_same(url: str) -> None:
+    """What does not contradict itself can be meant."""
+    assert read_address(url).url == url
+
+
 def test_an_address_does_not_show_its_password() -> None:
     """Neither in a log nor in a debugger's list of variables."""
     assert "hunter2" not in repr(read_address("redis://user:hunter2@host"))
@@ -61,6 +74,19 @@ def test_an_address_does_not_show_its_password() -> None:
         ("redis://user:hunter2@host?answer_seconds=-1", "answer_seconds"),
         ("redis://user:hunter2@host?answer_seconds=600", "up to 60"),
         ("redis://user:hunter2@host?partitions=4&partitions=8", "twice"),
+        ("redis:///user:hunter2@host", "%40 for @"),
+        ("redis://user:hunter2@a,b/0", "redis+sentinel:// or redis+cluster://"),
+        ("redis://user:hunter2@host/2?db=4", "leave one of them out"),
+        ("redis+sentinel://user:hunter2@a/service/2?db=4", "leave one of them out"),
+        ("redis+cluster://user:hunter2@a?db=4", "one database"),
+        ("redis://user:hunter2@host?db=", "db is the number"),
+        ("redis://user:hunter2@host?ssl_cert_reqs=none", "write rediss://"),
+        ("valkey+cluster://user:hunter2@host?ssl_ca_certs=a", "write valkeys+cluster://"),
+        ("unix:///run/redis.sock?ssl_ca_certs=a", "leave it out"),
+        ("redis://host?sentinel_password=hunter2", "redis+sentinel://"),
+        ("unix:///run/redis.sock?password=hunter2", "unix://user:password@/run/redis.sock"),
+        ("redis://host?username=u&password=hunter2", "rediss://user:password@host"),
+        ("unix://user:hunter2@run/redis.sock", "three slashes"),
     ],
 )
 def test_a_url_that_cannot_be_meant_says_what_can(url: str, reason: str) -> None:

@@ -17,6 +17,7 @@ from turnkeeper.app import App, Line
 from turnkeeper.cli.loading import load_app, tell_of_new_folder
 from turnkeeper.cli.logs import configure
 from turnkeeper.cli.reading import Input
+from turnkeeper.cli.telling import naming
 from turnkeeper.engine.results import Taken
 from turnkeeper.errors import InvalidMessageError, OutcomeUnknownError, RetryableError, StoreUnavailableError
 from turnkeeper.model.conversation import ConversationId
@@ -47,7 +48,8 @@ def run_chat(reference: str, *, speaker: str, store: str | None, wait_seconds: f
     configure("text", is_quiet=True)  # else Python prints the names of events alone
     app, chosen = load_app(reference, store=store)
     tell_of_new_folder(chosen.url)
-    asyncio.run(_chat(app, speaker, timedelta(seconds=wait_seconds)))
+    with naming(chosen.reason):
+        asyncio.run(_chat(app, speaker, timedelta(seconds=wait_seconds)))
 
 
 async def _chat(app: App, speaker: str, wait: timedelta) -> None:

@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from turnkeeper.cli.options import AsJson, Store
+from turnkeeper.cli.telling import naming, told
 from turnkeeper.errors import TurnkeeperError
 
 if TYPE_CHECKING:
@@ -31,15 +32,16 @@ def doctor(store: Store = None, *, as_json: AsJson = False) -> None:
 
     try:
         chosen = choose_store(os.environ, given=store)
-        findings = asyncio.run(examine_store(chosen.url))
+        with naming(chosen.reason):
+            findings = asyncio.run(examine_store(chosen.url))
     except TurnkeeperError as exc:
-        sys.stderr.write(f"turnkeeper: {exc}\n")
+        sys.stderr.write(f"turnkeeper: {told(exc)}\n")
         raise typer.Exit(UNKNOWN) from exc
     level = worst(findings)
     place = mask_url(chosen.url)
     if as_json:
-        told = {"store": place, "reason": chosen.reason, "level": level, "findings": findings}
-        sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
+        everything = {"store": place, "reason": chosen.reason, "level": level, "findings": findings}
+        sys.stdout.write(msgspec.json.encode(everything).decode() + "\n")
     else:
         sys.stdout.write(f"{place}  ({chosen.reason})\n\n{_table(findings)}\n{_conclusion(findings)}\n")
     if level == "danger":

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from turnkeeper.app import App
+from turnkeeper.cli.telling import naming
 from turnkeeper.errors import ConfigurationError, TurnkeeperError
 from turnkeeper.observe.masking import mask_url
 from turnkeeper.ports.store import Store
@@ -107,7 +108,8 @@ def existing_store(store: str | None, *, app: str | None = None) -> Found:
     else:
         loaded, chosen = load_app(app, store=store)
     place = f"{mask_url(chosen.url) or 'the store that the application opens itself'} ({chosen.reason})"
-    opened = open_store(chosen.url) if loaded is None else loaded.store
+    with naming(chosen.reason):
+        opened = open_store(chosen.url) if loaded is None else loaded.store
     scheme = urlsplit(chosen.url).scheme
     if scheme == "memory":
         raise ConfigurationError(

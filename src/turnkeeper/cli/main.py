@@ -11,6 +11,7 @@ import typer
 from turnkeeper.cli.doctoring import doctor
 from turnkeeper.cli.migrating import migrate
 from turnkeeper.cli.options import App, AsJson, Flow, Member, OfApp, Store
+from turnkeeper.cli.telling import told
 from turnkeeper.errors import ConfigurationError, TurnkeeperError
 
 INTERRUPTED = 130
@@ -215,7 +216,7 @@ def main() -> None:
     try:
         cli()
     except TurnkeeperError as exc:
-        sys.stderr.write(f"turnkeeper: {exc}\n")
+        sys.stderr.write(f"turnkeeper: {told(exc)}\n")
         raise SystemExit(1) from exc
     except BrokenPipeError as exc:
         # Whoever read the output has enough of it. Python would complain once more when it flushes at its end.

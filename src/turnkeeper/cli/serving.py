@@ -23,6 +23,7 @@ from starlette.applications import Starlette
 from turnkeeper.app import App
 from turnkeeper.cli.loading import load_app, tell_of_new_folder
 from turnkeeper.cli.logs import configure
+from turnkeeper.cli.telling import naming
 from turnkeeper.engine.settings import Settings
 from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, RetryableError
 from turnkeeper.observe.masking import mask_url
@@ -123,7 +124,7 @@ def run_server(
     lines = [f"phone       {url}phone"] if has_phone else []
     lines += [OPEN_PHONE] if is_open else []
     lines += _invitation(app, url) if is_demo else []
-    with contextlib.closing(listener):
+    with contextlib.closing(listener), naming(chosen.reason):
         asyncio.run(_serve(app, server, listener, chosen, lines))
 
 

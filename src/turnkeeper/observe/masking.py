@@ -47,7 +47,8 @@ def mask_url(url: str) -> str:
     scheme, mark, rest = url.partition("://")
     if not mark:
         scheme, rest = "", url
-    if not rest.startswith("/"):
+    # Three slashes stand before the name of a database's file, which may have an @; elsewhere they are a mistake.
+    if not rest.startswith("/") or scheme.partition("+")[0].lower() != "sqlite":
         user_info, at, place = rest.rpartition("@")
         user, colon, _ = user_info.partition(":")
         rest = f"{user}:***@{place}" if colon else f"***@{place}" if at else place

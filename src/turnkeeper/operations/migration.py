@@ -146,13 +146,20 @@ class _Run:
             (self.report.busy if moved is Moved.BUSY else self.report.conflicts).append(conversation.key)
 
     async def documents(self) -> None:
-        """Move the documents of the plan's collections."""
+        """Move the documents of the plan's collections.
+
+        On Redis a state whose name begins as a collection's looks like one of its documents; one of a conversation
+        that stays where it is stays with it.
+        """
+        states = {one.state_name for one in self._stuck}
         for collection in self._plan.collections:
             cursor = None
             while True:
                 page = await self._source.documents.scan(collection, cursor=cursor, limit=MAX_BATCH)
                 now_ms = (await self._source.deliveries.due(limit=1)).now_ms
                 for key, document in page.items:
+                    if _name_of(key) in states:
+                        continue
                     if await self._move_document(key, document, now_ms):
                         self.report.documents += 1
                     else:
@@ -229,11 +236,16 @@ async def _wait_for_rest(source: Store, plan: Plan, clock: Clock) -> None:
         await clock.sleep(_LOOK_SECONDS)
 
 
+def _name_of(key: DocumentKey) -> str:
+    return "" if key.person else f"{key.collection}:{key.id}"
+
+
 async def _count(source: Store, target: Store, plan: Plan, told: Told) -> Report:
     """Return what a run would move, and what would stand in its way."""
-    report = Report()
+    report, states = Report(), set[str]()
     async for page in listed(source, plan.flow):
         for conversation in page:
+            states.add(conversation.state_name)
             if await target.catalog.export(conversation) is None:
                 report.conversations += 1
             else:
@@ -243,7 +255,7 @@ async def _count(source: Store, target: Store, plan: Plan, told: Told) -> Report
         cursor = None
         while True:
             found = await source.documents.scan(collection, cursor=cursor, limit=MAX_BATCH)
-            report.documents += len(found.items)
+            report.documents += sum(_name_of(key) not in states for key, _ in found.items)
             if (cursor := found.cursor) is None:
                 break
     return report

@@ -47,7 +47,10 @@ REDIS_SCHEMES = frozenset(
 )
 """What `turnkeeper.stores.redis` opens; named here too, so that this module needs no extra."""
 
+_TRUE = frozenset({"", "true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
+
+_UPSTASH = "https://name.upstash.io"
 
 Durability = Literal["disk", "memory"]
 
@@ -66,33 +69,66 @@ def choose_store(environ: Mapping[str, str], *, given: str | None = None, defaul
     """Return the first URL found: given, TURNKEEPER_STORE, REDIS_URL, the Upstash pair, the default.
 
     Args:
-        environ: Usually `os.environ`. `REDIS_ENABLED=false` passes over REDIS_URL and the Upstash pair.
+        environ: Usually `os.environ`. `REDIS_ENABLED=false` passes over REDIS_URL, the Upstash pair, and a Redis as
+            default, in whose place the embedded store comes.
         given: What the person asked for, such as `--store`; None: nothing.
         default: What the application declares; without it the embedded store.
 
     Raises:
-        ConfigurationError: Half of the Upstash pair is set, or what was asked for is empty.
+        ConfigurationError: Half of the Upstash pair is set, a variable cannot be meant, or what was asked for is empty.
     """
     if given is not None:
         if not given.strip():
             raise ConfigurationError(f"--store is empty; give a URL like {KNOWN[0]}, or leave the option out")
-        return ChosenStore(url=given, reason="--store")
-    if url := environ.get("TURNKEEPER_STORE", "").strip():
+        return ChosenStore(url=given.strip(), reason="--store")
+    if url := _value(environ, "TURNKEEPER_STORE"):
         return ChosenStore(url=url, reason="TURNKEEPER_STORE")
-    fallback = "embedded default" if default == DEFAULT_URL else "declared by the application"
-    if environ.get("REDIS_ENABLED", "").strip().lower() in _FALSE:
-        return ChosenStore(url=default, reason=f"{fallback}; REDIS_ENABLED=false passes over Redis")
-    if url := environ.get("REDIS_URL", "").strip():
+    if not _is_redis_enabled(environ):
+        if _split(default).scheme in REDIS_SCHEMES:
+            default = DEFAULT_URL
+        return ChosenStore(url=default, reason=f"{_fallback(default)}; REDIS_ENABLED=false passes over Redis")
+    if url := _value(environ, "REDIS_URL"):
         return ChosenStore(url=url, reason="REDIS_URL")
-    rest_url = environ.get("UPSTASH_REDIS_REST_URL", "").strip()
-    token = environ.get("UPSTASH_REDIS_REST_TOKEN", "").strip()
+    if url := _upstash(environ):
+        return ChosenStore(url=url, reason="UPSTASH_REDIS_REST_URL")
+    return ChosenStore(url=default, reason=_fallback(default))
+
+
+def _value(environ: Mapping[str, str], name: str) -> str:
+    """Return what a variable says, empty where it says nothing.
+
+    Raises:
+        ConfigurationError: Somebody's quotation marks came with it, as `docker --env-file` hands them on.
+    """
+    value = environ.get(name, "").strip()
+    if value[:1] in {"'", '"'}:
+        raise ConfigurationError(f"the value of {name} begins with a quotation mark; write it without")
+    return value
+
+
+def _is_redis_enabled(environ: Mapping[str, str]) -> bool:
+    said = _value(environ, "REDIS_ENABLED").lower()
+    if said not in _TRUE | _FALSE:
+        raise ConfigurationError(f"REDIS_ENABLED is {said!r}; write true or false")
+    return said in _TRUE
+
+
+def _upstash(environ: Mapping[str, str]) -> str:
+    """Return the URL that the pair stands for, empty where it is not set."""
+    rest_url, token = _value(environ, "UPSTASH_REDIS_REST_URL"), _value(environ, "UPSTASH_REDIS_REST_TOKEN")
     if bool(rest_url) != bool(token):
         missing = "UPSTASH_REDIS_REST_TOKEN" if rest_url else "UPSTASH_REDIS_REST_URL"
         raise ConfigurationError(f"{missing} is not set; Upstash needs both, or unset the other one")
-    if rest_url:
-        host = _split(rest_url).hostname or rest_url
-        return ChosenStore(url=f"rediss://default:{quote(token, safe='')}@{host}:6379", reason="UPSTASH_REDIS_REST_URL")
-    return ChosenStore(url=default, reason=fallback)
+    if not rest_url:
+        return ""
+    host = _split(rest_url if "://" in rest_url else f"https://{rest_url}").hostname
+    if not host:
+        raise ConfigurationError(f"UPSTASH_REDIS_REST_URL names no host; it looks like {_UPSTASH}")
+    return f"rediss://default:{quote(token, safe='')}@{host}:6379"
+
+
+def _fallback(default: str) -> str:
+    return "embedded default" if default == DEFAULT_URL else "declared by the application"
 
 
 def open_store(url: str, *, clock: Clock | None = None) -> Store:

@@ -1,6 +1,6 @@
 """Reads the URL of a Redis or Valkey server: what of it is ours, and what the connection is to know.
 
-A `+` in a query is a blank by the rules of forms; in `durability=disk+replica` it is meant as a plus.
+A `+` in a query is a blank by the rules of forms. Here it is a plus, as in `durability=disk+replica` and in passwords.
 """
 
 from typing import Literal, get_args
@@ -77,8 +77,9 @@ def read_address(url: str) -> Address:
     if parts.scheme not in EXAMPLES:
         raise _refused(url, f"write one of {', '.join(f'{scheme}://' for scheme in EXAMPLES)}")
     _check_place(url, parts)
-    given = parse_qsl(parts.query, keep_blank_values=True)
-    _check_names(url, [name for name, _ in given])
+    given = parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True)
+    _check_names(url, parts.scheme, [name for name, _ in given])
+    _check_database(url, parts, dict(given).get("db"))
     ours = {name: value for name, value in given if name in OURS}
     rest = urlencode([(name, value) for name, value in given if name not in OURS])
     # Without a scheme, because `urlunsplit` takes the slashes off a scheme that it does not know, such as unix.
@@ -111,9 +112,10 @@ def _check_place(url: str, parts: SplitResult) -> None:
     if parts.scheme == "unix":
         if not parts.path.strip("/"):
             raise _refused(url, f"it names no socket; write {example}")
+        if parts.netloc.rpartition("@")[2]:
+            raise _refused(url, f"a socket has no host: three slashes stand before its path; write {example}")
         return
-    if not parts.netloc.rpartition("@")[2].strip(","):
-        raise _refused(url, f"it names no host; write {example}")
+    _check_hosts(url, parts)
     names = [name for name in parts.path.split("/") if name]
     if parts.scheme.endswith("+sentinel"):
         if not names:
@@ -125,16 +127,49 @@ def _check_place(url: str, parts: SplitResult) -> None:
         raise _refused(url, "a cluster has one database, number 0; leave the number out")
 
 
-def _check_names(url: str, names: list[str]) -> None:
+def _check_hosts(url: str, parts: SplitResult) -> None:
+    hosts = parts.netloc.rpartition("@")[2]
+    if not hosts.strip(","):
+        raise _refused(url, f"it names no host; write {EXAMPLES[parts.scheme]}")
+    if "," in hosts and "+" not in parts.scheme:
+        several = " or ".join(f"{parts.scheme}+{kind}://" for kind in ("sentinel", "cluster"))
+        raise _refused(url, f"it names several hosts; write {several} for those")
+
+
+def _check_names(url: str, scheme: str, names: list[str]) -> None:
     unknown = sorted(set(names) - THEIRS - set(OURS))
+    if {"username", "password"} & set(unknown):
+        where = "unix://user:password@/run/redis.sock" if scheme == "unix" else EXAMPLES["rediss"]
+        raise _refused(url, f"user and password stand before an @, as in {where}")
     if unknown or len(set(names)) < len(names):
         what = f"there is no parameter {', '.join(unknown)}" if unknown else "a parameter stands there twice"
         raise _refused(url, f"{what}; there are {', '.join((*OURS, *sorted(THEIRS)))}")
+    kind, plus, several = scheme.partition("+")
+    for name in names:
+        if name.startswith("ssl_") and kind not in {"rediss", "valkeys"}:
+            advice = "a socket needs none" if kind == "unix" else f"write {kind}s{plus}{several}://"
+            raise _refused(url, f"{name} is for TLS, and this is without; {advice}, or leave it out")
+        if name.startswith("sentinel_") and several != "sentinel":
+            raise _refused(url, f"{name} is for sentinels, and it names none; write {EXAMPLES['redis+sentinel']}")
+
+
+def _check_database(url: str, parts: SplitResult, given: str | None) -> None:
+    """Refuse a `db` that is none, or that the path contradicts: conversations would be where nobody looks."""
+    if given is None:
+        return
+    if not given.isdecimal():
+        raise _refused(url, "db is the number of a database")
+    if parts.scheme.endswith("+cluster") and int(given):
+        raise _refused(url, "a cluster has one database, number 0; leave the number out")
+    names = [name for name in parts.path.split("/") if name]
+    said = names[1:] if parts.scheme.endswith("+sentinel") else names
+    if parts.scheme != "unix" and said and int(said[0]) != int(given):
+        raise _refused(url, f"its path says database {said[0]} and its parameter {given}; leave one of them out")
 
 
 def _durability(url: str, given: str | None) -> Level | None:
     for level in get_args(Level):
-        if given is not None and given.replace(" ", "+") == level:
+        if given is not None and given.replace(" ", "+") == level:  # what was %20 in the URL, or a blank in a shell
             found: Level = level
             return found
     if given is not None:

@@ -15,6 +15,7 @@ import msgspec
 from turnkeeper.errors import StoreFullError, StoreUnreadableError
 from turnkeeper.ports.checks import check_batch, check_part, page_size
 from turnkeeper.ports.documents import Document, DocumentKey, DocumentPage, Ttl, digest_of
+from turnkeeper.ports.remains import is_own
 from turnkeeper.stores.redis import codes
 from turnkeeper.stores.redis.committing import GIVEN_BYTES
 from turnkeeper.stores.redis.compressing import packed, unpacked
@@ -51,6 +52,7 @@ class RedisDocuments:
     def __init__(self, medium: Medium) -> None:
         """Take the server."""
         self._medium = medium
+        self._noted: set[tuple[str, int, int]] = set()
 
     async def get(self, key: DocumentKey, /) -> Document | None:
         """See `Documents.get`."""
@@ -154,13 +156,26 @@ class RedisDocuments:
                 self._listed(key),
             ),
         )
-        replies = await self._medium.scripts.run(call, before=stages)
+        note = self._note(names, key)
+        replies = await self._medium.scripts.run(call, before=[*stages, *note])
+        if note and isinstance(replies[len(stages)], int):
+            self._noted.add(self._noted_as(key))
         reply: Reply = replies[-1]
         if reply[0] == codes.NOSTAGE:
             refusal = replies[0]
             why = refusal.text if isinstance(refusal, ErrorReply) else "it was evicted at once"
             raise StoreFullError(f"there is no room for a document and nothing was written: {why}")
         return digest_of(data) if reply[0] == codes.OK else None
+
+    def _note(self, names: Keys, key: DocumentKey) -> list[Command]:
+        """Return what notes that a collection is ours, once: of names that are the users' own nobody else could say."""
+        if self._listed(key) or is_own(key.collection) or self._noted_as(key) in self._noted:
+            return []
+        return [("SADD", names.collections, key.collection)]
+
+    def _noted_as(self, key: DocumentKey) -> tuple[str, int, int]:
+        """Return what has to be the same for a note to be there: a server that takes over or restarts may lack it."""
+        return key.collection, self._medium.wire.primary_changes, self._medium.wire.restarts
 
     async def touch(self, key: DocumentKey, /, *, ttl_ms: int | None) -> bool:
         """See `Documents.touch`."""

@@ -242,7 +242,7 @@ _TYPES = {
     "h": "string", "i": "list", "r": "zset", "a": "hash", "m": "hash", "o": "hash", "l": "list", "p": "zset",
     "g": "set", "due": "zset", "status": "zset", "statuses": "hash", "gone": "zset", "end": "zset", "dead": "zset",
     "letters": "hash", "flows": "set", "tick": "zset", "w": "zset", "u": "hash", "names": "zset", "e": "hash",
-    "d": "string", "clock": "hash",
+    "d": "string", "clock": "hash", "collections": "set",
 }  # fmt: skip
 
 
@@ -273,6 +273,11 @@ class Keys:
         """Return the keys of a conversation's head and state, all that a look at it needs."""
         state = conversation.state_name
         return f"{partition.tag}h:{_named(conversation)}", f"{partition.tag}{state}" if self._in_cluster else state
+
+    @property
+    def collections(self) -> str:
+        """Set: collections whose documents have the users' own names and stand in no list; none on a cluster."""
+        return f"{self.partitions[0].tag}collections"
 
     def home(self, key: DocumentKey) -> Partition:
         """Return the partition of a document."""

@@ -6,7 +6,7 @@ import msgspec
 
 from turnkeeper.errors import ConfigurationError, StoreNewerError, StoreUnreadableError
 from turnkeeper.stores.redis.connections.proving import Durability
-from turnkeeper.stores.redis.connections.server import evicting, parse_info
+from turnkeeper.stores.redis.connections.server import evicting, misaddressed, parse_info
 from turnkeeper.stores.redis.keys import CLUSTER_PARTITIONS, META, PARTITIONS
 from turnkeeper.stores.redis.scripts import raise_error
 from turnkeeper.stores.redis.wire import Command, Terms, Wire
@@ -70,8 +70,8 @@ def _check_server(wire: Wire, said: Mapping[str, str], durability: Durability) -
         raise StoreUnreadableError(f"{wire.url} runs Redis {said['redis_version']}; 6.2 or newer, or Valkey, is needed")
     if said.get("role") == "slave":
         raise StoreUnreadableError(f"{wire.url} is a replica, which cannot be written; give the address of its primary")
-    if said.get("redis_mode") == "cluster" and not wire.in_cluster:
-        raise StoreUnreadableError(f"{wire.url} is a node of a cluster; write redis+cluster:// in its place")
+    if reason := misaddressed(wire.url, said, in_cluster=wire.in_cluster):
+        raise StoreUnreadableError(reason)
     policy = said.get("maxmemory_policy", "noeviction")
     if policy.startswith("allkeys") and durability != "cache":
         raise StoreUnreadableError(evicting(wire.url, policy))
@@ -111,7 +111,9 @@ def _numbers(found: object) -> tuple[int, int]:
     """Return schema and partitions as the key says."""
     match found:
         case [bytes(schema), bytes(count)] if schema.isdigit() and count.isdigit():
-            return int(schema), int(count)
+            # A newer schema may divide otherwise: that it is newer is what a person has to hear.
+            if 1 <= int(count) <= MAX_PARTITIONS or int(schema) > SCHEMA:
+                return int(schema), int(count)
     raise StoreUnreadableError(
         f"the key {META!r} says schema and partitions are {found!r}, which Turnkeeper never wrote; nothing changed. "
         "Put its two numbers back from a backup, or use another database number"

@@ -27,12 +27,16 @@ async def read_remains(url: str) -> Remains:
     collections: set[str] = set()
     opt_outs: set[OptOut] = set()
     try:
-        async for key, name in _walk(wire, await _keys(wire)):
+        keys = await _keys(wire)
+        if not wire.in_cluster:
+            collections |= await _noted(wire, keys)
+        async for key, name in _walk(wire, keys):
             kind, _, rest = name.partition("}:")[2].partition(":")
             if kind == "names" and not is_own(_plain(rest)):
                 collections.add(_plain(rest))
             elif kind == "u":
                 (out,) = await wire.send([("HGET", name, "out")], key=key)
+                raise_error(out)  # a wish that cannot be read must not be taken for none
                 flow, _, person = rest.partition(":")
                 if out == b"1":
                     opt_outs.add(OptOut(flow=_plain(flow), person=_plain(person)))
@@ -61,6 +65,13 @@ async def _keys(wire: Wire) -> Keys:
     (count,) = await wire.send([("HGET", META, "partitions")], key=META)
     raise_error(count)
     return Keys(int(count) if isinstance(count, bytes) else 1, in_cluster=wire.in_cluster)
+
+
+async def _noted(wire: Wire, keys: Keys) -> set[str]:
+    """Return the collections that stand in no list, because SCAN finds their documents."""
+    (found,) = await wire.send([("SMEMBERS", keys.collections)], key=keys.collections)
+    raise_error(found)
+    return {name.decode() for name in found if isinstance(name, bytes)} if isinstance(found, list) else set()
 
 
 async def _walk(wire: Wire, keys: Keys) -> AsyncIterator[tuple[str, str]]:

@@ -127,17 +127,7 @@ def _told(url: str, exc: Exception, *, is_tls: bool) -> TurnkeeperError:
             )
         if isinstance(reason, ResponseError):
             return StoreUnreadableError(f"{url} refused the connection ({text}); {nothing}")
-        if isinstance(reason, ssl.SSLCertVerificationError):
-            advice = "Name its authority with ?ssl_ca_certs=FILE"
-            if "mismatch" in reason.verify_message:
-                advice = (
-                    "Use a name that it has (replica-announce-ip, cluster-announce-hostname say which one others get), "
-                    "or check its authority only, with ?ssl_check_hostname=false"
-                )
-            return StoreUnreadableError(
-                f"{url}: the server's certificate is not trusted ({reason.verify_message}); {nothing}. {advice}"
-            )
-        if isinstance(reason, ssl.SSLError):
+        if is_tls and isinstance(reason, ssl.SSLError | FileNotFoundError | PermissionError):
             return _tls(url, reason)
     said = str(exc) or "no answer in time"
     return StoreUnavailableError(
@@ -166,7 +156,22 @@ def _other_scheme(url: str) -> str:
     return f"{kind.removesuffix('s') if kind in {'rediss', 'valkeys'} else f'{kind}s'}{plus}{several}://"
 
 
-def _tls(url: str, reason: ssl.SSLError) -> StoreUnreadableError:
+def _tls(url: str, reason: OSError) -> StoreUnreadableError:
+    if not isinstance(reason, ssl.SSLError):
+        return StoreUnreadableError(
+            f"{url}: a file that one of its ssl_ parameters names cannot be read ({reason.strerror}); nothing was "
+            "sent. Check their paths"
+        )
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        advice = "Name its authority with ?ssl_ca_certs=FILE"
+        if "mismatch" in reason.verify_message:
+            advice = (
+                "Use a name that it has (replica-announce-ip, cluster-announce-hostname say which one others get), "
+                "or check its authority only, with ?ssl_check_hostname=false"
+            )
+        return StoreUnreadableError(
+            f"{url}: the server's certificate is not trusted ({reason.verify_message}); nothing was written. {advice}"
+        )
     if any(mark in str(reason) for mark in ("WRONG_VERSION_NUMBER", "RECORD_LAYER", "PACKET_LENGTH")):
         return StoreUnreadableError(
             f"{url} does not speak TLS ({reason}); nothing was written. Write {_other_scheme(url)}"

@@ -120,6 +120,16 @@ def evicting(url: str, policy: str) -> str:
     )
 
 
+def misaddressed(url: str, said: Mapping[str, str], *, in_cluster: bool) -> str:
+    """Return what to write instead if a URL leads to a server that is to be asked another way, else nothing."""
+    mode = said.get("redis_mode")
+    if mode == "sentinel":
+        return f"{url} is a sentinel, which keeps nothing; write redis+sentinel://host:26379/service/0 in its place"
+    if mode == "cluster" and not in_cluster:
+        return f"{url} is a node of a cluster; write redis+cluster:// in its place"
+    return ""
+
+
 class Primaries:
     """Remembers who answered as a primary, so that a change is told: once, in the log and as a number.
 

@@ -55,7 +55,7 @@ def parse_slots(reply: object, asked: Address) -> Slots:
 
 
 def _refusal(reply: ErrorReply, url: str) -> TurnkeeperError:
-    if "cluster support disabled" in reply.text:
+    if "cluster support disabled" in reply.text or "unknown command" in reply.text:  # a sentinel says the latter
         return StoreUnreadableError(
             f"{url} is no cluster; nothing was written. Write redis:// in place of redis+cluster://"
         )

@@ -25,4 +25,5 @@ async def examine(url: str, *, clock: Clock) -> Sequence[Finding]:
         facts = await gather(wire, clock=clock)
     finally:
         await wire.close()
-    return judge(facts, address.durability or "memory", replicas=address.replicas or 1)
+    durability = address.durability or "memory"
+    return judge(facts, durability, replicas=address.replicas or 1, partitions=address.partitions)

@@ -11,7 +11,9 @@ import msgspec
 
 from turnkeeper.errors import StoreUnreadableError
 from turnkeeper.ports.clock import Clock
-from turnkeeper.stores.redis.keys import META, slot, tags
+from turnkeeper.stores.redis.address import MAX_PARTITIONS
+from turnkeeper.stores.redis.connections.server import misaddressed
+from turnkeeper.stores.redis.keys import CLUSTER_PARTITIONS, META, slot, tags
 from turnkeeper.stores.redis.wire import Command, ErrorReply, Wire
 
 PROBE = f"{{{META}}}:doctor"
@@ -40,12 +42,22 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     by_node: Mapping[str, int]
 
 
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """Another primary of a cluster that has some of our partitions. `info` is empty where it does not tell."""
+
+    name: str
+    info: Mapping[str, str]
+    settings: Mapping[str, str]
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What a server told. `refused` names what the user may not ask; None elsewhere: not told.
 
     Attributes:
         info: The lines of INFO.
         settings: Of the server, by their names.
+        node: Which one it is, in a cluster.
+        others: The other primaries of the cluster on which something of ours is.
         refused: Commands that were forbidden, with the server's words.
         clock_ms: The server's clock minus this machine's.
         ping_ms, write_ms: Answers, quickest first; empty where it was forbidden.
@@ -65,6 +77,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     foreign_type: str | None
     conversations_bytes: tuple[int, ...]
     spread: Spread | None
+    node: str = ""
+    others: tuple[Node, ...] = ()
 
 
 class _Asking:
@@ -99,19 +113,23 @@ async def gather(wire: Wire, *, clock: Clock) -> Facts:
     """Return what a server tells.
 
     Raises:
-        StoreUnreadableError: It does not even say what it is.
+        StoreUnreadableError: It does not even say what it is, or is to be asked another way.
         StoreUnavailableError: It does not answer.
     """
     asking = _Asking(wire)
     info = _lines(await asking.ask("INFO"))
     if info is None:
         raise StoreUnreadableError(f"{wire.url} says nothing of itself ({asking.refused}); the user needs INFO")
+    if reason := misaddressed(wire.url, info, in_cluster=wire.in_cluster):
+        raise StoreUnreadableError(reason)
     schema, partitions, foreign_type = await _division(asking)
-    count = int(partitions) if partitions and partitions.isdigit() else 0
-    is_cluster = info.get("redis_mode") == "cluster"
+    count = int(partitions) if partitions and partitions.isdigit() and int(partitions) <= MAX_PARTITIONS else 0
+    shares = _shares(await asking.ask("CLUSTER", "SLOTS")) if wire.in_cluster else []
     return Facts(
         info=info,
         settings=await _settings(asking),
+        node=next((share[2] for share in shares if share[0] <= slot(META.encode()) <= share[1]), ""),
+        others=await _others(asking, shares, count or CLUSTER_PARTITIONS),
         clock_ms=await _clock_difference(asking, clock),
         ping_ms=await asking.timed([("PING",)], PINGS),
         write_ms=await asking.timed([("SET", PROBE, "1", "PX", 60_000), ("DEL", PROBE)], WRITES),
@@ -119,15 +137,36 @@ async def gather(wire: Wire, *, clock: Clock) -> Facts:
         partitions=partitions,
         foreign_type=foreign_type,
         conversations_bytes=await _sizes(asking),
-        spread=await _spread(asking, count) if is_cluster else None,
+        spread=await _spread(asking, shares, count) if wire.in_cluster else None,
         refused=await _rights(asking),
     )
 
 
-async def _settings(asking: _Asking) -> dict[str, str]:
+async def _others(asking: _Asking, shares: Sequence[tuple[int, int, str]], partitions: int) -> tuple[Node, ...]:
+    """Return what the nodes tell that have a partition, and not the key that everything else is asked of."""
+    homes: dict[str, str] = {}
+    for first, last, node in shares:
+        for tag in tags(partitions):
+            if first <= slot(tag.encode()) <= last:
+                homes.setdefault(node, f"{{{tag}}}:")
+    own = slot(META.encode())
+    return tuple(
+        [
+            Node(
+                name=node,
+                info=_lines(await asking.ask("INFO", key=key)) or {},
+                settings=await _settings(asking, key=key),
+            )
+            for node, key in homes.items()
+            if not any(first <= own <= last and node == name for first, last, name in shares)
+        ]
+    )
+
+
+async def _settings(asking: _Asking, *, key: str = META) -> dict[str, str]:
     settings: dict[str, str] = {}
     for name in _SETTINGS:
-        match await asking.ask("CONFIG", "GET", name):
+        match await asking.ask("CONFIG", "GET", name, key=key):
             case [bytes(found), bytes(value)]:
                 settings[found.decode()] = value.decode()
             case None:
@@ -149,9 +188,15 @@ async def _division(asking: _Asking) -> tuple[str | None, str | None, str | None
     if kind not in {b"hash", b"none", None}:
         return None, None, kind.decode() if isinstance(kind, bytes) else str(kind)
     match await asking.ask("HMGET", META, "schema", "partitions"):
-        case [bytes(schema), bytes(partitions)]:
-            return schema.decode(), partitions.decode(), None
+        case [None, None] | None:
+            return None, None, None
+        case [schema, partitions]:  # half of it is there if somebody changed it
+            return _word(schema), _word(partitions), None
     return None, None, None
+
+
+def _word(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else ""
 
 
 async def _sizes(asking: _Asking) -> tuple[int, ...]:
@@ -187,10 +232,9 @@ def _plain(name: str) -> str:
     return name.replace("%3A", ":").replace("%7B", "{").replace("%7D", "}").replace("%25", "%")
 
 
-async def _spread(asking: _Asking, partitions: int) -> Spread:
+async def _spread(asking: _Asking, shares: Sequence[tuple[int, int, str]], partitions: int) -> Spread:
     state = _lines(await asking.ask("CLUSTER", "INFO")) or {}
     owners: dict[str, int] = {}
-    shares = _shares(await asking.ask("CLUSTER", "SLOTS"))
     for first, last, node in shares:
         owners[node] = owners.get(node, 0)
         for tag in tags(partitions) if partitions else ():

@@ -7,9 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from turnkeeper.ports.findings import Finding, Level
+from turnkeeper.stores.redis.address import MAX_PARTITIONS
 from turnkeeper.stores.redis.connections.proving import LOSES, WAITAOF_SINCE, Durability
-from turnkeeper.stores.redis.examining.facts import Facts, percentile
+from turnkeeper.stores.redis.examining.facts import Facts, Node, percentile
 from turnkeeper.stores.redis.keys import META, SLOTS
 from turnkeeper.stores.redis.opening import OLDEST, SCHEMA
 
@@ -33,21 +36,43 @@ Check = Callable[[Facts, Durability], Iterator[Finding]]
 NOT_TOLD = "not told: the user may not use {} ({})"
 
 
-def judge(facts: Facts, durability: Durability, *, replicas: int = 1) -> list[Finding]:
+def judge(facts: Facts, durability: Durability, *, replicas: int = 1, partitions: int | None = None) -> list[Finding]:
     """Return one finding or more for each thing that was asked, in the order in which a person wants to read them.
 
     Args:
         facts: What the server told.
         durability: What the URL asks for; it decides what is dangerous.
         replicas: How many of them, at the levels that have some.
+        partitions: How many the URL asks for.
     """
-    before: tuple[Check, ...] = (_version, _role, _durability, _persistence, _memory, _eviction)
-    after: tuple[Check, ...] = (_division, _cluster, _rights, _clock, _latency, _conversations)
+    once: tuple[Check, ...] = (_division, _cluster, _rights, _clock, _latency, _conversations)
     return [
-        *(finding for check in before for finding in check(facts, durability)),
-        *_replicas(facts, durability, replicas),
-        *(finding for check in after for finding in check(facts, durability)),
+        *_of_server(facts, durability, replicas),
+        *(finding for node in facts.others for finding in _of_node(facts, node, durability, replicas)),
+        *_wish(facts, partitions),
+        *(finding for check in once for finding in check(facts, durability)),
     ]
+
+
+def _of_server(facts: Facts, durability: Durability, replicas: int) -> Iterator[Finding]:
+    """Yield what there is to say of one server."""
+    for check in (_version, _role, _durability, _persistence, _memory, _eviction):
+        yield from check(facts, durability)
+    yield from _replicas(facts, durability, replicas)
+
+
+def _of_node(facts: Facts, node: Node, durability: Durability, replicas: int) -> Iterator[Finding]:
+    """Yield what is not as it should be with another node of a cluster, and that the rest is."""
+    if not node.info:
+        yield _finding(
+            "node", "warn", f"{node.name} says nothing of itself", "is it up, and may the user use INFO there?"
+        )
+        return
+    its_own = replace(facts, info=node.info, settings=node.settings, node=node.name)
+    found = [one for one in _of_server(its_own, durability, replicas) if one.level != "ok"]
+    yield from (replace(one, found=f"{node.name}: {one.found}") for one in found)
+    if not found:
+        yield _finding("node", "ok", f"{node.name} is set as it should be")
 
 
 def _finding(check: str, level: Level, found: str, advice: str = "") -> Finding:
@@ -73,7 +98,7 @@ def _role(facts: Facts, _: Durability) -> Iterator[Finding]:
     if role != "master":
         yield _finding("role", "danger", role, "a replica cannot be written; give the address of its primary")
     else:
-        yield _finding("role", "ok", "primary")
+        yield _finding("role", "ok", f"primary {facts.node}".strip())
 
 
 def _durability(_: Facts, durability: Durability) -> Iterator[Finding]:
@@ -176,11 +201,27 @@ def _division(facts: Facts, _: Durability) -> Iterator[Finding]:
         yield _finding("schema", "danger", f"{META} holds a {facts.foreign_type}", advice)
     elif facts.schema is None:
         yield _finding("schema", "ok", "a new database; it is divided when a server first opens it")
-    elif not facts.schema.isdigit() or int(facts.schema) > SCHEMA:
+    elif facts.schema.isdigit() and int(facts.schema) > SCHEMA:
         advice = f"this Turnkeeper knows schema {SCHEMA}: upgrade it here, or use another database"
         yield _finding("schema", "danger", f"schema {facts.schema}", advice)
+    elif not (facts.schema.isdigit() and _is_count(facts.partitions or "")):
+        advice = (
+            f"Turnkeeper never wrote that: put back the two numbers of {META} from a backup, or use another database"
+        )
+        found = f"schema {facts.schema or 'missing'}, partitions {facts.partitions or 'missing'}"
+        yield _finding("schema", "danger", found, advice)
     else:
         yield _finding("schema", "ok", f"schema {facts.schema}, {facts.partitions} partitions")
+
+
+def _wish(facts: Facts, partitions: int | None) -> Iterator[Finding]:
+    if partitions is not None and facts.partitions not in {None, str(partitions)}:
+        advice = "leave partitions= out of the URL: a database is divided once, and no server starts on another number"
+        yield _finding("partitions", "danger", f"{partitions} asked for, {facts.partitions} there", advice)
+
+
+def _is_count(partitions: str) -> bool:
+    return partitions.isdigit() and 1 <= int(partitions) <= MAX_PARTITIONS
 
 
 def _cluster(facts: Facts, _: Durability) -> Iterator[Finding]:

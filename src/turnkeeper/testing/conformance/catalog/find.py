@@ -95,18 +95,19 @@ class CatalogPromises(Backend):
         assert summary.conversation == named.conversation
         assert item.conversation == named.conversation
 
-    async def test_a_state_key_makes_no_second_conversation(self, talk: Talk) -> None:
-        """Its person is asked for, and it comes once, beside the conversations that have no key of their own."""
-        named = talk.other(person="17")
+    async def test_a_conversation_with_a_state_key_is_found_once_by_its_person(self, talk: Talk) -> None:
+        """With that key, beside one of another flow and one of a member that have none."""
+        named, ana, elsewhere = talk.other(), talk.other(member="ana"), talk.other(flow="dispatch")
         named.conversation = replace(named.conversation, state_key="order:17")
-        plain = talk.other(flow="dispatch", person="17")
-        for each in (named, plain):
+        for each in (named, ana, elsewhere):
             await each.turn("m1")
 
-        found = (await talk.store.catalog.find(person="17")).items
+        of_person = (await talk.store.catalog.find(person=named.conversation.person)).items
+        of_flow = (await talk.store.catalog.find(person=named.conversation.person, flow=named.conversation.flow)).items
 
-        assert {summary.conversation for summary in found} == {named.conversation, plain.conversation}
-        assert len(found) == 2
+        everyone = {each.conversation for each in (named, ana, elsewhere)}
+        assert (len(of_person), {one.conversation for one in of_person}) == (3, everyone)
+        assert (len(of_flow), {one.conversation for one in of_flow}) == (2, everyone - {elsewhere.conversation})
 
     async def test_what_changed_last_comes_first(self, talk: Talk) -> None:
         """A commit moves a conversation to the front, an acceptance does not."""

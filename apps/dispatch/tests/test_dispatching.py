@@ -191,6 +191,46 @@ def test_an_order_with_very_many_lines_still_fits_a_message(team: Team) -> None:
     assert team.sim.state(order).vendor_items == {"HB": items}
 
 
+def test_an_order_with_very_many_vendors_still_has_its_card(team: Team) -> None:
+    """With as many buttons as a message takes; the next ones come up when the first have confirmed."""
+    order = team.webhook("dishbee", storefront(line_items=[{"title": "x", "vendor": f"v{n}"} for n in range(60)]))
+    text, buttons = team.card(order)
+
+    assert "v59: not asked yet" in text
+    assert len(buttons) == 100
+    assert team.press(order, "v0: asap?") == "No chat is known for v0; call them."
+
+
+def test_what_a_button_says_is_never_trusted(team: Team) -> None:
+    """A keyboard of an earlier version, or data that somebody made up: answered, and nothing happens."""
+    order = team.webhook("dishbee", storefront())
+    before = msgspec.json.encode(team.sim.state(order))
+    data = ["ask|JS", "ask|JS|99:99|0", "ask|JS|soon|0", "ask|JS|asap|-1", "ask|JS|asap|" + "9" * 5000]
+    data += ["placed|||0", "order|||0", "explode|||0", "take|||0|0", "", "confirm|JS|banana|0", "ask|JS|asap|²"]
+    answers = [team.tap(f"{order}|{each}") for each in data]
+
+    assert set(answers) == {"This button is out of date."}
+    assert msgspec.json.encode(team.sim.state(order)) == before
+    assert team.tap("gone|explode") == "This order is no longer known."
+    assert [team.tap(each) for each in ("", "|take|||0", "a\nb|take|||0", "{a}:b|take|||0", "x" * 25)] == [None] * 5
+
+
+def test_an_order_is_json_that_any_code_reads(team: Team) -> None:
+    """Every time in it is ISO 8601 text, also those of its history; what others wrote into it stays."""
+    order = team.webhook("dishbee", storefront())
+    team.press(order, "JS: 18:30?")
+    view = team.sim.view(order)
+    assert view is not None
+    assert view.exported.state is not None
+    stored = msgspec.json.decode(view.exported.state)
+
+    assert stored["status_history"] == [
+        {"type": "received", "timestamp": "2026-03-02T16:00:00Z"},
+        {"type": "time_sent", "vendor": "JS", "time": "18:30", "timestamp": "2026-03-02T16:00:00Z"},
+    ]
+    assert {"name": "dishbee #26", "status": "new", "confirmed_times": {}}.items() <= stored.items()
+
+
 def test_a_click_on_an_order_that_nobody_knows_is_answered(team: Team) -> None:
     """It was forgotten after its seven days, or somebody made the data up."""
     answers = [team.press_data(f"gone|{action}|JS|asap|0") for action in ("ask", "take", "delivered", "release")]

@@ -208,9 +208,14 @@ async def test_the_application_learns_under_which_id_it_can_edit(bot: Telegram, 
 
     bot.on_accepted = on_accepted
     outcomes = [(await bot.send(out(key=key))).outcome for key in ("card", "", "card")]
+    outcomes.append((await bot.send(out(key="card", edits="7"))).outcome)
+    api.answers = [(400, b'{"ok": false, "error_code": 400, "description": "Bad Request: message to edit not found"}')]
+    outcomes.append((await bot.send(out(key="card", edits="5"))).outcome)
 
-    assert outcomes == [SendOutcome.ACCEPTED] * 3
-    assert told == [Accepted(key="card", chat="-1001", message_id="7")] * 2
+    assert outcomes == [SendOutcome.ACCEPTED] * 5
+    first, second, anew = told
+    assert first == second == Accepted(key="card", chat="-1001", message_id="7")
+    assert anew == Accepted(key="card", chat="-1001", message_id="7", lost="5")
 
 
 @pytest.mark.parametrize(

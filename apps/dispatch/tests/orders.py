@@ -122,6 +122,11 @@ class Team:
         answers = [sent.reply.text for sent in self.telegram.sent if sent.reply.to == f"click:q{number}"]
         return answers[0] if len(answers) == 1 else repr(answers)
 
+    def placed(self, order: str, key: str, message_id: str, *, chat: str = "-1001", lost: str = "") -> None:
+        """Let the bot hear under which id Telegram keeps something."""
+        report = {"key": key, "chat": chat, "message_id": message_id, "lost": lost}
+        self.sim.deliver("placed", id=f"placed:{chat}:{message_id}", as_=order, kind=Kind.ACTION, data=report)
+
     def card(self, order: str) -> tuple[str, list[str]]:
         """Return the card in the group as it is shown now: its text and its buttons."""
         shown = [sent.reply for sent in self.telegram.sent if sent.reply.key == f"{order}|card"]

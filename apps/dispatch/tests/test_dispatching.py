@@ -156,6 +156,33 @@ def test_a_changed_order_asks_only_the_vendors_whose_part_changed(team: Team) ->
     assert team.card(order)[1] == ["LR: asap?", "LR: 18:30?", "LR: later"]
 
 
+def test_two_webhooks_at_once_leave_one_card(team: Team) -> None:
+    """The second came before Telegram had told the first card's id: the earlier card is taken back."""
+    order = team.webhook("dishbee", storefront())
+    team.webhook("dishbee", storefront(updated_at=later(5), note="newer"))
+    team.placed(order, "card", "11")
+    team.press(order, "JS: asap?")
+    team.placed(order, "card", "12")
+    team.placed(order, "card", "12")
+    posted = [sent.reply for sent in team.telegram.sent if sent.reply.to == "-1001"]
+
+    assert [reply.edits for reply in posted] == ["", "", "11", "11", "12"]
+    assert posted[3].text == "⬇️ dishbee #26: below"
+    assert not posted[3].buttons
+    assert (posted[4].text, posted[4].buttons) == (posted[2].text, posted[2].buttons)
+
+
+def test_a_card_that_somebody_deleted_is_shown_again_once(team: Team) -> None:
+    """Nothing is said about the lost one: there is nothing left to edit."""
+    order = team.webhook("dishbee", storefront())
+    team.placed(order, "card", "11")
+    team.placed(order, "card", "12", lost="11")
+    team.press(order, "JS: asap?")
+
+    posted = [sent.reply for sent in team.telegram.sent if sent.reply.to == "-1001"]
+    assert [reply.edits for reply in posted] == ["", "12"]
+
+
 def test_an_order_is_forgotten_after_seven_days(team: Team) -> None:
     """Counted from what happened to it last."""
     order = ready(team)

@@ -100,11 +100,15 @@ class Update(msgspec.Struct, frozen=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """A reply that Telegram took: the flow's key for it, the chat, and the id under which it can be edited."""
+    """A reply that Telegram took: the flow's key for it, the chat, and the id under which it can be edited.
+
+    `lost` is the id that it was to edit if that message is gone, which is why there is a new one; else empty.
+    """
 
     key: str
     chat: str
     message_id: str
+    lost: str = ""
 
 
 Route = Callable[[Update], Arrival | None]
@@ -197,7 +201,8 @@ class Telegram:
                 return sent
         sent = await self._call("sendMessage", {**content, **keyboard} if reply.buttons else content)
         if sent.outcome is SendOutcome.ACCEPTED and reply.key and self.on_accepted is not None:
-            await self._report(self.on_accepted, Accepted(key=reply.key, chat=reply.to, message_id=sent.provider_id))
+            accepted = Accepted(key=reply.key, chat=reply.to, message_id=sent.provider_id, lost=reply.edits)
+            await self._report(self.on_accepted, accepted)
         return sent
 
     async def _report(self, tell: OnAccepted, accepted: Accepted) -> None:

@@ -48,7 +48,7 @@ orders = app.view(flow)
 async def keep_message_id(accepted: Accepted) -> None:
     """Bring the id under which something can be edited back to its order, as a turn."""
     order_id, _, key = accepted.key.partition("|")
-    report = {"key": key, "chat": accepted.chat, "message_id": accepted.message_id}
+    report = {"key": key, "chat": accepted.chat, "message_id": accepted.message_id, "lost": accepted.lost}
     await app.accept(
         order_id,
         Message(

@@ -54,6 +54,11 @@ def _vendor_state(order: Order, vendor: str) -> str:
     return f"asked for {asked.time} …" if asked else "not asked yet"
 
 
+def superseded_text(order: Order) -> str:
+    """Return what becomes of a message that was said once more."""
+    return f"⬇️ {order.name}: below"
+
+
 def card_buttons(order_id: str, order: Order) -> list[Button]:
     """Return what the group can do now."""
     if order.status == DELIVERED:

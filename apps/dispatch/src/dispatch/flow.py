@@ -39,6 +39,7 @@ class Placed(Struct):
     key: str
     chat: str
     message_id: str
+    lost: str = ""
 
 
 @flow.action("order")
@@ -64,8 +65,19 @@ async def receive(turn: Turn[Order], received: Received) -> None:
 
 @flow.action("placed")
 async def placed(turn: Turn[Order], report: Placed) -> None:
-    """Keep under which id something can be edited."""
-    turn.state.messages.setdefault(report.chat, {})[report.key] = report.message_id
+    """Keep under which id something can be edited.
+
+    A shop's second webhook may come before the first one's card has its id, and is shown on a card of its own: then
+    the earlier card says so, and loses its buttons.
+    """
+    messages = turn.state.messages.setdefault(report.chat, {})
+    before = messages.get(report.key, "")
+    messages[report.key] = report.message_id
+    if before in {"", report.message_id, report.lost}:
+        return
+    turn.reply(cards.superseded_text(turn.state), channel=TELEGRAM, to=report.chat, edits=before)
+    if report.key == cards.CARD:
+        _show(turn)
 
 
 @flow.action("ask", when=NEW)

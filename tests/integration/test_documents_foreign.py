@@ -142,6 +142,21 @@ async def test_a_customer_of_theirs_is_a_hit(theirs: Any, store: RedisStore) -> 
     assert found == [Customer(id=7)] * 3
 
 
+async def test_a_customer_that_was_invalidated_is_none_to_them(theirs: Any, store: RedisStore) -> None:
+    """What stands there for a minute, so that a load under way is not kept, is JSON's null to any code."""
+    customers = Cache(store, "customer", Customer, ttl=Fixed(minutes(5)))
+    setex(theirs, "customer:+1", 300, json.dumps({"id": 7}))
+    stones = []
+    for _ in range(2):
+        await customers.invalidate("+1")
+        stones.append(theirs.get("customer:+1"))
+
+    assert [json.loads(stone) for stone in stones] == [None, None]
+    assert stones[0] != stones[1]
+    assert await customers.get("+1") is None
+    assert 0 < theirs.pttl("customer:+1") <= 60_000
+
+
 async def test_their_orders_are_mirrored(theirs: Any, store: RedisStore) -> None:
     """All of `order:*`, more than a page of it, with any id; nothing of another name, of another type or of glob's."""
     expected = {f"{n}": {"name": f"order {n}"} for n in range(700)}

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tests.unit.document_stores import KINDS, make_store
-from turnkeeper import Struct, minutes, seconds
+from turnkeeper import Struct, hours, minutes, seconds
 from turnkeeper.documents import Cache, Fixed
 from turnkeeper.errors import ConfigurationError, InvalidStateError, StateUndecodableError, StoreUnavailableError
 from turnkeeper.ports.documents import DocumentKey
@@ -178,6 +178,24 @@ async def test_a_stale_value_is_given_while_it_is_loaded_anew(store: Store, cloc
     assert (stale.value and stale.value.id, stale.is_stale) == (1, True)
     assert (fresh.value and fresh.value.id, fresh.is_stale) == (2, False)
     assert cache.stats.stale_hits == 1
+
+
+async def test_a_stale_value_that_the_source_no_longer_has_is_not_given_again(store: Store, clock: ManualClock) -> None:
+    """It was deleted there: the load in the background finds that out, whether or not the cache remembers it."""
+    for name, missing_for in (("forgets", None), ("remembers", minutes(1))):
+        cache: Cache[Customer] = Cache(
+            store, name, Customer, ttl=Fixed(minutes(5)), stale_for=hours(1), missing_for=missing_for, clock=clock
+        )
+        source = Source()
+        await cache.get_or_load("a", source)
+        clock.advance(minutes(6))
+        source.known = False
+        stale = await cache.find_or_load("a", source)
+        await cache.close()
+        after = await cache.find_or_load("a", source)
+
+        assert (stale.is_stale, stale.value and stale.value.id) == (True, 1)
+        assert (after.is_stale, after.value) == (False, None)
 
 
 async def test_a_loader_that_fails_is_heard(store: Store, clock: ManualClock) -> None:

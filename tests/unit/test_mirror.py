@@ -469,8 +469,11 @@ async def test_restored_values_are_ordinary_dicts_to_everybody(store: Store, clo
         copies = [copy.deepcopy(value), json.loads(json.dumps(value)), pickle.loads(pickle.dumps(value)), value.copy()]  # noqa: S301 - our own
         copies[0]["status"] = "changed"
 
+        rebuilt = type(value)((key, type(value["vendors"])("ab")) for key in value)
+
         assert isinstance(value, dict)
         assert isinstance(value["vendors"], list)
+        assert rebuilt == {key: ["a", "b"] for key in ORDER} == value.fromkeys(value, ["a", "b"])
         assert [type(one) for one in copies] == [dict] * 4
         assert copies[1:] == [ORDER] * 3
         assert value == ORDER

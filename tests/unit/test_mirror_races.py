@@ -119,6 +119,47 @@ async def test_a_deletion_between_the_choice_and_the_write_is_a_deletion() -> No
         assert (await slow.stored("a"), await slow.stored("b")) == (None, {"n": 2})
 
 
+@pytest.mark.parametrize("remove", ["del", "pop", "popitem", "clear"])
+async def test_what_was_deleted_stays_deleted_though_somebody_still_writes_into_it(remove: str) -> None:
+    """`order = orders.pop(…)`, then `order["status"] = "archived"`: it is the caller's own by then."""
+    slow = Slow()
+    await restored(slow, a={"n": 0, "deep": [{}]})
+    async with mirror(slow) as orders:
+        held = orders["a"]
+        {
+            "del": lambda: orders.__delitem__("a"),
+            "pop": lambda: orders.pop("a"),
+            "popitem": orders.popitem,
+            "clear": orders.clear,
+        }[remove]()
+        held["n"] = 1
+        held["deep"][0]["x"] = 2
+        await orders.flush()
+
+        assert await slow.stored("a") is None
+        assert len(orders) == 0
+        assert held == {"n": 1, "deep": [{"x": 2}]}
+
+
+async def test_a_value_that_cannot_be_written_is_no_good_health() -> None:
+    """Health says it, nobody takes the only copy off the list, and the end counts it as lost."""
+    slow = Slow()
+    await restored(slow, a={"at": "2026-01-01T00:00:00Z"})
+    async with mirror(slow) as orders:
+        orders["a"]["sent_to"] = (1, 2)
+        await orders.flush()
+        bad = orders.health
+        released = orders.release(days(2), by=lambda value: datetime.fromisoformat(value["at"]))
+        orders["a"]["sent_to"] = [1, 2]
+        await orders.flush()
+        good = orders.health
+
+    assert (bad.status, bad.unsaved) == ("degraded", 1)
+    assert "unwritable" in bad.reason
+    assert released == 0
+    assert (good.status, good.unsaved, good.reason) == ("ok", 0, "")
+
+
 async def test_a_value_that_is_being_written_is_not_released() -> None:
     """If the write fails, what changed is still here to be written again."""
     slow = Slow()

@@ -208,9 +208,14 @@ async def test_the_application_learns_under_which_id_it_can_edit(bot: Telegram, 
 
     bot.on_accepted = on_accepted
     outcomes = [(await bot.send(out(key=key))).outcome for key in ("card", "", "card")]
+    outcomes.append((await bot.send(out(key="card", edits="7"))).outcome)
+    api.answers = [(400, b'{"ok": false, "error_code": 400, "description": "Bad Request: message to edit not found"}')]
+    outcomes.append((await bot.send(out(key="card", edits="5"))).outcome)
 
-    assert outcomes == [SendOutcome.ACCEPTED] * 3
-    assert told == [Accepted(key="card", chat="-1001", message_id="7")] * 2
+    assert outcomes == [SendOutcome.ACCEPTED] * 5
+    first, second, anew = told
+    assert first == second == Accepted(key="card", chat="-1001", message_id="7")
+    assert anew == Accepted(key="card", chat="-1001", message_id="7", lost="5")
 
 
 @pytest.mark.parametrize(
@@ -241,6 +246,30 @@ async def test_a_limit_is_waited_for_as_long_as_telegram_says(bot: Telegram, api
 
     assert (sent.outcome, sent.retry_after) == (SendOutcome.RETRY, timedelta(seconds=13))
     assert (without.outcome, without.retry_after) == (SendOutcome.RETRY, None)
+
+
+async def test_a_group_that_became_a_supergroup_is_followed(bot: Telegram, api: BotApi) -> None:
+    """The refusal names its new id; it is tried again, and goes there, also when it moves once more."""
+
+    def moved(to: int) -> tuple[int, bytes]:
+        text = "Bad Request: group chat was upgraded to a supergroup chat"
+        body = {"ok": False, "error_code": 400, "description": text, "parameters": {"migrate_to_chat_id": to}}
+        return 400, json.dumps(body).encode()
+
+    told: list[Accepted] = []
+
+    async def on_accepted(accepted: Accepted) -> None:
+        told.append(accepted)
+
+    bot.on_accepted = on_accepted
+    api.answers = [moved(-100_200), moved(-100_300)]
+    outcomes = [(await bot.send(out(key="card"))).outcome for _ in range(3)]
+    await bot.send(out(edits="7"))
+    await bot.send(out(to="-5"))
+
+    assert outcomes == [SendOutcome.RETRY, SendOutcome.RETRY, SendOutcome.ACCEPTED]
+    assert [asked["chat_id"] for _, asked in api.asked] == ["-1001", "-100200", "-100300", "-100300", "-5"]
+    assert [accepted.chat for accepted in told] == ["-1001"]
 
 
 async def test_no_answer_is_unknown_and_no_connection_is_not_sent(bot: Telegram, api: BotApi) -> None:
@@ -278,7 +307,9 @@ async def test_the_webhook_is_set_with_its_secret(bot: Telegram, api: BotApi) ->
     await bot.set_webhook("https://example.org/webhooks/telegram")
     api.answers = [(400, b'{"ok": false, "error_code": 400, "description": "bad webhook: HTTPS url must be provided"}')]
 
-    assert api.asked[0][1]["secret_token"] == SECRET
+    asked = api.asked[0][1]
+    assert asked["secret_token"] == SECRET
+    assert {"update_id", *asked["allowed_updates"]} == set(Update.__struct_fields__)
     with pytest.raises(ConfigurationError, match="HTTPS"):
         await bot.set_webhook("http://example.org")
 

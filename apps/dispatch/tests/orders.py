@@ -6,9 +6,11 @@ from typing import Any
 
 import msgspec
 
-from dispatch.clicks import Click
+from dispatch.clicks import Click, route
 from dispatch.shops import OrderWebhook, signed
 from turnkeeper import Arrival, Kind, WebhookRequest
+from turnkeeper.channels.telegram import Click as Pressed
+from turnkeeper.channels.telegram import Update, User
 from turnkeeper.testing import FakeChannel, Simulator
 
 PLACED = datetime(2026, 3, 2, 16, 0, tzinfo=UTC)
@@ -107,6 +109,23 @@ class Team:
         self.sim.deliver(action, id=f"telegram:{number}", as_=order, kind=Kind.ACTION, data=msgspec.to_builtins(click))
         answers = [sent.reply.text for sent in self.telegram.sent if sent.reply.to == f"click:q{number}"]
         return answers[0] if len(answers) == 1 else repr(answers)
+
+    def tap(self, data: str, *, by: str = "Ana") -> str | None:
+        """Let Telegram bring any data as a click's; return the answer to it, None if it is nobody's."""
+        number = next(_numbers)
+        sender = User(id=7, first_name=by)
+        came = route(Update(update_id=number, callback_query=Pressed(id=f"q{number}", sender=sender, data=data)))
+        if came is None:
+            return None
+        fields = msgspec.json.decode(came.message.data)
+        self.sim.deliver(came.message.text, id=came.message.id, as_=came.person, kind=Kind.ACTION, data=fields)
+        answers = [sent.reply.text for sent in self.telegram.sent if sent.reply.to == f"click:q{number}"]
+        return answers[0] if len(answers) == 1 else repr(answers)
+
+    def placed(self, order: str, key: str, message_id: str, *, chat: str = "-1001", lost: str = "") -> None:
+        """Let the bot hear under which id Telegram keeps something."""
+        report = {"key": key, "chat": chat, "message_id": message_id, "lost": lost}
+        self.sim.deliver("placed", id=f"placed:{chat}:{message_id}", as_=order, kind=Kind.ACTION, data=report)
 
     def card(self, order: str) -> tuple[str, list[str]]:
         """Return the card in the group as it is shown now: its text and its buttons."""

@@ -15,8 +15,7 @@ import msgspec
 import uvicorn
 from starlette.applications import Starlette
 
-from dispatch.app import DEMO_SECRET
-from dispatch.shops import signed
+from dispatch.shops import DEMO_SECRET, signed
 from tests.conformance.guard import Guard
 from turnkeeper.testing.telegram import TelegramStandIn
 

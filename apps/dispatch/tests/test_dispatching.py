@@ -156,6 +156,33 @@ def test_a_changed_order_asks_only_the_vendors_whose_part_changed(team: Team) ->
     assert team.card(order)[1] == ["LR: asap?", "LR: 18:30?", "LR: later"]
 
 
+def test_two_webhooks_at_once_leave_one_card(team: Team) -> None:
+    """The second came before Telegram had told the first card's id: the earlier card is taken back."""
+    order = team.webhook("dishbee", storefront())
+    team.webhook("dishbee", storefront(updated_at=later(5), note="newer"))
+    team.placed(order, "card", "11")
+    team.press(order, "JS: asap?")
+    team.placed(order, "card", "12")
+    team.placed(order, "card", "12")
+    posted = [sent.reply for sent in team.telegram.sent if sent.reply.to == "-1001"]
+
+    assert [reply.edits for reply in posted] == ["", "", "11", "11", "12"]
+    assert posted[3].text == "⬇️ dishbee #26: below"
+    assert not posted[3].buttons
+    assert (posted[4].text, posted[4].buttons) == (posted[2].text, posted[2].buttons)
+
+
+def test_a_card_that_somebody_deleted_is_shown_again_once(team: Team) -> None:
+    """Nothing is said about the lost one: there is nothing left to edit."""
+    order = team.webhook("dishbee", storefront())
+    team.placed(order, "card", "11")
+    team.placed(order, "card", "12", lost="11")
+    team.press(order, "JS: asap?")
+
+    posted = [sent.reply for sent in team.telegram.sent if sent.reply.to == "-1001"]
+    assert [reply.edits for reply in posted] == ["", "12"]
+
+
 def test_an_order_is_forgotten_after_seven_days(team: Team) -> None:
     """Counted from what happened to it last."""
     order = ready(team)
@@ -189,6 +216,46 @@ def test_an_order_with_very_many_lines_still_fits_a_message(team: Team) -> None:
 
     assert all(len(sent.reply.text) < 2100 for sent in team.telegram.sent)
     assert team.sim.state(order).vendor_items == {"HB": items}
+
+
+def test_an_order_with_very_many_vendors_still_has_its_card(team: Team) -> None:
+    """With as many buttons as a message takes; the next ones come up when the first have confirmed."""
+    order = team.webhook("dishbee", storefront(line_items=[{"title": "x", "vendor": f"v{n}"} for n in range(60)]))
+    text, buttons = team.card(order)
+
+    assert "v59: not asked yet" in text
+    assert len(buttons) == 100
+    assert team.press(order, "v0: asap?") == "No chat is known for v0; call them."
+
+
+def test_what_a_button_says_is_never_trusted(team: Team) -> None:
+    """A keyboard of an earlier version, or data that somebody made up: answered, and nothing happens."""
+    order = team.webhook("dishbee", storefront())
+    before = msgspec.json.encode(team.sim.state(order))
+    data = ["ask|JS", "ask|JS|99:99|0", "ask|JS|soon|0", "ask|JS|asap|-1", "ask|JS|asap|" + "9" * 5000]
+    data += ["placed|||0", "order|||0", "explode|||0", "take|||0|0", "", "confirm|JS|banana|0", "ask|JS|asap|²"]
+    answers = [team.tap(f"{order}|{each}") for each in data]
+
+    assert set(answers) == {"This button is out of date."}
+    assert msgspec.json.encode(team.sim.state(order)) == before
+    assert team.tap("gone|explode") == "This order is no longer known."
+    assert [team.tap(each) for each in ("", "|take|||0", "a\nb|take|||0", "{a}:b|take|||0", "x" * 25)] == [None] * 5
+
+
+def test_an_order_is_json_that_any_code_reads(team: Team) -> None:
+    """Every time in it is ISO 8601 text, also those of its history; what others wrote into it stays."""
+    order = team.webhook("dishbee", storefront())
+    team.press(order, "JS: 18:30?")
+    view = team.sim.view(order)
+    assert view is not None
+    assert view.exported.state is not None
+    stored = msgspec.json.decode(view.exported.state)
+
+    assert stored["status_history"] == [
+        {"type": "received", "timestamp": "2026-03-02T16:00:00Z"},
+        {"type": "time_sent", "vendor": "JS", "time": "18:30", "timestamp": "2026-03-02T16:00:00Z"},
+    ]
+    assert {"name": "dishbee #26", "status": "new", "confirmed_times": {}}.items() <= stored.items()
 
 
 def test_a_click_on_an_order_that_nobody_knows_is_answered(team: Team) -> None:

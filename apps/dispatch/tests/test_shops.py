@@ -4,14 +4,16 @@ import base64
 import hashlib
 import hmac
 import json
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
-from apps.dispatch.tests.orders import arrival, marketplace, request, storefront
-from dispatch.shops import DEMO_SECRET, OrderWebhook, Received
-from turnkeeper import WebhookRefusedError, WebhookUnreadableError
+from apps.dispatch.tests.orders import PLACED, arrival, marketplace, request, storefront
+from dispatch.app import telegram_from
+from dispatch.shops import DEMO_SECRET, OrderWebhook, Received, signed
+from turnkeeper import ConfigurationError, WebhookRefusedError, WebhookUnreadableError
 
 webhook = OrderWebhook({})
 
@@ -93,7 +95,6 @@ def test_an_unknown_shop_is_told_which_there_are() -> None:
         ("dishbee", {}),
         ("dishbee", storefront(line_items=[])),
         ("dishbee", storefront(created_at="yesterday")),
-        ("dishbee", storefront(created_at="2026-03-02T17:00:00")),
         ("dishbee", storefront(line_items=[{"title": "x", "vendor": "JS"}] * 201)),
         ("smoothr", marketplace(orderNumber="1|2")),
         ("smoothr", marketplace(orderNumber="")),
@@ -143,6 +144,81 @@ def test_members_that_a_shop_leaves_empty_lose_no_order() -> None:
     order = msgspec.json.decode(came.message.data, type=Received)
     assert (order.vendor_items, order.requested_time, order.customer.name) == ({"dishbee": ["1x Suppe"]}, "asap", "")
     assert msgspec.json.decode(other.message.data, type=Received).total == ""
+
+
+def test_a_total_is_kept_as_the_shop_wrote_it() -> None:
+    """As text or as a number, to the last digit."""
+    written = [b'"34.00"', b"34.00", b"34", b'"12,50 EUR"', b"1e22", b"1000000000000000000000000000001", b"null"]
+    kept = []
+    for total in written:
+        bodies = (
+            ("dishbee", msgspec.json.encode(storefront(total_price="?")).replace(b'"?"', total)),
+            ("smoothr", msgspec.json.encode(marketplace(total="?")).replace(b'"?"', total)),
+        )
+        kept += [msgspec.json.decode(arrival(*each).message.data, type=Received).total for each in bodies]
+
+    assert kept[::2] == kept[1::2]
+    assert kept[::2] == ["34.00", "34.00", "34", "12,50 EUR", "1e22", "1000000000000000000000000000001", ""]
+
+
+def test_a_number_where_a_text_is_documented_loses_no_order() -> None:
+    """Nor the other way round, nor null in place of a list."""
+    came = arrival(
+        "dishbee",
+        storefront(
+            id="5866",
+            name="walk-in",
+            shipping_address={"name": "Ana", "phone": 49155, "zip": 94032},
+            note=7,
+            note_attributes=None,
+            line_items=[{"title": "Suppe", "vendor": "JS", "quantity": "2"}, {"title": "Brot", "quantity": None}],
+        ),
+    )
+    other = arrival("smoothr", marketplace(orderNumber=124, contact=None))
+
+    order = msgspec.json.decode(came.message.data, type=Received)
+    assert (came.person, other.person) == ("5866", "smoothr_124")
+    assert (order.customer.phone, order.customer.zip, order.note) == ("49155", "94032", "7")
+    assert order.vendor_items == {"JS": ["2x Suppe"], "dishbee": ["1x Brot"]}
+
+
+def test_a_time_without_a_zone_is_utc() -> None:
+    """As everywhere else; such an order is not lost."""
+    came = arrival("smoothr", marketplace(placedAt="2026-03-02T16:00:00", changedAt="2026-03-02T18:00:00+01:00"))
+
+    order = msgspec.json.decode(came.message.data, type=Received)
+    assert order.created_at == PLACED
+    assert order.updated_at == PLACED + timedelta(hours=1)
+
+
+@pytest.mark.parametrize("number", ["٢", "²", "1" * 17, "D-26"])
+def test_a_name_that_makes_no_id_leaves_the_shops_id(number: str) -> None:
+    """The order is taken in under the shop's own id."""
+    assert arrival("dishbee", storefront(id=5866, name=f"#{number}")).person == "5866"
+
+
+def test_a_shop_without_a_secret_is_the_demonstrations_only() -> None:
+    """Its secret is in the sources: with a real bot nobody may sign with it, nor with none. The shop tries again."""
+    real = OrderWebhook({"TELEGRAM_TOKEN": "1:a", "DISPATCH_SECRET_DISHBEE": "ours", "DISPATCH_SECRET_SMOOTHR": ""})
+    body = msgspec.json.encode(storefront())
+    ours = msgspec.structs.replace(request("dishbee", body), headers=signed("dishbee", body, secret="ours"))
+
+    assert real.read(ours)
+    assert OrderWebhook({"DISPATCH_SECRET_SMOOTHR": ""}).read(request("smoothr", marketplace()))
+    for secret in ("", "demo-secret"):
+        raw = msgspec.json.encode(marketplace())
+        forged = msgspec.structs.replace(request("smoothr", raw), headers=signed("smoothr", raw, secret=secret))
+        with pytest.raises(WebhookRefusedError, match="DISPATCH_SECRET_SMOOTHR") as refused:
+            real.read(forged)
+        assert refused.value.status == 503
+
+
+def test_a_bot_with_a_token_needs_a_secret() -> None:
+    """Else anybody could press buttons; the demonstration has no account and needs none."""
+    with pytest.raises(ConfigurationError, match="secret"):
+        telegram_from({"TELEGRAM_TOKEN": "123456:ABC", "TELEGRAM_SECRET": ""})
+
+    assert telegram_from({"TELEGRAM_TOKEN": "", "TELEGRAM_SECRET": ""}).path == "/webhooks/telegram"
 
 
 def test_a_restaurant_that_stands_there_twice_prepares_both() -> None:

@@ -100,11 +100,15 @@ class Update(msgspec.Struct, frozen=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """A reply that Telegram took: the flow's key for it, the chat, and the id under which it can be edited."""
+    """A reply that Telegram took: the flow's key for it, the chat, and the id under which it can be edited.
+
+    `lost` is the id that it was to edit if that message is gone, which is why there is a new one; else empty.
+    """
 
     key: str
     chat: str
     message_id: str
+    lost: str = ""
 
 
 Route = Callable[[Update], Arrival | None]
@@ -165,6 +169,7 @@ class Telegram:
         self._token = token
         self._proxy = proxy
         self._timeout = timeout.total_seconds()
+        self._moved: dict[str, str] = {}
         self._client: httpx.AsyncClient | None = None
 
     def read(self, request: WebhookRequest, /) -> Sequence[Arrival]:
@@ -187,7 +192,7 @@ class Telegram:
             return await self._call("answerCallbackQuery", toast)
         if problem := _problem(reply):
             return Sent(outcome=SendOutcome.REJECTED, error=problem)
-        content: dict[str, object] = {"chat_id": reply.to, "text": reply.text}
+        content: dict[str, object] = {"chat_id": self._moved.get(reply.to, reply.to), "text": reply.text}
         keyboard = {"reply_markup": _keyboard(reply)}
         if reply.edits:
             edit = {**content, **keyboard, "message_id": int(reply.edits)}
@@ -196,7 +201,8 @@ class Telegram:
                 return sent
         sent = await self._call("sendMessage", {**content, **keyboard} if reply.buttons else content)
         if sent.outcome is SendOutcome.ACCEPTED and reply.key and self.on_accepted is not None:
-            await self._report(self.on_accepted, Accepted(key=reply.key, chat=reply.to, message_id=sent.provider_id))
+            accepted = Accepted(key=reply.key, chat=reply.to, message_id=sent.provider_id, lost=reply.edits)
+            await self._report(self.on_accepted, accepted)
         return sent
 
     async def _report(self, tell: OnAccepted, accepted: Accepted) -> None:
@@ -212,7 +218,7 @@ class Telegram:
         Raises:
             ConfigurationError: Telegram refused, with its reason.
         """
-        wanted = ["message", "callback_query"]
+        wanted = ["message", "edited_message", "callback_query"]
         content = {"url": url, "secret_token": self._secret.decode(), "allowed_updates": wanted}
         sent = await self._call("setWebhook", content)
         if sent.outcome is not SendOutcome.ACCEPTED:
@@ -234,7 +240,15 @@ class Telegram:
             return Sent(outcome=SendOutcome.RETRY, error=f"{method}: {type(exc).__name__}")
         except httpx.HTTPError as exc:
             return Sent(outcome=SendOutcome.UNKNOWN, error=f"{method}: {type(exc).__name__}")
-        return _judged(method, response)
+        sent, moved_to = _judged(method, response)
+        if moved_to:
+            self._follow(str(content.get("chat_id")), moved_to)
+        return sent
+
+    def _follow(self, chat: str, moved_to: str) -> None:
+        """Send to the new id of a group that became a supergroup; what was sent to the old one was not taken."""
+        logger.warning("telegram_chat_moved", extra={"chat": chat, "moved_to": moved_to})
+        self._moved[next((old for old, new in self._moved.items() if new == chat), chat)] = moved_to
 
 
 class _WithToken(httpx.AsyncBaseTransport):
@@ -262,30 +276,35 @@ class _WithToken(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-def _judged(method: str, response: httpx.Response) -> Sent:
-    """Return what an answer of the Bot API means: `{"ok": …, "result" | "description", "parameters"}`."""
+def _judged(method: str, response: httpx.Response) -> tuple[Sent, str]:
+    """Return what an answer of the Bot API means: `{"ok": …, "result" | "description", "parameters"}`.
+
+    With it comes the new id of a chat that moved, as groups do when they become supergroups; else an empty string.
+    """
     try:
         answer: Any = response.json()
     except (json.JSONDecodeError, UnicodeDecodeError):
         answer = None
     if not isinstance(answer, dict):
         outcome = SendOutcome.RETRY if response.status_code >= _SERVER_ERROR else SendOutcome.UNKNOWN
-        return Sent(outcome=outcome, code=str(response.status_code), error=f"{method}: no answer of the Bot API")
+        return Sent(outcome=outcome, code=str(response.status_code), error=f"{method}: no answer of the Bot API"), ""
     if answer.get("ok") is True:
         result = answer.get("result")
         message_id = result.get("message_id", "") if isinstance(result, dict) else ""
-        return Sent(outcome=SendOutcome.ACCEPTED, provider_id=str(message_id))
+        return Sent(outcome=SendOutcome.ACCEPTED, provider_id=str(message_id)), ""
     code, text = str(answer.get("error_code", response.status_code)), str(answer.get("description", ""))
     if _UNCHANGED in text or (method == "answerCallbackQuery" and _TOO_OLD in text):
-        return Sent(outcome=SendOutcome.ACCEPTED, code=code)
-    error = f"{method}: {text}"
+        return Sent(outcome=SendOutcome.ACCEPTED, code=code), ""
+    error, told = f"{method}: {text}", answer.get("parameters")
+    parameters: dict[str, Any] = told if isinstance(told, dict) else {}
+    if isinstance(moved_to := parameters.get("migrate_to_chat_id"), int):
+        return Sent(outcome=SendOutcome.RETRY, code=code, error=error), str(moved_to)
     if response.status_code == _TOO_MANY:
-        parameters = answer.get("parameters")
-        seconds = parameters.get("retry_after") if isinstance(parameters, dict) else None
+        seconds = parameters.get("retry_after")
         wait = timedelta(seconds=seconds) if isinstance(seconds, int) else None
-        return Sent(outcome=SendOutcome.RETRY, code=code, error=error, retry_after=wait)
+        return Sent(outcome=SendOutcome.RETRY, code=code, error=error, retry_after=wait), ""
     outcome = SendOutcome.RETRY if response.status_code >= _SERVER_ERROR else SendOutcome.REJECTED
-    return Sent(outcome=outcome, code=code, error=error)
+    return Sent(outcome=outcome, code=code, error=error), ""
 
 
 def _problem(reply: Reply) -> str:

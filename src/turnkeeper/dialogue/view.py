@@ -1,6 +1,6 @@
 """`View`: every state of a flow, live and read-only, in memory. What other processes commit shows up within a second.
 
-It is a copy: looking costs no round trip, and changing what is found changes nothing.
+It is a copy, to be read: looking costs no round trip, and what somebody changes in it is stored nowhere.
 """
 
 import asyncio

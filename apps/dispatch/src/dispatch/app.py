@@ -1,27 +1,37 @@
 """The dispatch bot as an application: `turnkeeper serve dispatch.app:app`.
 
 `TELEGRAM_TOKEN` and `TELEGRAM_SECRET` name the bot; `DISPATCH_TEAM` the file with its chats; `DISPATCH_SECRET_DISHBEE`
-and `DISPATCH_SECRET_SMOOTHR` the shops' signing secrets; `TELEGRAM_API` another Bot API server.
+and `DISPATCH_SECRET_SMOOTHR` the shops' signing secrets; `TELEGRAM_API` another Bot API server. Without a token all
+secrets are the demonstration's, which anybody can read; with one, what is not set is refused.
 """
 
 import os
+from collections.abc import Mapping
 
 import msgspec
 
 from dispatch.clicks import route
 from dispatch.flow import flow
-from dispatch.shops import OrderWebhook
+from dispatch.shops import DEMO_SECRET, OrderWebhook
 from turnkeeper import App, Kind, Message, choose_store
 from turnkeeper.channels.telegram import API, Accepted, Telegram
 
-DEMO_TOKEN, DEMO_SECRET = "1:demo", "demo-secret"
+DEMO_TOKEN = "1:demo"  # noqa: S105 - of no account
 
-telegram = Telegram(
-    os.environ.get("TELEGRAM_TOKEN", DEMO_TOKEN),
-    secret=os.environ.get("TELEGRAM_SECRET", DEMO_SECRET),
-    route=route,
-    api=os.environ.get("TELEGRAM_API", API),
-)
+
+def telegram_from(environ: Mapping[str, str]) -> Telegram:
+    """Return the bot of the environment, else the demonstration's.
+
+    Raises:
+        ConfigurationError: There is a token without a secret: anybody could send updates.
+    """
+    token, secret = environ.get("TELEGRAM_TOKEN", ""), environ.get("TELEGRAM_SECRET", "")
+    if not token:
+        token, secret = DEMO_TOKEN, secret or DEMO_SECRET
+    return Telegram(token, secret=secret, route=route, api=environ.get("TELEGRAM_API") or API)
+
+
+telegram = telegram_from(os.environ)
 
 app = App(
     flow,
@@ -38,7 +48,7 @@ orders = app.view(flow)
 async def keep_message_id(accepted: Accepted) -> None:
     """Bring the id under which something can be edited back to its order, as a turn."""
     order_id, _, key = accepted.key.partition("|")
-    report = {"key": key, "chat": accepted.chat, "message_id": accepted.message_id}
+    report = {"key": key, "chat": accepted.chat, "message_id": accepted.message_id, "lost": accepted.lost}
     await app.accept(
         order_id,
         Message(

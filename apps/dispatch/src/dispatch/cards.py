@@ -14,6 +14,9 @@ CARD = "card"
 MAX_CARD_CHARACTERS = 2000
 """Telegram takes 4,096 units of UTF-16, and an emoji is two of them."""
 
+MAX_BUTTONS = 100
+"""Of one message. What does not fit comes up when what stands before it is done."""
+
 SHIFTS_MINUTES = (10, 20, 30)
 """By how much a vendor may put a time off with one click."""
 
@@ -51,6 +54,11 @@ def _vendor_state(order: Order, vendor: str) -> str:
     return f"asked for {asked.time} …" if asked else "not asked yet"
 
 
+def superseded_text(order: Order) -> str:
+    """Return what becomes of a message that was said once more."""
+    return f"⬇️ {order.name}: below"
+
+
 def card_buttons(order_id: str, order: Order) -> list[Button]:
     """Return what the group can do now."""
     if order.status == DELIVERED:
@@ -62,7 +70,7 @@ def card_buttons(order_id: str, order: Order) -> list[Button]:
         ]
     if order.is_ready:
         others = [button(f"👤 {name}", order_id, "assign", name, version=order.assignments) for name in TEAM.couriers]
-        return [button("🚴 I take it", order_id, "take", version=order.assignments), *others]
+        return [button("🚴 I take it", order_id, "take", version=order.assignments), *others][:MAX_BUTTONS]
     buttons = []
     for vendor in order.vendors:
         if vendor in order.confirmed_times:
@@ -73,7 +81,7 @@ def card_buttons(order_id: str, order: Order) -> list[Button]:
             wanted = order.requested_time
             buttons.append(button(f"{vendor}: {wanted}?", order_id, "ask", vendor, time=wanted, version=version))
         buttons.append(button(f"{vendor}: later", order_id, "ask", vendor, time=LATER, version=version))
-    return buttons
+    return buttons[:MAX_BUTTONS]
 
 
 def question_text(order: Order, vendor: str, time: str) -> str:

@@ -4,13 +4,24 @@ The data is `order|action|what|time|version`, at most 64 bytes; the version tell
 """
 
 import hashlib
+import re
 
 import msgspec
 
+from dispatch.order import ORDER_ID
 from turnkeeper import Arrival, Button, Kind, Message
 from turnkeeper.channels.telegram import CLICK, Update
 
 SEPARATOR = "|"
+
+ACTIONS = frozenset({"ask", "confirm", "take", "assign", "delivered", "undelivered", "release"})
+"""What a click can do. Nothing else that a button says gets to the flow: its data can be made up by who presses it."""
+
+OUTDATED = "outdated"
+"""What a click becomes whose button says nothing of that: it was made by an earlier version, or by nobody."""
+
+_TIME = re.compile(r"|asap|later|([01][0-9]|2[0-3]):[0-5][0-9]")
+_VERSION = re.compile("[0-9]{1,6}")
 
 
 class Click(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,11 +60,13 @@ def route(update: Update) -> Arrival | None:
     click = update.callback_query
     if click is None:
         return None
-    parts = click.data.split(SEPARATOR)
-    if len(parts) != 5 or not parts[4].isdecimal():  # noqa: PLR2004 - the five of the module's docstring
+    order_id, *parts = click.data.split(SEPARATOR)
+    if not ORDER_ID.fullmatch(order_id):
         return None
-    order_id, action, what, time, version = parts
-    pressed = Click(query=click.id, by=click.sender.name, what=what, time=time, version=int(version))
+    action, pressed = OUTDATED, Click(query=click.id, by=click.sender.name)
+    if _is_ours(parts):
+        action, what, time, version = parts
+        pressed = msgspec.structs.replace(pressed, what=what, time=time, version=int(version))
     return Arrival(
         person=order_id,
         message=Message(
@@ -63,3 +76,11 @@ def route(update: Update) -> Arrival | None:
             data=msgspec.Raw(msgspec.json.encode(pressed)),
         ),
     )
+
+
+def _is_ours(parts: list[str]) -> bool:
+    """Return whether the data of a button, after the order's id, is what `button` makes today."""
+    if len(parts) != 4:  # noqa: PLR2004 - the five of the module's docstring, without the order
+        return False
+    action, _, time, version = parts
+    return action in ACTIONS and _TIME.fullmatch(time) is not None and _VERSION.fullmatch(version) is not None

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from dispatch import cards
-from dispatch.clicks import Click, short
-from dispatch.order import ASSIGNED, DELIVERED, NEW, Asked, Order
+from dispatch.clicks import OUTDATED, Click, short
+from dispatch.order import ASSIGNED, DELIVERED, NEW, Asked, Happening, Order
 from dispatch.shops import Received
 from dispatch.team import TEAM
 from turnkeeper import Button, Flow, Struct, Turn, days
@@ -39,6 +39,7 @@ class Placed(Struct):
     key: str
     chat: str
     message_id: str
+    lost: str = ""
 
 
 @flow.action("order")
@@ -58,14 +59,25 @@ async def receive(turn: Turn[Order], received: Received) -> None:
         if before.get(vendor) != received.vendor_items.get(vendor):  # what they said was about something else
             order.confirmed_times.pop(vendor, None)
             order.asked.pop(vendor, None)
-    _note(turn, "received" if is_new else "changed")
+    _note(turn, Happening(type="received" if is_new else "changed"))
     _show(turn)
 
 
 @flow.action("placed")
 async def placed(turn: Turn[Order], report: Placed) -> None:
-    """Keep under which id something can be edited."""
-    turn.state.messages.setdefault(report.chat, {})[report.key] = report.message_id
+    """Keep under which id something can be edited.
+
+    A shop's second webhook may come before the first one's card has its id, and is shown on a card of its own: then
+    the earlier card says so, and loses its buttons.
+    """
+    messages = turn.state.messages.setdefault(report.chat, {})
+    before = messages.get(report.key, "")
+    messages[report.key] = report.message_id
+    if before in {"", report.message_id, report.lost}:
+        return
+    turn.reply(cards.superseded_text(turn.state), channel=TELEGRAM, to=report.chat, edits=before)
+    if report.key == cards.CARD:
+        _show(turn)
 
 
 @flow.action("ask", when=NEW)
@@ -86,7 +98,7 @@ async def ask(turn: Turn[Order], click: Click) -> None:
         _answer(turn, click, f"No chat is known for {vendor}; call them.")
         return
     order.asked[vendor] = Asked(time=click.time, round=click.version + 1)
-    _note(turn, "time_sent", vendor=vendor, time=click.time)
+    _note(turn, Happening(type="time_sent", vendor=vendor, time=click.time))
     text = cards.question_text(order, vendor, click.time)
     _post(
         turn,
@@ -111,7 +123,7 @@ async def confirm(turn: Turn[Order], click: Click) -> None:
         _answer(turn, click, "This question is out of date.")
         return
     order.confirmed_times[vendor] = click.time
-    _note(turn, "time_confirmed", vendor=vendor, time=click.time)
+    _note(turn, Happening(type="time_confirmed", vendor=vendor, time=click.time))
     _answer(turn, click, f"Thank you: {click.time}.")
     _post(turn, TEAM.vendors[vendor], f"ask {vendor}", cards.confirmed_text(order, vendor), [])
     _show(turn)
@@ -140,7 +152,7 @@ def _assign(turn: Turn[Order], click: Click, courier: str) -> None:
     order.assigned_to = courier
     order.assignments += 1
     turn.go(ASSIGNED)
-    _note(turn, "assigned", assigned_to=courier)
+    _note(turn, Happening(type="assigned", assigned_to=courier))
     _answer(turn, click, "It is yours." if courier == click.by else f"{courier} has it.")
     _show(turn)
 
@@ -151,7 +163,7 @@ async def delivered(turn: Turn[Order], click: Click) -> None:
     if _is_old(turn, click):
         return
     turn.go(DELIVERED)
-    _note(turn, "delivered", assigned_to=turn.state.assigned_to)
+    _note(turn, Happening(type="delivered", assigned_to=turn.state.assigned_to))
     _answer(turn, click, "Delivered.")
     _show(turn)
 
@@ -162,7 +174,7 @@ async def undelivered(turn: Turn[Order], click: Click) -> None:
     if _is_old(turn, click):
         return
     turn.go(ASSIGNED)
-    _note(turn, "undelivered", assigned_to=turn.state.assigned_to)
+    _note(turn, Happening(type="undelivered", assigned_to=turn.state.assigned_to))
     _answer(turn, click, f"Back with {turn.state.assigned_to}.")
     _show(turn)
 
@@ -175,7 +187,7 @@ async def release(turn: Turn[Order], click: Click) -> None:
     order = turn.state
     before, order.assigned_to = order.assigned_to, ""
     turn.go(NEW)
-    _note(turn, "released", assigned_to=before)
+    _note(turn, Happening(type="released", assigned_to=before))
     _answer(turn, click, "Given back.")
     _show(turn)
 
@@ -212,6 +224,12 @@ async def too_late(turn: Turn[Order], click: Click) -> None:
     )
 
 
+@flow.action(OUTDATED)
+async def outdated(turn: Turn[Order], click: Click) -> None:
+    """Answer a button that an earlier version of this bot made."""
+    _answer(turn, click, "This button is out of date." if turn.state.created_at else _changed(turn.state))
+
+
 def _vendor(turn: Turn[Order], click: Click) -> str:
     """Return the vendor that a button stands for."""
     return next((vendor for vendor in turn.state.vendors if short(vendor) == click.what), click.what)
@@ -222,8 +240,8 @@ def _changed(order: Order) -> str:
     return "This order is no longer known." if order.created_at is None else "The order has changed."
 
 
-def _note(turn: Turn[Order], type_: str, **facts: str) -> None:
-    turn.state.status_history.append({"type": type_, **facts, "timestamp": turn.now})
+def _note(turn: Turn[Order], happening: Happening) -> None:
+    turn.state.status_history.append({**happening, "timestamp": turn.now})
 
 
 def _answer(turn: Turn[Order], click: Click, text: str) -> None:

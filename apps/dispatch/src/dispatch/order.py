@@ -1,13 +1,17 @@
 """What is kept of an order. The JSON under `order:{id}` has these names; what else stands in it is kept."""
 
+import re
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 
 from msgspec import field
 
 from turnkeeper import Struct
 
 NEW, ASSIGNED, DELIVERED = "new", "assigned", "delivered"
+
+ORDER_ID = re.compile(r"[A-Za-z0-9_\-]{0,23}[A-Za-z0-9]")
+"""An order's id. It fits into a button's 64 bytes with everything else."""
 
 
 class Customer(Struct):
@@ -26,6 +30,16 @@ class Asked(Struct):
     round: int
 
 
+class Happening(TypedDict, total=False):
+    """Something that happened: `type` such as `time_sent`, `time_confirmed`, `assigned`, `delivered`."""
+
+    type: str
+    vendor: str
+    time: str
+    assigned_to: str
+    timestamp: datetime
+
+
 class Order(Struct):
     """One order.
 
@@ -36,7 +50,7 @@ class Order(Struct):
         vendor_items: What each of them prepares, one line an item.
         customer: Whom it goes to.
         status: `new`, `assigned` or `delivered`.
-        status_history: What happened: dicts with `type`, `timestamp`, and `vendor`, `time` or `assigned_to`.
+        status_history: What happened, in order.
         created_at: When the shop took it.
         updated_at: When the shop changed it last; an older webhook changes nothing.
         requested_time: When the customer wants it, such as "18:30" or "asap".
@@ -55,7 +69,7 @@ class Order(Struct):
     vendor_items: dict[str, list[str]] = {}
     customer: Customer = field(default_factory=Customer)
     status: str = NEW
-    status_history: list[dict[str, Any]] = []
+    status_history: list[Happening] = []
     created_at: datetime | None = None
     updated_at: datetime | None = None
     requested_time: str = "asap"

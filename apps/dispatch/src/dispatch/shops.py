@@ -9,21 +9,24 @@ import hmac
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
+from msgspec import Raw
 
-from dispatch.order import Customer
+from dispatch.order import ORDER_ID, Customer
 from turnkeeper import Arrival, Kind, Message, WebhookRefusedError, WebhookRequest, WebhookUnreadableError
 
 DEMO_SECRET = "demo-secret"  # noqa: S105 - on this machine only
-"""Signs webhooks where no secret is configured: then only a process on this machine may send them."""
+"""Signs the webhooks of the demonstration. With a Telegram account a shop has a secret of its own, or is refused."""
 
 MAX_LINES = 200
 """Lines of one order."""
 
-_ORDER_ID = re.compile(r"[A-Za-z0-9_\-]{0,23}[A-Za-z0-9]")
-"""What fits into a button's 64 bytes with everything else."""
+_Said = str | int | float | None
+"""A number where a text is documented, or null, loses no order."""
+
+_NOTHING = Raw(b"null")
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,44 +46,44 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Address(msgspec.Struct, frozen=True):
-    name: str | None = None
-    phone: str | None = None
-    address1: str | None = None
-    city: str | None = None
-    zip: str | None = None
+    name: _Said = None
+    phone: _Said = None
+    address1: _Said = None
+    city: _Said = None
+    zip: _Said = None
 
 
 class _Line(msgspec.Struct, frozen=True):
     title: str
     vendor: str | None = None
-    quantity: int = 1
+    quantity: _Said = 1
 
 
 class _Attribute(msgspec.Struct, frozen=True):
     name: str
-    value: str | None = None
+    value: _Said = None
 
 
 class _Storefront(msgspec.Struct, frozen=True):
     """An order of a storefront shop; its documentation has many more members, which are not needed here."""
 
-    id: int
+    id: int | str
     name: str
     created_at: datetime
     updated_at: datetime
     line_items: list[_Line]
     shipping_address: _Address | None = None
-    phone: str | None = None
-    total_price: str | None = None
-    note: str | None = None
-    note_attributes: list[_Attribute] = []
+    phone: _Said = None
+    total_price: Raw = _NOTHING
+    note: _Said = None
+    note_attributes: list[_Attribute] | None = None
 
 
 class _Contact(msgspec.Struct, frozen=True, rename="camel"):
-    full_name: str | None = None
-    phone_number: str | None = None
-    street: str | None = None
-    postal_code: str | None = None
+    full_name: _Said = None
+    phone_number: _Said = None
+    street: _Said = None
+    postal_code: _Said = None
 
 
 class _Restaurant(msgspec.Struct, frozen=True, rename="camel"):
@@ -91,41 +94,41 @@ class _Restaurant(msgspec.Struct, frozen=True, rename="camel"):
 class _Marketplace(msgspec.Struct, frozen=True, rename="camel"):
     """An order of a marketplace, where one order has several restaurants."""
 
-    order_number: str
+    order_number: str | int
     placed_at: datetime
     changed_at: datetime
     restaurants: list[_Restaurant]
-    contact: _Contact = _Contact()
-    wanted_at: str | None = None
-    total: float | int | str | None = None
-    remark: str | None = None
+    contact: _Contact | None = None
+    wanted_at: _Said = None
+    total: Raw = _NOTHING
+    remark: _Said = None
 
 
 def _storefront(shop: str, body: bytes) -> Received:
     order = msgspec.json.decode(body, type=_Storefront)
     items: dict[str, list[str]] = {}
     for line in order.line_items:
-        items.setdefault(line.vendor or shop, []).append(f"{line.quantity}x {line.title}")
+        items.setdefault(line.vendor or shop, []).append(f"{_text(line.quantity) or 1}x {line.title}")
     address = order.shipping_address or _Address()
-    wanted = {attribute.name: attribute.value for attribute in order.note_attributes}.get("delivery_time")
+    wanted = {attribute.name: attribute.value for attribute in order.note_attributes or ()}.get("delivery_time")
     number = order.name.lstrip("#")
     return Received(
-        order_id=f"{shop}_{number}" if number.isdecimal() else str(order.id),
+        order_id=f"{shop}_{number}" if re.fullmatch("[0-9]{1,16}", number) else str(order.id),
         name=f"{shop} {order.name}",
         order_type=shop,
         vendors=list(items),
         vendor_items=items,
         customer=Customer(
-            name=address.name or "",
-            phone=address.phone or order.phone or "",
-            address=", ".join(part for part in (address.address1, address.city) if part),
-            zip=address.zip or "",
+            name=_text(address.name),
+            phone=_text(address.phone) or _text(order.phone),
+            address=", ".join(part for part in (_text(address.address1), _text(address.city)) if part),
+            zip=_text(address.zip),
         ),
-        created_at=order.created_at,
-        updated_at=order.updated_at,
-        requested_time=_time_of_day(wanted or ""),
-        total=order.total_price or "",
-        note=order.note or "",
+        created_at=_aware(order.created_at),
+        updated_at=_aware(order.updated_at),
+        requested_time=_time_of_day(_text(wanted)),
+        total=_amount(order.total_price),
+        note=_text(order.note),
     )
 
 
@@ -134,6 +137,7 @@ def _marketplace(shop: str, body: bytes) -> Received:
     items: dict[str, list[str]] = {}
     for restaurant in order.restaurants:  # one that stands there twice prepares both
         items.setdefault(restaurant.code, []).extend(restaurant.items)
+    contact = order.contact or _Contact()
     return Received(
         order_id=f"{shop}_{order.order_number}",
         name=f"{shop} #{order.order_number}",
@@ -141,17 +145,32 @@ def _marketplace(shop: str, body: bytes) -> Received:
         vendors=list(items),
         vendor_items=items,
         customer=Customer(
-            name=order.contact.full_name or "",
-            phone=order.contact.phone_number or "",
-            address=order.contact.street or "",
-            zip=order.contact.postal_code or "",
+            name=_text(contact.full_name),
+            phone=_text(contact.phone_number),
+            address=_text(contact.street),
+            zip=_text(contact.postal_code),
         ),
-        created_at=order.placed_at,
-        updated_at=order.changed_at,
-        requested_time=_time_of_day(order.wanted_at or ""),
-        total="" if order.total is None else str(order.total),
-        note=order.remark or "",
+        created_at=_aware(order.placed_at),
+        updated_at=_aware(order.changed_at),
+        requested_time=_time_of_day(_text(order.wanted_at)),
+        total=_amount(order.total),
+        note=_text(order.remark),
     )
+
+
+def _text(said: _Said) -> str:
+    return "" if said is None else str(said)
+
+
+def _amount(sent: Raw) -> str:
+    """Return an amount as the shop wrote it: 12.50 stays 12.50, text or number."""
+    said = msgspec.json.decode(sent, type=_Said)
+    return bytes(sent).decode() if isinstance(said, int | float) else _text(said)
+
+
+def _aware(moment: datetime) -> datetime:
+    """Return a time with its zone; without one it is UTC."""
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _time_of_day(text: str) -> str:
@@ -196,8 +215,13 @@ class OrderWebhook:
     path = "/webhooks/orders/{shop}"
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        """Take the shops' secrets from `DISPATCH_SECRET_DISHBEE` and the like."""
-        self._secrets = {name: environ.get(f"DISPATCH_SECRET_{name.upper()}", DEMO_SECRET).encode() for name in SHOPS}
+        """Take the shops' secrets from `DISPATCH_SECRET_DISHBEE` and the like.
+
+        An empty one counts as none. A shop without one has the demonstration's, which anybody can read, and is refused
+        where `TELEGRAM_TOKEN` says that this is no demonstration.
+        """
+        default = "" if environ.get("TELEGRAM_TOKEN") else DEMO_SECRET
+        self._secrets = {name: (environ.get(_setting(name)) or default).encode() for name in SHOPS}
 
     def read(self, request: WebhookRequest, /) -> Sequence[Arrival]:
         """See `Webhook.read`."""
@@ -205,7 +229,10 @@ class OrderWebhook:
         shop = SHOPS.get(name)
         if shop is None:
             raise WebhookRefusedError(f"no shop of that name; there are: {', '.join(SHOPS)}", status=404)
-        expected = shop.signature(self._secrets[name], request.body)
+        secret = self._secrets[name]
+        if not secret:
+            raise WebhookRefusedError(f"{_setting(name)} is not set: nothing can be verified", status=503)
+        expected = shop.signature(secret, request.body)
         if not hmac.compare_digest(request.headers.get(shop.header, "").encode(), expected.encode()):
             raise WebhookRefusedError(f"the signature in {shop.header} is missing or wrong")
         try:
@@ -223,16 +250,17 @@ class OrderWebhook:
         return (Arrival(person=received.order_id, message=message),)
 
 
+def _setting(shop: str) -> str:
+    return f"DISPATCH_SECRET_{shop.upper()}"
+
+
 def _check(order: Received) -> None:
-    if not _ORDER_ID.fullmatch(order.order_id):
+    if not ORDER_ID.fullmatch(order.order_id):
         raise WebhookUnreadableError("an order's id has 1 to 24 letters, digits, _ and -")
     if not order.vendors:
         raise WebhookUnreadableError("the order has no lines")
     if sum(len(items) for items in order.vendor_items.values()) > MAX_LINES:
         raise WebhookUnreadableError(f"the order has more than {MAX_LINES} lines")
-    for moment in (order.created_at, order.updated_at):
-        if moment.tzinfo is None:
-            raise WebhookUnreadableError("a time of the order has no time zone")
 
 
 def signed(shop: str, body: bytes, *, secret: str = DEMO_SECRET, delivery: str = "") -> dict[str, str]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -23,6 +24,13 @@ class Team(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     vendors: Mapping[str, str]
     couriers: tuple[str, ...] = ()
     timezone: str = "Europe/Berlin"
+
+    def __post_init__(self) -> None:
+        """Refuse a time zone that nobody knows, before a vendor is asked for a time in it."""
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+            raise ValueError(f"no time zone {self.timezone!r}") from exc
 
 
 DEMO = Team(group="-1001", vendors={"JS": "-2001", "LR": "-2002", "HB": "-2003"}, couriers=("Ana", "Ben"))

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from turnkeeper.documents.cache.entry import CACHED, Entry, Envelope, decode_entry, encode_entry, tombstone
+from turnkeeper.documents.cache.entry import CACHED, TOKEN_BITS, Entry, Envelope, decode_entry, encode_entry, tombstone
 from turnkeeper.documents.cache.flight import Flights
 from turnkeeper.documents.cache.results import CacheStats, Found, Warmed
 from turnkeeper.documents.collection import Collection
@@ -168,7 +168,8 @@ class Cache(Generic[T]):
 
     async def invalidate(self, entry_id: str, /) -> None:
         """Forget an entry, and what is being loaded for it now. Safe to repeat."""
-        await self._entries.write(entry_id, tombstone(secrets.token_hex(8)), ttl=self._load_timeout + _WRITE_TIME)
+        stone = tombstone(secrets.randbits(TOKEN_BITS))
+        await self._entries.write(entry_id, stone, ttl=self._load_timeout + _WRITE_TIME)
 
     async def invalidate_group(self, group: str, /) -> None:
         """Forget every entry of a group, and what is being loaded for it now. Safe to repeat."""
@@ -282,7 +283,10 @@ class Cache(Generic[T]):
             value = await self._asked(entry_id, loader)
             span = self._drawn() if value is not None else self._missing_for
             if span is not None:
-                await self._kept(entry_id, value, span, tokens, ABSENT if before is None else before.etag)
+                check = ABSENT if before is None else before.etag
+                await self._kept(self._write(entry_id, value, span=span, tokens=tokens, check=check))
+            elif stale is not None:  # the source has it no more, and that is not remembered
+                await self._kept(self._documents.delete(self._entries.key(entry_id), check=stale.etag))
             return Found(value=value, cached_at="")
 
         try:
@@ -295,10 +299,10 @@ class Cache(Generic[T]):
                 raise
             return Found(value=stale.value, cached_at=stale.cached_at, is_stale=True, error=str(exc))
 
-    async def _kept(self, entry_id: str, value: T | None, span: timedelta, tokens: dict[str, str], check: str) -> None:
-        """Write what was loaded; without a store it is handed out all the same."""
+    async def _kept(self, writing: Awaitable[object]) -> None:
+        """Wait until what was found out is written; without a store it is handed out all the same."""
         try:
-            await self._write(entry_id, value, span=span, tokens=tokens, check=check)
+            await writing
         except _OUTAGE as exc:
             self.stats.outages += 1
             logger.warning("cache_not_written", extra={"cache": self._entries.name, "reason": str(exc)})

@@ -16,6 +16,9 @@ T = TypeVar("T")
 CACHED = "cached_at"
 """Member with the time at which the value was loaded."""
 
+TOKEN_BITS = 64
+"""Of what tells one invalidation from another one of the same entry within its minute."""
+
 _ENVELOPE = "_"
 
 
@@ -25,15 +28,15 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         fresh_ms: Until when it is fresh; 0: for as long as it lives.
         is_none: The loader found nothing, and that is remembered.
-        gone: It was invalidated; a load that began before must not write over this.
         groups: What each of its groups was when it was loaded.
     """
 
     fresh_ms: int = msgspec.field(name="f", default=0)
     is_none: bool = msgspec.field(name="none", default=False)
-    gone: str = msgspec.field(name="gone", default="")
     groups: Mapping[str, str] = msgspec.field(name="g", default_factory=dict)
 
+
+_NULL = b"null"
 
 _PLAIN = Envelope()
 _envelope = msgspec.json.Decoder(Envelope)
@@ -68,9 +71,12 @@ def encode_entry(records: Records[T], value: T | None, envelope: Envelope, *, no
     return _encode(members)
 
 
-def tombstone(token: str) -> bytes:
-    """Return the JSON of an entry that was invalidated."""
-    return _encode({_ENVELOPE: Envelope(gone=token)})
+def tombstone(token: int) -> bytes:
+    """Return the JSON of an entry that was invalidated: a load that began before must not write over this.
+
+    It is null, which any other code takes for "there is none"; the white space after it makes each one another.
+    """
+    return _NULL + f"{token:0{TOKEN_BITS}b}".translate({ord("0"): " ", ord("1"): "\t"}).encode()
 
 
 def decode_entry(records: Records[T], data: bytes, etag: str) -> Entry[T] | None:
@@ -79,14 +85,14 @@ def decode_entry(records: Records[T], data: bytes, etag: str) -> Entry[T] | None
     Raises:
         StateUndecodableError: It is no JSON object, or does not fit the type.
     """
+    if data.startswith(_NULL) and len(data) == len(_NULL) + TOKEN_BITS and data.rstrip() == _NULL:
+        return None
     members = records.split(data)
     try:
         envelope = _envelope.decode(members[_ENVELOPE]) if _ENVELOPE in members else _PLAIN
         cached = msgspec.json.decode(members[CACHED]) if CACHED in members else ""
     except msgspec.DecodeError as exc:
         raise StateUndecodableError(what=records.name, reason=f"{exc} in _ or {CACHED}") from exc
-    if envelope.gone:
-        return None
     cached_at = "" if cached is None else str(cached)  # other programs also write seconds since 1970
     value = None if envelope.is_none else records.value(data)
     return Entry(value=value, envelope=envelope, cached_at=cached_at, etag=etag)

@@ -9,10 +9,10 @@ class MirrorHealth(msgspec.Struct, frozen=True, kw_only=True):
     """Whether what is in memory is in the store.
 
     Attributes:
-        status: `ok`, or `degraded`: the store does not answer, and changes wait in memory.
+        status: `ok`, or `degraded`: the store does not answer and changes wait in memory, or values cannot be written.
         reason: Why, empty if all is well.
         since: Since when, None if all is well.
-        unsaved: Values that changed and are not written yet.
+        unsaved: Values that changed and are not written.
         restored: Whether what was in the store is here.
         window: What a process that is killed may lose, while the store answers.
     """

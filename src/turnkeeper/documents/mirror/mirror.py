@@ -157,10 +157,13 @@ class Mirror(MutableMapping[str, Value]):
     @property
     def health(self) -> MirrorHealth:
         """Return whether what is in memory is in the store."""
-        since = self._saver.down_since_ms
+        since, unwritable = self._saver.down_since_ms, len(self._saver.unwritable)
+        reason = self._saver.reason or ("" if self._is_restored else "it is being restored")
+        if not reason and unwritable:
+            reason = f"{unwritable} values cannot be written as they are now; `unwritable` says which and why"
         return MirrorHealth(
-            status="ok" if since is None and self._is_restored else "degraded",
-            reason=self._saver.reason or ("" if self._is_restored else "it is being restored"),
+            status="degraded" if reason else "ok",
+            reason=reason,
             since=None if since is None else datetime.fromtimestamp(since / 1000, tz=UTC),
             unsaved=self._saver.waiting,
             restored=self._is_restored,
@@ -256,7 +259,17 @@ class Mirror(MutableMapping[str, Value]):
             except MisfitError as misfit:
                 raise self._is_unreadable(value_id, misfit) from misfit
             self._saver.known(value_id, value.etag)
-            value = self._values[value_id] = tracked(read, lambda: self._saver.changed(value_id))
+            value = self._values[value_id] = self._tracked(value_id, read)
+        return value
+
+    def _tracked(self, value_id: str, read: Value) -> Value:
+        """Let a value tell its changes for as long as it is here; one that was deleted is its holder's own."""
+
+        def tell() -> None:
+            if self._values.get(value_id) is value:
+                self._saver.changed(value_id)
+
+        value: Value = tracked(read, tell)
         return value
 
     def _encode(self, value: Value) -> bytes:

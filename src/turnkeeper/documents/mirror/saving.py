@@ -59,12 +59,12 @@ class Saver:
 
     @property
     def waiting(self) -> int:
-        """How many values changed, or may have, and are not written."""
-        return len({*self._changed, *self._deleted, *self._writing})
+        """How many values changed, or may have, and are not written, or cannot be."""
+        return len({*self._changed, *self._deleted, *self._writing, *self.unwritable})
 
     def is_waiting(self, value_id: str) -> bool:
-        """Return whether a value waits to be written or deleted, or is being written now."""
-        return value_id in self._changed or value_id in self._deleted or value_id in self._writing
+        """Return whether a value waits to be written or deleted, is being written now, or cannot be."""
+        return any(value_id in some for some in (self._changed, self._deleted, self._writing, self.unwritable))
 
     def known(self, value_id: str, etag: str) -> None:
         """Take note of what the store has; of its content only the etag, which is enough to write over it."""

@@ -13,6 +13,10 @@ Tell = Callable[[], None]
 _NOTHING: Any = object()
 
 
+def _tell_nobody() -> None:
+    """For what a caller makes of the type of one: `type(value)(…)` and `fromkeys`."""
+
+
 def tracked(value: object, tell: Tell) -> Any:
     """Return a value with every dict and list in it tracked; anything else as it is."""
     if isinstance(value, dict):
@@ -36,10 +40,11 @@ class TrackedDict(dict[Any, Any]):
 
     __slots__ = ("_tell",)
 
-    def __init__(self, items: Mapping[Any, Any], tell: Tell) -> None:
+    def __init__(self, items: Mapping[Any, Any] | Iterable[tuple[Any, Any]] = (), tell: Tell = _tell_nobody) -> None:
         """Copy the items."""
         self._tell = tell
-        super().__init__((key, tracked(value, tell)) for key, value in items.items())
+        pairs = items.items() if isinstance(items, Mapping) else items
+        super().__init__((key, tracked(value, tell)) for key, value in pairs)
 
     def __setitem__(self, key: object, value: object) -> None:
         super().__setitem__(key, tracked(value, self._tell))
@@ -102,7 +107,7 @@ class TrackedList(list[Any]):
 
     __slots__ = ("_tell",)
 
-    def __init__(self, items: Iterable[Any], tell: Tell) -> None:
+    def __init__(self, items: Iterable[Any] = (), tell: Tell = _tell_nobody) -> None:
         """Copy the items."""
         self._tell = tell
         super().__init__(tracked(item, tell) for item in items)

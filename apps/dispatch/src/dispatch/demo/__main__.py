@@ -8,9 +8,9 @@ from pathlib import Path
 
 import uvicorn
 
-from dispatch.app import DEMO_SECRET
 from dispatch.demo.bot import Bot
 from dispatch.demo.page import Page
+from dispatch.shops import DEMO_SECRET
 from turnkeeper.testing.telegram import TelegramStandIn
 
 FOLDER = Path(".turnkeeper")

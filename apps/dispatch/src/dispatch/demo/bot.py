@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Mapping
 
 RESTART_SECONDS = 3.0
 """How long it stays away after a kill: long enough to press a button meanwhile."""
@@ -14,6 +15,12 @@ _END_SECONDS = 15.0
 
 _WATCH = 'read -r ended || kill "$0"'
 """A shell beside the bot: when the demonstration is killed its pipe closes, and the bot, left alone, is told to end."""
+
+
+def environ_of_demo(environ: Mapping[str, str], *, api: str) -> dict[str, str]:
+    """Return the environment without what names a real account: the stand-in knows the demonstration's secrets only."""
+    kept = {name: value for name, value in environ.items() if not name.startswith(("TELEGRAM_", "DISPATCH_"))}
+    return {**kept, "TELEGRAM_API": api}
 
 
 class Bot:
@@ -32,7 +39,7 @@ class Bot:
             "--store",
             store,
         )
-        self._environ = {**os.environ, "TELEGRAM_API": api}
+        self._environ = environ_of_demo(os.environ, api=api)
         self._process: asyncio.subprocess.Process | None = None
         self.starts = 0
 

@@ -23,10 +23,23 @@ PER_SECOND = 180.0
 """Messages from all people together: 32,000 in three minutes, if the machine can."""
 
 
+STOPPED = 130
+"""The exit status of what somebody stopped, as shells have it."""
+
+
 def main() -> int:
     """Run on each store that was asked for; return the exit status."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends a run leaves no servers behind
+    for number in (signal.SIGINT, signal.SIGTERM):  # whoever ends a run leaves no servers behind
+        signal.signal(number, signal.default_int_handler)
     options = _options()
+    try:
+        return _run_all(options)
+    except KeyboardInterrupt:
+        _tell("stopped: nothing was judged")
+        return STOPPED
+
+
+def _run_all(options: argparse.Namespace) -> int:
     seed = options.seed if options.seed is not None else secrets.randbits(32)
     runs = [
         _run(store, options, seconds=options.seconds * share, seed=seed)
@@ -61,7 +74,11 @@ def _run(store: str, options: argparse.Namespace, *, seconds: float, seed: int) 
         people=PEOPLE,
         per_second=options.per_second,
     )
-    outcome = asyncio.run(run.play())
+    try:
+        outcome = asyncio.run(run.play())
+    except KeyboardInterrupt:
+        _tell(f"history and logs are in {folder}")
+        raise
     missing = what_is_missing(seconds=seconds, messages=outcome.messages, faults=outcome.faults, expected=run.expected)
     outcome.violations += missing
     outcome.found += len(missing)

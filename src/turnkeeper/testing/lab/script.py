@@ -4,6 +4,7 @@ Every entry has a time of its own on the clock, the same one in every run: what 
 before the next entry, so that two runs may be compared line by line.
 """
 
+import reprlib
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -48,7 +49,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def label(self) -> str:
         """The entry as a report shows it."""
-        return f"wait {self.passes}" if self.said is None else repr(self.said.text)
+        return f"wait {self.passes}" if self.said is None else reprlib.repr(self.said.text)
 
 
 def read_script(script: Sequence[Entry], *, person: str, channel: str, pause: timedelta) -> tuple[Item, ...]:

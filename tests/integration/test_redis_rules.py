@@ -296,6 +296,21 @@ async def test_nothing_in_flight_has_a_time_to_live(talk: Talk, client: Client, 
         assert 0 < client.pttl(STATE) <= (HOUR + timedelta(minutes=1)) // MS
 
 
+async def test_receipts_beside_the_head_live_as_long_as_they_count(talk: Talk, client: Client) -> None:
+    """They outlive the state by their window; while anything is in flight they have no end."""
+    for number in range(60):
+        await talk.apply(replace(talk.draft(await talk.take(f"m{number}")), retain_ms=SECOND // MS))
+    (key,) = client.keys("{*}:r:*")
+    window_ms = 48 * HOUR // MS
+
+    quiet = client.pttl(key)
+    await talk.post("waits")
+    waiting = client.pttl(key)
+
+    assert window_ms - 10_000 <= quiet <= 2 * window_ms
+    assert waiting == -1
+
+
 async def test_every_index_is_empty_when_all_is_forgotten(talk: Talk, client: Client) -> None:
     """What is over leaves nothing behind but the clock, the names of flows, and counters."""
     for number in range(5):

@@ -23,6 +23,9 @@ PER_SECOND = 180.0
 """Messages from all people together: 32,000 in three minutes, if the machine can."""
 
 
+LEAST_SECONDS = 5
+"""In less hardly anything is attacked."""
+
 STOPPED = 130
 """The exit status of what somebody stopped, as shells have it."""
 
@@ -60,7 +63,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--per-second", type=float, default=PER_SECOND, help="messages written by all people together")
     parser.add_argument("--report", type=Path, help="a folder for the tables as Markdown and JSON")
     parser.add_argument("--keep", action="store_true", help="keep history and logs also of a clean run")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if not options.seconds >= LEAST_SECONDS:
+        parser.error(f"--seconds must be {LEAST_SECONDS} or more, got {options.seconds}: a calm breaks no promise")
+    return options
 
 
 def _run(store: str, options: argparse.Namespace, *, seconds: float, seed: int) -> tuple[Outcome, Expected]:

@@ -265,6 +265,13 @@ ENGINE = (
         "                held.overdue = True\n                held.end()\n",
         layer="tests/unit/test_engine_heartbeat.py -k deadline",
     ),
+    Mutant(
+        name="a handler whose lease was lost goes on",
+        file="engine/heartbeat.py",
+        old="                held.lost = True\n                held.end()\n",
+        new="                held.lost = True\n",
+        layer="tests/unit/test_engine_heartbeat.py -k lease_was_lost",
+    ),
 )
 """In the engine."""
 

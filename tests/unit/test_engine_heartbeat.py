@@ -1,5 +1,6 @@
 """The heartbeat keeps what is held, and lets go of what will never end."""
 
+import asyncio
 import time
 from datetime import timedelta
 
@@ -37,3 +38,27 @@ async def test_a_turn_past_its_hard_deadline_is_renewed_no_more(stint: timedelta
         await heartbeat.beat()
 
     assert type(await store.turns.begin(begin("next"))) is taken_over
+
+
+@pytest.mark.parametrize("computing", [True, False])
+async def test_a_handler_whose_lease_was_lost_is_cancelled(*, computing: bool) -> None:
+    """What it still computed could not be committed. A commit under way is left alone: its answer may be on its way."""
+    clock = ManualClock()
+    store = MemoryStore(clock=clock)
+    heartbeat = Heartbeat(store, lease=LEASE, every=LEASE / 3, enabled=False)
+    await store.turns.begin(begin("slow", Incoming(id="m1", payload=b"m1")))
+    clock.advance(LEASE)
+    assert isinstance(await store.turns.begin(begin("other")), Granted)
+    task = asyncio.create_task(asyncio.Event().wait())
+    held = Held(conversation=WHO, token="slow", timeout=timedelta(hours=1), task=task)
+    held.computing = computing
+    held.beat_at = time.monotonic() - LEASE.total_seconds()
+    heartbeat.add(held)
+
+    await heartbeat.beat()
+    for _ in range(3):  # the heart is another thread's: it leaves word, the loop cancels, the task ends
+        await asyncio.sleep(0)
+
+    assert held.lost
+    assert task.cancelled() is computing
+    task.cancel()

@@ -23,10 +23,26 @@ PER_SECOND = 180.0
 """Messages from all people together: 32,000 in three minutes, if the machine can."""
 
 
+LEAST_SECONDS = 5
+"""In less hardly anything is attacked."""
+
+STOPPED = 130
+"""The exit status of what somebody stopped, as shells have it."""
+
+
 def main() -> int:
     """Run on each store that was asked for; return the exit status."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends a run leaves no servers behind
+    for number in (signal.SIGINT, signal.SIGTERM):  # whoever ends a run leaves no servers behind
+        signal.signal(number, signal.default_int_handler)
     options = _options()
+    try:
+        return _run_all(options)
+    except KeyboardInterrupt:
+        _tell("stopped: nothing was judged")
+        return STOPPED
+
+
+def _run_all(options: argparse.Namespace) -> int:
     seed = options.seed if options.seed is not None else secrets.randbits(32)
     runs = [
         _run(store, options, seconds=options.seconds * share, seed=seed)
@@ -47,7 +63,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--per-second", type=float, default=PER_SECOND, help="messages written by all people together")
     parser.add_argument("--report", type=Path, help="a folder for the tables as Markdown and JSON")
     parser.add_argument("--keep", action="store_true", help="keep history and logs also of a clean run")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if not options.seconds >= LEAST_SECONDS:
+        parser.error(f"--seconds must be {LEAST_SECONDS} or more, got {options.seconds}: a calm breaks no promise")
+    return options
 
 
 def _run(store: str, options: argparse.Namespace, *, seconds: float, seed: int) -> tuple[Outcome, Expected]:
@@ -61,7 +80,11 @@ def _run(store: str, options: argparse.Namespace, *, seconds: float, seed: int) 
         people=PEOPLE,
         per_second=options.per_second,
     )
-    outcome = asyncio.run(run.play())
+    try:
+        outcome = asyncio.run(run.play())
+    except KeyboardInterrupt:
+        _tell(f"history and logs are in {folder}")
+        raise
     missing = what_is_missing(seconds=seconds, messages=outcome.messages, faults=outcome.faults, expected=run.expected)
     outcome.violations += missing
     outcome.found += len(missing)

@@ -160,20 +160,18 @@ class Run:
 
     async def _storm(self, workers: Workers, crowd: Sequence[Provider]) -> None:
         """Let people write and everything fail; return when the last fault is over and every delivery has ended."""
-        writing = asyncio.gather(*(provider.write() for provider in crowd))
-        self.world.start_storm()
-        attacks = [
-            asyncio.create_task(self._attack([workers.kill, workers.deploy, workers.pause], rest=(0.2, 0.6))),
-            asyncio.create_task(self._attack(self._target.attacks(workers), rest=(0.7, 1.5))),
-        ]
-        began = time.monotonic()
-        await asyncio.sleep(self._seconds)
-        await self._until_enough_was_tried(crowd)
-        self._storm_seconds = time.monotonic() - began
-        self.world.end_storm()
-        self.world.is_over = True
-        await asyncio.gather(*attacks)
-        await writing
+        async with asyncio.TaskGroup() as group:
+            for provider in crowd:
+                group.create_task(provider.write())
+            self.world.start_storm()
+            group.create_task(self._attack([workers.kill, workers.deploy, workers.pause], rest=(0.2, 0.6)))
+            group.create_task(self._attack(self._target.attacks(workers), rest=(0.7, 1.5)))
+            began = time.monotonic()
+            await asyncio.sleep(self._seconds)
+            await self._until_enough_was_tried(crowd)
+            self._storm_seconds = time.monotonic() - began
+            self.world.end_storm()
+            self.world.is_over = True
         self.world.record(history.Healed(at_ms=now_ms()))
 
     async def _until_enough_was_tried(self, crowd: Sequence[Provider]) -> None:

@@ -88,7 +88,9 @@ class Provider:
 
     async def write(self) -> None:
         """Let everybody write until the run is over, and return when every delivery has ended."""
-        await asyncio.gather(*(self._speak(person) for person in self._people))
+        async with asyncio.TaskGroup() as group:
+            for person in self._people:
+                group.create_task(self._speak(person))
         while self._tasks:
             await asyncio.wait(tuple(self._tasks))
 

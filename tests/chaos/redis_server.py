@@ -38,6 +38,7 @@ class Server:
                 ],
                 stdout=log,
                 stderr=log,
+                start_new_session=True,  # Ctrl-C is for the conductor, who stops it
             )  # fmt: skip
         self._guard = Guard(self._process)
         async with asyncio.timeout(START_SECONDS):

@@ -3,6 +3,9 @@
 import asyncio
 import contextlib
 import os
+import signal
+import subprocess
+import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
@@ -25,6 +28,8 @@ from tests.chaos.world import EVERYWHERE, ON_REDIS, ON_REPLICATED_REDIS, ON_SQLI
 from turnkeeper.testing.history import Ending, Footprint, Reported, check
 
 pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).parents[2]
 
 ON_SQLITE_ALL = EVERYWHERE | ON_SQLITE
 
@@ -320,3 +325,25 @@ def test_what_a_process_spends_is_counted() -> None:
 
     assert after.cpu_ms - before.cpu_ms >= 40
     assert after.writes > before.writes
+
+
+@pytest.mark.parametrize("store", ["sqlite", "redis"])
+def test_a_run_that_is_stopped_says_so_and_leaves_nobody_behind(store: str, tmp_path: Path) -> None:
+    """Ctrl-C reaches every process of a terminal at once. It is no verdict, and no riddle of tracebacks."""
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    run = subprocess.Popen(
+        [sys.executable, "-m", "tests.chaos", "--store", store, "--seconds", "60"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+        cwd=ROOT,
+    )
+    assert run.stdout is not None
+    first = run.stdout.readline()
+    os.killpg(run.pid, signal.SIGINT)
+    said, _ = run.communicate(timeout=30)
+
+    assert first.startswith(f"chaos on {store}: ")
+    assert said.splitlines()[-1] == "stopped: nothing was judged"
+    assert run.returncode == 130

@@ -4,6 +4,7 @@ import itertools
 import logging
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -145,11 +146,140 @@ def test_nothing_is_repeated_later_than_a_provider_would() -> None:
     assert report.failures == ()
 
 
-@pytest.mark.parametrize("script", [[], [timedelta(0)], ["milk"] * 201])
-def test_a_script_that_cannot_be_played_is_refused(script: list[str | timedelta]) -> None:
-    """Empty, too long, or waiting for nothing."""
-    with pytest.raises(ConfigurationError):
+@pytest.mark.parametrize(
+    ("script", "text"),
+    [
+        ([], "has 1 to 200 entries"),
+        ([timedelta(0)], "entry 1 of the script waits"),
+        (["milk"] * 201, "this one has 201"),
+        ("milk", "a list of entries"),
+        (None, "a list of entries"),
+        (["milk", 5], "entry 2 of the script is 5"),
+        (["milk", ""], "entry 2 of the script.*cannot be sent: the text is empty"),
+    ],
+)
+def test_a_script_that_cannot_be_played_is_refused(script: Any, text: str) -> None:
+    """Empty, too long, waiting for nothing, no script at all: the text says which entry."""
+    with pytest.raises(ConfigurationError, match=text):
         run_crash_lab(make_errands(), script=script)
+
+
+@pytest.mark.parametrize("bot", [None, "errands:flow"])
+def test_what_is_no_bot_is_refused(bot: Any) -> None:
+    """A name is not looked up: the flow itself is wanted."""
+    with pytest.raises(ConfigurationError, match="a crash lab attacks a Flow or an App"):
+        run_crash_lab(bot, script=["milk"])
+
+
+@pytest.mark.parametrize("pause", [timedelta(seconds=-5), timedelta(0), timedelta(seconds=1)])
+def test_a_pause_into_which_no_recovery_fits_is_refused(pause: timedelta) -> None:
+    """The bot would be blamed for what was not over yet."""
+    with pytest.raises(ConfigurationError, match="a recovery takes up to 10 s"):
+        run_crash_lab(make_errands(), script=["milk"], pause=pause)
+
+
+def make_teller(tell: Callable[[Turn[Errands]], None]) -> Flow[Errands]:
+    """Return a bot that does with every message whatever `tell` does."""
+    flow = Flow("teller", Errands, start="ready")
+
+    @flow.unknown
+    async def listen(turn: Turn[Errands]) -> None:
+        tell(turn)
+
+    return flow
+
+
+def test_a_handler_that_raises_is_told_before_anything_is_attacked() -> None:
+    """A bot that fails without any fault is not judged by faults."""
+
+    def fail(_: Turn[Errands]) -> None:
+        raise ValueError("no tea")
+
+    with pytest.raises(ConfigurationError, match=r"(?s)without any fault.*'milk'.*no tea"):
+        run_crash_lab(make_teller(fail), script=["milk"])
+
+
+def test_a_handler_that_raises_and_then_does_not_survives_a_crash_of_its_second_try() -> None:
+    """A worker that dies while time passes is replaced then, and not when all of it has passed."""
+
+    def stumble(turn: Turn[Errands]) -> None:
+        if turn.attempt < 3:
+            raise ValueError("not yet")
+        turn.reply("at last")
+
+    report = run_crash_lab(make_teller(stumble), script=["milk", "tea"])
+
+    assert report.failures == ()
+
+
+def test_what_is_done_outside_is_seen() -> None:
+    """A handler that writes somewhere else writes twice when its worker dies; the store cannot tell, `outside` can."""
+    rows: list[str] = []
+
+    def take_rows() -> list[str]:
+        taken = rows.copy()
+        rows.clear()
+        return taken
+
+    flow = make_teller(lambda turn: rows.append(turn.text))
+
+    with pytest.raises(CrashLabError) as caught:
+        run_crash_lab(flow, script=["milk", "tea"], outside=take_rows)
+
+    assert "outside: expected ['milk', 'tea'], found ['milk', 'milk', 'tea']" in str(caught.value)
+    failed = {str(one.case) for one in caught.value.report.failures}
+    assert "1:before_commit#1:kill" in failed
+    assert "1:after_commit#1:kill" not in failed
+
+
+def test_a_stand_in_that_answers_differently_each_time_shows_a_step_that_is_missing() -> None:
+    """`outside` is called after each run, so that a stand-in can begin anew: a second call in one run shows."""
+    calls: list[str] = []
+
+    def think(turn: Turn[Errands]) -> None:
+        calls.append(turn.text)
+        turn.reply(f"thought {len(calls)}")
+
+    with pytest.raises(CrashLabError, match="expected 'thought 1', found 'thought 2'"):
+        run_crash_lab(make_teller(think), script=["milk"], outside=calls.clear)
+
+
+def test_two_runs_that_differ_are_explained() -> None:
+    """Whoever keeps something in a module reads so, and where it belongs."""
+    heard: list[str] = []
+
+    def count(turn: Turn[Errands]) -> None:
+        heard.append(turn.text)
+        turn.reply(f"{len(heard)} messages")
+
+    with pytest.raises(ConfigurationError, match="outlives a run") as caught:
+        run_crash_lab(make_teller(count), script=["milk"])
+
+    assert "expected '1 messages', found '2 messages'" in str(caught.value)
+    assert "turn 1 of the log" not in str(caught.value)  # it would say the same on both sides
+
+
+def test_replies_on_other_channels_are_sent_too() -> None:
+    """A bot that tells a group what a person said has both providers in the lab, and neither lane is blocked."""
+
+    def tell(turn: Turn[Errands]) -> None:
+        turn.reply("new", channel="telegram", to="-1001")
+        turn.reply("noted")
+
+    report = run_crash_lab(make_teller(tell), script=["milk", "tea"])
+
+    assert report.failures == ()
+    sends = [one for one in report.tried if one.case.moment.name == "before_send" and one.case.fault is Fault.KILL]
+    assert len(sends) == 4
+
+
+def test_a_person_may_come_on_another_channel() -> None:
+    """`Said(channel=)`: the same person on another way, answered there."""
+    flow = make_teller(lambda turn: turn.reply(turn.message.channel))
+
+    report = run_crash_lab(flow, script=["milk", Said(text="tea", channel="telegram")], limit=20)
+
+    assert report.failures == ()
 
 
 def test_a_store_that_the_lab_does_not_have_is_refused() -> None:

@@ -299,6 +299,36 @@ async def test_nothing_in_flight_has_a_time_to_live(talk: Talk, client: Client, 
         assert 0 < client.pttl(STATE) <= (HOUR + timedelta(minutes=1)) // MS
 
 
+async def test_receipts_beside_the_head_live_as_long_as_they_count(talk: Talk, client: Client) -> None:
+    """They outlive the state by their window; while anything is in flight they have no end."""
+    for number in range(60):
+        await talk.apply(replace(talk.draft(await talk.take(f"m{number}")), retain_ms=SECOND // MS))
+    (key,) = client.keys("{*}:r:*")
+    window_ms = 48 * HOUR // MS
+
+    quiet = client.pttl(key)
+    await talk.post("waits")
+    waiting = client.pttl(key)
+
+    assert window_ms - 10_000 <= quiet <= 2 * window_ms
+    assert waiting == -1
+
+
+async def test_a_retired_part_ends_by_itself(talk: Talk, client: Client) -> None:
+    """Nobody has to come and remove it; one that was adopted again has no end."""
+    part = Part(id="p", data=b"large")
+    await talk.apply(replace(talk.draft(await talk.take("m1")), parts=(part,)))
+    kept = {key: client.pttl(key) for key in client.keys("*") if client.pttl(key) == -1}
+
+    await talk.apply(replace(talk.draft(await talk.take("m2")), retired=("p",)))
+    retired = {key: client.pttl(key) for key in kept if client.pttl(key) > 0}
+    await talk.apply(replace(talk.draft(await talk.take("m3")), adopted=("p",)))
+
+    assert len(retired) == 2  # the value, and what is known of it
+    assert all(abs(lives - 48 * HOUR // MS) < 10_000 for lives in retired.values())
+    assert all(client.pttl(key) == -1 for key in retired)
+
+
 async def test_every_index_is_empty_when_all_is_forgotten(talk: Talk, client: Client) -> None:
     """What is over leaves nothing behind but the clock, the names of flows, and counters."""
     for number in range(5):

@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant
 
 SIMULATION = "simulation"
 MEMORY_SUITE = "tests/conformance/test_memory.py -k "
+REDIS_SUITE = "tests/conformance/test_redis.py -k "
 
 _MEMORY_FENCE = (
     "    if not head.token or head.token != request.token or head.fence != request.fence:\n        return Fenced()\n"
@@ -255,6 +256,22 @@ ENGINE = (
         invariant=1,
         seeds=400,
     ),
+    Mutant(
+        name="a turn that never ends is renewed for ever",
+        file="engine/heartbeat.py",
+        old="            if now >= held.deadline:\n                if not held.overdue:\n"
+        "                    held.overdue = True\n                    held.end()\n",
+        new="            if now >= held.deadline and not held.overdue:\n"
+        "                held.overdue = True\n                held.end()\n",
+        layer="tests/unit/test_engine_heartbeat.py -k deadline",
+    ),
+    Mutant(
+        name="a handler whose lease was lost goes on",
+        file="engine/heartbeat.py",
+        old="                held.lost = True\n                held.end()\n",
+        new="                held.lost = True\n",
+        layer="tests/unit/test_engine_heartbeat.py -k lease_was_lost",
+    ),
 )
 """In the engine."""
 
@@ -388,7 +405,60 @@ REDIS = (
         new="if h[EXPIRES] > 0 then ends =",
         layer="tests/integration/test_redis_rules.py -k in_flight",
     ),
+    Mutant(
+        name="Redis: an interrupted turn leaves its memos to the next one",
+        file="stores/redis/lua/begin.lua",
+        old="  if interrupts and had_memos then redis.call('UNLINK', KEYS[6]) end\n",
+        new="",
+        layer=REDIS_SUITE + "stands_alone",
+    ),
+    Mutant(
+        name="Redis: the numbers of a log begin anew",
+        file="stores/redis/lua/begin.lua",
+        old="h[LOG_SEQ] = last and tonumber(string.match(last, '^%d+')) or 0",
+        new="h[LOG_SEQ] = 0",
+        layer=REDIS_SUITE + "swept",
+    ),
+    Mutant(
+        name="Redis: a release shortens a hold",
+        file="stores/redis/lua/release.lua",
+        old="h[READY] = math.max(h[READY], now + tonumber(ARGV[3]))",
+        new="h[READY] = now + tonumber(ARGV[3])",
+        layer=REDIS_SUITE + "shorten_a_hold",
+    ),
+    Mutant(
+        name="Redis: a retention that became shorter is not looked at",
+        file="stores/redis/lua/commit.lua",
+        old="(h[PLANNED] == 0 or h[EXPIRES] < h[PLANNED] or forget)",
+        new="(h[PLANNED] == 0 or forget)",
+        layer=REDIS_SUITE + "became_shorter",
+    ),
+    Mutant(
+        name="Redis: a part that nobody refers to any more stays",
+        file="stores/redis/lua/shared/keeping.lua",
+        old="        redis.call('PEXPIRE', value, grace)\n",
+        new="",
+        layer="tests/integration/test_redis_rules.py -k retired_part",
+    ),
+    Mutant(
+        name="Redis: old receipts end with the state",
+        file="stores/redis/lua/commit.lua",
+        old="redis.call('PEXPIRE', KEYS[11], receipts_life) end\nlocal packed",
+        new="redis.call('PEXPIRE', KEYS[11], ends) end\nlocal packed",
+        layer="tests/integration/test_redis_rules.py -k receipts",
+    ),
 )
 """In the scripts that run inside Redis."""
 
-MUTANTS = (*MEMORY, *ENGINE, *DIALOGUE, *SQLITE, *REDIS)
+OUTAGE = (
+    Mutant(
+        name="what the store had no room for is forgotten in the journal",
+        file="outage/queueing.py",
+        old="            if not accepted.durable:\n                return False\n            await journal.remove",
+        new="            await journal.remove",
+        layer="tests/unit/test_outage_queue.py -k more_messages",
+    ),
+)
+"""In what happens while the store is away."""
+
+MUTANTS = (*MEMORY, *ENGINE, *DIALOGUE, *SQLITE, *REDIS, *OUTAGE)

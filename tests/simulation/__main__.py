@@ -96,6 +96,8 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first of them (default: 0)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one per core)")
     chosen = parser.parse_args()
+    if chosen.seeds < 1:
+        parser.error(f"--seeds must be 1 or more, got {chosen.seeds}: a run that tries nothing breaks no promise")
     if chosen.seed is not None:
         violations = one(chosen.seed, verbose=chosen.history)
     else:

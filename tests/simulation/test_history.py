@@ -19,6 +19,7 @@ from turnkeeper.testing.history import (
     Handback,
     Healed,
     Idle,
+    Redriven,
     Reported,
     Rested,
     Setup,
@@ -123,12 +124,38 @@ FORGOTTEN = (
 )
 """The second turn found no state, although the reply of the first one was on its way."""
 
+
+def given_up_and_put_back(*later: AnyEvent) -> list[AnyEvent]:
+    """Return a history whose second message was given up and put back by an operator, and what came of it."""
+    buried = msgspec.structs.replace(turn(2, "b"), version=1, buried=True, unchanged=True)
+    last = msgspec.structs.replace(LAST, version=1 + sum(isinstance(event, Turn) for event in later), applied=None)
+    history = [buried if event == turn(2, "b") else last if event == LAST else event for event in RIGHT]
+    history = [msgspec.structs.replace(reported(2), version=1) if event == reported(2) else event for event in history]
+    return [*history, Redriven(conversation=ANA, source="b"), *later]
+
+
+APPLIED_LATER = msgspec.structs.replace(
+    turn(3, "b"), version=2, positions=(3,), replies=(), answer=("echo b",), at_ms=700
+)
+"""The turn that took the second message after it was put back."""
+
+NO_GRANTS = tuple(event for event in RIGHT if not isinstance(event, Grant | Handback))
+
 WRONG: tuple[tuple[int, str, Sequence[AnyEvent]], ...] = (
     (1, "an accepted message is nowhere", (*RIGHT, asked("c", 400))),
     (1, "a job never came back", instead(turn(2, "b"), msgspec.structs.replace(turn(2, "b"), promises=("result:j1",)))),
     (1, "given up without a dead letter", instead(turn(2, "b"), msgspec.structs.replace(turn(2, "b"), buried=True))),
+    (1, "put back, and lost on its way", given_up_and_put_back()),
     (2, "two turns took one message", instead(turn(2, "b"), turn(2, "a"))),
     (2, "applied and buried", (*RIGHT, Dead(conversation=ANA, source="a"))),
+    (
+        2,
+        "put back, and applied twice",
+        given_up_and_put_back(
+            APPLIED_LATER,
+            msgspec.structs.replace(APPLIED_LATER, seq=4, version=3, commit="c4", fence=4, positions=(4,)),
+        ),
+    ),
     (
         3,
         "the later one first",
@@ -140,9 +167,23 @@ WRONG: tuple[tuple[int, str, Sequence[AnyEvent]], ...] = (
     ),
     (3, "numbers of the inbox", instead(turn(2, "b"), msgspec.structs.replace(turn(2, "b"), positions=(1,)))),
     (4, "a gap", instead(turn(2, "b"), msgspec.structs.replace(turn(2, "b"), version=3))),
+    (4, "a generation that was over", instead(turn(1, "a"), msgspec.structs.replace(turn(1, "a"), generation=7))),
     (4, "state and log differ", instead(LAST, msgspec.structs.replace(LAST, applied=("a",)))),
     (5, "a reply nobody committed", (*RIGHT, got(3, "c"))),
+    (5, "a message nobody sent", without(asked("b", 200))),
+    (
+        5,
+        "a message of somebody else",
+        [*instead(turn(2, "b"), turn(2, "b")), msgspec.structs.replace(turn(1, "a"), conversation="echo:ben")],
+    ),
+    (
+        5,
+        "one id for two replies",
+        instead(turn(2, "b"), msgspec.structs.replace(turn(2, "b"), replies=(("e2", "echo b"), ("e1", "echo a")))),
+    ),
+    (5, "a dead letter nobody asked for", (*RIGHT, Dead(conversation=ANA, source="e9"))),
     (6, "a reply not sent", without(got(2, "b"))),
+    (6, "a reply was put back and never sent", [*without(got(2, "b")), Redriven(conversation=ANA, source="e2")]),
     (6, "a repetition that is not marked", (*RIGHT, msgspec.structs.replace(got(2, "b"), at_ms=900))),
     (6, "sent again instead of held", instead(SETUP, msgspec.structs.replace(SETUP, resends=False))),
     (6, "out of order", instead(got(2, "b"), msgspec.structs.replace(got(2, "b"), at_ms=110))),
@@ -156,6 +197,16 @@ WRONG: tuple[tuple[int, str, Sequence[AnyEvent]], ...] = (
         [*without(asked("b", 200)), asked("b", 200, Answer.REFUSED), asked("b", 260)],
     ),
     (8, "a fence twice", instead(turn(2, "b"), msgspec.structs.replace(turn(2, "b"), fence=1))),
+    (
+        8,
+        "a fence that goes back when it begins anew",
+        instead(turn(2, "b"), msgspec.structs.replace(turn(2, "b"), version=1, generation=7, fence=1)),
+    ),
+    (
+        8,
+        "a commit under a lease that somebody else had taken over",
+        [*NO_GRANTS, grant(1), msgspec.structs.replace(grant(2), granted_ms=149, interrupted=True)],
+    ),
     (8, "two owners", without(Handback(conversation=ANA, fence=1, at_ms=150))),
     (9, "another reply for the duplicate", (*RIGHT, asked("a", 400, Answer.DONE, ("echo b",)))),
     (9, "no reply for the duplicate", (*RIGHT, asked("a", 400, Answer.DONE, ()))),
@@ -214,6 +265,18 @@ def test_what_nobody_wants_to_hear_need_not_be_sent() -> None:
     history = [event for event in instead(turn(2, "b"), stop) if event not in unheard]
 
     assert check(history).is_clean
+
+
+def test_what_was_put_back_may_come_out_of_order() -> None:
+    """A dead letter that an operator put back is applied later than what was said after it, once."""
+    assert check(given_up_and_put_back(APPLIED_LATER)).violations == ()
+
+
+def test_the_next_turn_may_be_granted_with_the_commit() -> None:
+    """A commit that hands out the next turn ends one lease and begins another in the same moment."""
+    history = [*NO_GRANTS, grant(1), Handback(conversation=ANA, fence=1, at_ms=150)]
+
+    assert check([*history, msgspec.structs.replace(grant(2), granted_ms=150)]).violations == ()
 
 
 def test_a_history_survives_being_written_down() -> None:

@@ -66,6 +66,15 @@ def test_the_same_seed_is_the_same_run(seed: int) -> None:
     assert len(digests) == 1
 
 
+@pytest.mark.parametrize("words", [["tests.simulation", "--seeds", "0"], ["tests.chaos", "--seconds", "0"]])
+def test_a_run_that_tries_nothing_is_refused(words: list[str]) -> None:
+    """It would end with "violations: 0"."""
+    done = subprocess.run([sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert "breaks no promise" in done.stderr
+
+
 def test_some_seeds_attack_a_flow() -> None:
     """The dialogue layer is a part of it: questions, jobs, timers and undo were all there."""
     histories = [history_of(seed)[0] for seed in range(FLOW_EVERY - 1, 40 * FLOW_EVERY, FLOW_EVERY)]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.outage_bench import ANA, BEN, SETTINGS, Bench, heard
+from tests.unit.outage_bench import ANA, BEN, PATIENCE_SECONDS, SETTINGS, Bench, Heard, heard
+from turnkeeper import App, Flow, Turn
 from turnkeeper.engine.results import Taken
 from turnkeeper.errors import LimitError, OutcomeUnknownError, StoreFullError, StoreUnreadableError
 from turnkeeper.model.message import NOTHING, Message
@@ -213,16 +214,34 @@ async def test_a_full_disk_refuses_and_the_rest_is_applied(bench: Bench) -> None
 
 
 async def test_more_messages_than_an_inbox_holds_are_applied_in_order(bench: Bench) -> None:
-    """The inbox is full in the middle of the replay; it waits, and nothing is skipped."""
-    app, switch = bench.server("queue")
+    """The inbox is full in the middle of the replay, behind a turn that lasts; it waits, and nothing is skipped."""
+    flow, gate = Flow("counting", Heard, start="listening"), asyncio.Event()
+
+    @flow.unknown
+    async def listen(turn: Turn[Heard]) -> None:
+        await gate.wait()
+        turn.state.words.append(turn.text)
+
+    app, switch = bench.server("queue", flow=flow)
     words = [f"word {number}" for number in range(MAX_INBOX + 30)]
     async with app.running():
         await bench.away(app, switch)
         for word in words:
             await app.accept(ANA, app.message(word, id=word))
+        switch.is_away = False
+        await bench.until(lambda: app.health().since_ms is None)
+        await filled(app, left=30)
+        gate.set()
         await bench.back(app, switch)
 
         assert await heard(app) == words
+
+
+async def filled(app: App, *, left: int) -> None:
+    """Return once a replay has no more than so many messages left. The clock stands still, and no lease ends."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (app.health().journal or 0) > left:  # noqa: ASYNC110 - the store tells nobody
+            await asyncio.sleep(0)
 
 
 async def test_what_no_store_takes_is_refused_at_the_door(bench: Bench) -> None:

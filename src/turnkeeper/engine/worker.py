@@ -23,7 +23,7 @@ from turnkeeper.ports.turns import EffectKind
 
 logger = logging.getLogger(__name__)
 
-_LEAVE_ALONE_MS = 500
+LEAVE_ALONE_MS = 500
 """How long something that was due but could not be taken is not looked at again: somebody else is at it."""
 
 _STORE_WAIT_SECONDS = 1.0
@@ -157,7 +157,7 @@ class Worker:
             self._taking -= item.lane is None
             del self._busy[key]
             if not was_taken:
-                self._leave_alone[key] = now_ms + _LEAVE_ALONE_MS
+                self._leave_alone[key] = now_ms + LEAVE_ALONE_MS
 
     def _work(self, kind: EffectKind | None) -> Callable[[Lane], Awaitable[bool]]:
         if kind is EffectKind.REPLY:

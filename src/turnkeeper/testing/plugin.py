@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from turnkeeper.ports.channel import Channel
     from turnkeeper.testing.lab.outcome import Normalise
     from turnkeeper.testing.lab.report import CrashLabReport
+    from turnkeeper.testing.lab.run import Outside
     from turnkeeper.testing.lab.script import Entry
     from turnkeeper.testing.simulator import Simulator
 
@@ -45,7 +46,7 @@ def crash_lab(request: pytest.FixtureRequest) -> "Callable[..., CrashLabReport]"
             crash_lab(flow, script=["plan", "swap salmon for chicken", "yes"])
         ```
     """
-    from turnkeeper.testing.lab.lab import PAUSE, QUICK_CASES, STORES, as_it_is, run_crash_lab
+    from turnkeeper.testing.lab.lab import PAUSE, QUICK_CASES, STORES, as_it_is, nothing_outside, run_crash_lab
     from turnkeeper.testing.simulator import DEFAULT_PERSON
 
     config = request.config
@@ -59,6 +60,7 @@ def crash_lab(request: pytest.FixtureRequest) -> "Callable[..., CrashLabReport]"
         person: str = DEFAULT_PERSON,
         channel: str = "sms",
         normalise: "Normalise" = as_it_is,
+        outside: "Outside" = nothing_outside,
         pause: timedelta = PAUSE,
     ) -> "CrashLabReport":
         report = run_crash_lab(
@@ -67,6 +69,7 @@ def crash_lab(request: pytest.FixtureRequest) -> "Callable[..., CrashLabReport]"
             person=person,
             channel=channel,
             normalise=normalise,
+            outside=outside,
             pause=pause,
             stores=STORES if is_thorough or only else STORES[:1],
             limit=None if is_thorough or only else QUICK_CASES,

@@ -18,6 +18,7 @@ from turnkeeper.codecs.json import decode_value
 from turnkeeper.dialogue.flow import Flow
 from turnkeeper.engine.results import Accepted
 from turnkeeper.engine.settings import Settings
+from turnkeeper.engine.worker import LEAVE_ALONE_MS
 from turnkeeper.errors import ConfigurationError, PartGoneError, RetryableError
 from turnkeeper.model.message import Kind
 from turnkeeper.model.ref import Ref
@@ -267,24 +268,36 @@ class Simulator:
             raise PartGoneError(part_id=ref.id)
         return decode_value(document.data, ref.type)
 
-    def advance(self, duration: timedelta) -> list[str]:
-        """Move the clock, running timers and retries at their times; return what is new to read."""
-        self._run(self._advance(duration))
+    def advance(self, duration: timedelta, *, until_death: bool = False) -> list[str]:
+        """Move the clock, running timers and retries at their times; return what is new to read.
+
+        A worker that dies on the way lets the rest of the time pass without it, unless `until_death`: then the clock
+        stops there.
+        """
+        self._run(self._advance(duration, until_death=until_death))
         return self.news()
 
-    async def _advance(self, duration: timedelta) -> None:
+    async def _advance(self, duration: timedelta, *, until_death: bool) -> None:
         end_ms = self.clock.now_ms() + duration // timedelta(milliseconds=1)
         await self._rest()
         while not self.is_dead:
-            due = await self._store.deliveries.due()
-            if due.next_ms is None or due.next_ms > end_ms:
+            next_ms = await self._next_ms()
+            if next_ms is None or next_ms > end_ms:
                 break
-            self.clock.advance(timedelta(milliseconds=max(due.next_ms - self.clock.now_ms(), 1)))
+            self.clock.advance(timedelta(milliseconds=max(next_ms - self.clock.now_ms(), 1)))
             await self._rest()
         left = end_ms - self.clock.now_ms()
-        if left > 0:
+        if left > 0 and not (until_death and self.is_dead):
             self.clock.advance(timedelta(milliseconds=left))
         await self._rest()
+
+    async def _next_ms(self) -> int | None:
+        """Return when there will be something to do. What is due and was not done is what the worker leaves alone."""
+        due = await self._store.deliveries.due(flows=[flow.name for flow in self._flows])
+        times = [due.now_ms + LEAVE_ALONE_MS] if due.items else []
+        if due.next_ms is not None:
+            times.append(due.next_ms)
+        return min(times, default=None)
 
     def crash(self, *, at: str, after: int = 0) -> None:
         """Let the worker die the next time it reaches a point (or `after` more times).
@@ -362,7 +375,9 @@ class Simulator:
             if not is_busy:
                 return
             await asyncio.sleep(0 if look % 10 else 0.001)
-        raise ConfigurationError(f"the bot did not come to rest in {MAX_LOOKS} looks; does it answer itself?")
+        raise ConfigurationError(
+            f"the bot did not come to rest in {MAX_LOOKS} looks; does it answer itself, or wait for what never comes?"
+        )
 
     async def _abandon(self) -> None:
         """Drop the dead worker's tasks; whatever they still try finds the line cut."""

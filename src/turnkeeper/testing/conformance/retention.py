@@ -114,6 +114,15 @@ class RetentionPromises(Backend):
 
         assert (await summary(talk)).expires_ms == talk.now + KEPT // MS
 
+    async def test_a_retention_that_became_shorter_counts(self, talk: Talk) -> None:
+        """Whoever counts and lists finds it ended when the last commit said, not when an earlier one did."""
+        await kept_turn(talk, "m1", retain_ms=30 * DAY // MS)
+        await kept_turn(talk, "m2")
+        talk.clock.advance(KEPT)
+
+        assert (await talk.store.catalog.counts()).statuses == {}
+        assert (await talk.store.catalog.find()).items == ()
+
     async def test_receipts_outlive_the_state(self, talk: Talk) -> None:
         """A repeat of an old message does not begin the conversation anew."""
         await kept_turn(talk, "m1", reply=b"hello")

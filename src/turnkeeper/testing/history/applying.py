@@ -11,11 +11,12 @@ _DURABLE = frozenset({Answer.ACCEPTED, Answer.DONE})
 
 def nothing_is_lost(book: Book) -> Iterator[str]:
     """Every accepted message is applied, a dead letter, or still waits; so is every result and timer of a turn."""
-    buried = {message for turn in book.turns if turn.buried for message in turn.messages[:1]}
-    ended = {message for turn in book.turns for message in turn.messages} - buried | set(book.dead) | book.redriven
-    yield from (f"message {message} was given up and is no dead letter" for message in buried - ended)
-    if book.last is not None:
-        ended |= set(book.last.waiting)
+    waiting = set(book.last.waiting) if book.last is not None else set()
+    ended = set(book.applied()) | set(book.dead) | waiting
+    for message in book.buried() - ended:
+        what = "was put back and is nowhere" if message in book.redriven else "was given up and is no dead letter"
+        yield f"message {message} {what}"
+    ended |= book.buried()
     for message, asked in book.asked.items():
         if message not in ended and any(one.answer in _DURABLE for one in asked):
             yield f"message {message} was accepted and is nowhere"
@@ -28,21 +29,25 @@ def nothing_is_lost(book: Book) -> Iterator[str]:
 
 
 def nothing_is_applied_twice(book: Book) -> Iterator[str]:
-    """No message is taken by two turns, or applied and a dead letter too, unless somebody redrove it."""
-    taken = Counter(message for turn in book.turns for message in turn.messages)
+    """No message is taken by two turns, or applied and a dead letter too, unless somebody redrove it.
+
+    Whoever redrives it has it given up more than once; it is applied once all the same.
+    """
     if book.last is not None and book.last.applied is not None:
         in_state = Counter(book.last.applied)
         yield from (f"message {one} is in the state {count} times" for one, count in in_state.items() if count > 1)
+    applied, taken = book.applied(), Counter(message for turn in book.turns for message in turn.messages)
     for message, count in taken.items():
         if count > 1 and message not in book.redriven:
             yield f"message {message} was taken by {count} turns"
-    buried = {message for turn in book.turns if turn.buried for message in turn.messages[:1]}
+        elif applied[message] > 1:
+            yield f"message {message} was put back, and applied by {applied[message]} turns"
     for source, count in book.dead.items():
         if source in book.redriven:
             continue
         if count > 1:
             yield f"{source} is {count} dead letters"
-        if source in taken and source not in buried:
+        if source in applied:
             yield f"message {source} was applied and is a dead letter"
 
 

@@ -1,5 +1,6 @@
 """A history, sorted once by what the invariants ask for. Building it is linear, and so is each of them."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
@@ -37,6 +38,7 @@ class Book(msgspec.Struct, kw_only=True):
         dead: How often an id is among the dead letters.
         last: The look when everything was over.
         resends: From the setup.
+        has_asked: Whether the history tells of deliveries of messages at all.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Book(msgspec.Struct, kw_only=True):
     handed_back: dict[int, int] = {}
     last: Sight | None = None
     resends: bool = True
+    has_asked: bool = False
 
     def taken(self) -> dict[str, Turn]:
         """Return the first turn that took each message."""
@@ -60,6 +63,14 @@ class Book(msgspec.Struct, kw_only=True):
             for message in turn.messages:
                 found.setdefault(message, turn)
         return found
+
+    def buried(self) -> set[str]:
+        """Return the messages that some turn gave up."""
+        return {message for turn in self.turns if turn.buried for message in turn.messages[:1]}
+
+    def applied(self) -> Counter[str]:
+        """Return how many turns took each message and did not give it up."""
+        return Counter(message for turn in self.turns for message in turn.messages[turn.buried :])
 
     def called_off(self) -> set[str]:
         """Return the effects and promises that some turn cancelled, or that a person did not want to hear of."""
@@ -110,7 +121,9 @@ def gather(history: Iterable[AnyEvent]) -> Books:
     for event in history:
         books.events += 1
         _note(books, event)
+    has_asked = any(book.asked for book in books.by_name.values())
     for book in books.by_name.values():
+        book.has_asked = has_asked
         book.resends = books.setup is None or books.setup.resends
         book.turns.sort(key=lambda turn: turn.seq)
         book.got.sort(key=lambda got: got.at_ms)

@@ -66,7 +66,10 @@ class Setup(Event, frozen=True, kw_only=True, tag="setup"):
 
 
 class Asked(Event, frozen=True, kw_only=True, tag="asked"):
-    """A provider delivered a message, for the first time or again; `replies` is what a DONE answer carried."""
+    """A provider delivered a message, for the first time or again; `replies` is what a DONE answer carried.
+
+    One that a turn forwards to another conversation counts as delivered there.
+    """
 
     conversation: str
     message: str

@@ -1,5 +1,6 @@
 """Invariants 8 and 10: who holds a conversation, and when it may end."""
 
+import bisect
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -9,17 +10,31 @@ from turnkeeper.testing.history.finding import Finding, Findings
 
 
 def one_owner_at_a_time(book: Book) -> Iterator[str]:
-    """Fences only grow, from turn to turn and from grant to grant, and no lease begins while another one lasts."""
-    fence, generation = 0, None
+    """Fences only grow, no lease begins while another one lasts, and whoever lost one commits nothing more."""
+    fence = 0
     for turn in book.turns:
-        if turn.fence <= fence and turn.generation == generation:
+        if turn.fence <= fence:
             yield f"version {turn.version} was committed under fence {turn.fence}, after fence {fence}"
-        fence, generation = turn.fence, turn.generation
+        fence = turn.fence
+    yield from _committed_too_late(book)
     before: Grant | None = None
     for grant in book.grants:
         if before is not None and grant != before:
             yield from _about_pair(book, before, grant)
         before = grant
+
+
+def _committed_too_late(book: Book) -> Iterator[str]:
+    """Tell which turns were committed after the lease had been granted to somebody else."""
+    fences = [grant.fence for grant in book.grants]
+    for turn in book.turns:
+        place = bisect.bisect_right(fences, turn.fence)
+        if place == len(fences):
+            continue
+        since = book.grants[place]
+        if since.granted_ms < turn.at_ms:
+            text = f"version {turn.version} was committed at {turn.at_ms} under fence {turn.fence}"
+            yield f"{text}; fence {since.fence} had been granted at {since.granted_ms}"
 
 
 def _about_pair(book: Book, before: Grant, grant: Grant) -> Iterator[str]:

@@ -1,24 +1,41 @@
 """Invariants 5, 6, 7 and 9: what the world was told is what was committed."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from turnkeeper.testing.history.books import Book
 from turnkeeper.testing.history.events import Answer, Asked, Ending, Reported
 
 
 def replies_are_those_of_commits(book: Book) -> Iterator[str]:
-    """What was sent stands in a committed turn, word for word; a result or timer was asked for by one."""
-    committed = {effect: text for turn in book.turns for effect, text in turn.replies}
+    """What was sent stands in one committed turn, word for word; what was applied was sent or asked for by one."""
+    committed: dict[str, str] = {}
+    for turn in book.turns:
+        for effect, text in turn.replies:
+            if effect in committed:
+                yield f"reply {effect} was committed twice, the second time by version {turn.version}"
+            committed[effect] = text
     for got in book.got:
         if got.effect not in committed:
             yield f"reply {got.effect} was sent; no committed turn asked for it"
         elif committed[got.effect] != got.text:
             yield f"reply {got.effect} was sent as {got.text!r}; committed was {committed[got.effect]!r}"
+    yield from _out_of_nowhere(book, committed.keys())
+
+
+def _out_of_nowhere(book: Book, committed: Collection[str]) -> Iterator[str]:
+    """Tell what was applied or died that nobody sent and no turn asked for; without one delivery nobody can say."""
     promised = {promise for turn in book.turns for promise in turn.promises}
     for turn in book.turns:
         for message in turn.messages:
-            if message.startswith(("result:", "timer:")) and message not in promised:
+            if message in promised or message in book.asked:
+                continue
+            if message.startswith(("result:", "timer:")):
                 yield f"{message} came back; no committed turn asked for it"
+            elif book.has_asked:
+                yield f"message {message} was taken by version {turn.version}; nobody sent it"
+    known = promised | {promise.partition(":")[2] for promise in promised} | set(committed) | book.asked.keys()
+    if book.has_asked:
+        yield from (f"{source} is a dead letter; nobody sent it or asked for it" for source in book.dead.keys() - known)
 
 
 def replies_arrive_in_order(book: Book) -> Iterator[str]:

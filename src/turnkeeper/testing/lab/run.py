@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,15 @@ import msgspec
 from turnkeeper.app import App
 from turnkeeper.dialogue.flow import Flow
 from turnkeeper.engine.settings import Settings
-from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, RetryableError
+from turnkeeper.engine.wire import decode_reply
+from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, PermanentError, RetryableError
 from turnkeeper.model.event import LogEntry, decode_entry
 from turnkeeper.ports import faults
-from turnkeeper.ports.catalog import Summary
-from turnkeeper.ports.channel import Outgoing
+from turnkeeper.ports.catalog import Exported, Summary
 from turnkeeper.ports.faults import POINTS
 from turnkeeper.ports.limits import MAX_BATCH
 from turnkeeper.ports.store import Store
+from turnkeeper.ports.turns import EffectKind, LogRecord
 from turnkeeper.stores.memory import MemoryStore
 from turnkeeper.stores.sqlite import SqliteStore
 from turnkeeper.testing.channel import FakeChannel
@@ -56,14 +57,19 @@ MAX_LETTERS = 200
 """Dead letters that are looked at; a script that makes more is not about recovery."""
 
 
+Outside = Callable[[], object]
+"""Returns what the bot did outside of Turnkeeper since it was called the last time."""
+
+
 class Bench(msgspec.Struct, frozen=True, kw_only=True):
     """What every run of a lab has in common. `on_disk`: in a SQLite file of its own, else in memory."""
 
     bot: App | Flow[Any]
     items: tuple[Item, ...]
     person: str
-    channel: str
+    channels: tuple[str, ...]
     normalise: Normalise
+    outside: Outside
     on_disk: bool = False
 
 
@@ -96,14 +102,20 @@ class Run:
     """A script under way."""
 
     def __init__(
-        self, bench: Bench, case: Case | None, sim: Simulator, channel: FakeChannel, watch: _Watch, store: Store
+        self,
+        bench: Bench,
+        case: Case | None,
+        sim: Simulator,
+        channels: Sequence[FakeChannel],
+        watch: _Watch,
+        store: Store,
     ) -> None:
         """Take the simulator, started, and the store behind it."""
         self._store = store
         self._bench = bench
         self._case = case
         self._sim = sim
-        self._channel = channel
+        self._channels = channels
         self._watch = watch
         self._begun: dict[int, datetime] = {}
 
@@ -140,12 +152,16 @@ class Run:
                     said.text,
                     as_=said.person,
                     id=item.message_id,
-                    channel=self._bench.channel,
+                    channel=said.channel,
                     kind=said.kind,
                     data=said.data,
                 )
             except (RetryableError, OutcomeUnknownError):
                 accepted = None
+            except PermanentError as exc:
+                raise ConfigurationError(
+                    f"entry {item.number} of the script ({item.label}) cannot be sent: {exc}"
+                ) from exc
             self._revive()
             if accepted is not None and accepted.durable:
                 return
@@ -166,7 +182,7 @@ class Run:
         for _ in range(MAX_TRIES):
             left = end - self._sim.now
             if left > timedelta(0):
-                self._sim.advance(left)
+                self._sim.advance(left, until_death=True)
             if not self._sim.is_dead and self._sim.now >= end:
                 return
             self._revive()
@@ -184,33 +200,42 @@ class Run:
             if one.said is not None:
                 self._bring(one, one.said)
 
-    def result(self) -> Result:
-        """Return what it came to."""
-        return asyncio.run(_read(self._store, self._bench.normalise, tuple(self._channel.attempts)))
+    def result(self, outside: object) -> Result:
+        """Return what it came to, here and outside."""
+        found = asyncio.run(_read(self._store, self._bench))
+        sent = tuple(outgoing for channel in self._channels for outgoing in channel.attempts)
+        return msgspec.structs.replace(found, sent=sent, outside=outside)
 
 
-async def _read(store: Store, normalise: Normalise, sent: tuple[Outgoing, ...]) -> Result:
+async def _read(store: Store, bench: Bench) -> Result:
     """Read everything committed, on a loop of its own: stores may be called from several."""
     conversations: dict[str, Told] = {}
+    unserved: set[str] = set()
     cursor: str | None = None
     while True:
         page = await store.catalog.find(cursor=cursor)
         for summary in page.items:
-            conversations[summary.conversation.key] = await _told(store, summary, normalise)
+            exported = await store.catalog.export(summary.conversation)
+            if exported is None:
+                raise ConfigurationError(f"{summary.conversation.key} vanished while it was read")
+            unserved |= {
+                decode_reply(one.payload).channel for one in exported.deliveries if one.kind is EffectKind.REPLY
+            }
+            records = await store.turns.history(summary.conversation, limit=MAX_BATCH)
+            conversations[summary.conversation.key] = _told(exported, summary, records, bench.normalise)
         cursor = page.cursor
         if cursor is None:
             break
     dead = await store.deliveries.dead(limit=MAX_LETTERS)
     return Result(
-        conversations=conversations, dead=tuple(timeless(letter.source_id) for letter in dead.items), sent=sent
+        conversations=conversations,
+        dead={timeless(letter.source_id): letter.error for letter in dead.items},
+        sent=(),
+        unserved=frozenset(unserved - set(bench.channels)),
     )
 
 
-async def _told(store: Store, summary: Summary, normalise: Normalise) -> Told:
-    exported = await store.catalog.export(summary.conversation)
-    if exported is None:
-        raise ConfigurationError(f"{summary.conversation.key} vanished while it was read")
-    records = await store.turns.history(summary.conversation, limit=MAX_BATCH)
+def _told(exported: Exported, summary: Summary, records: Sequence[LogRecord], normalise: Normalise) -> Told:
     return Told(
         status=exported.status,
         state=read_state(exported.state, normalise),
@@ -249,18 +274,21 @@ def play(bench: Bench, case: Case | None) -> tuple[Result, tuple[Moment, ...]]:
     """
     clock = ManualClock()
     watch = _Watch(case)
-    channel = FakeChannel(bench.channel)
+    channels = [FakeChannel(name) for name in bench.channels]
     with contextlib.ExitStack() as stack:
         store = _open(bench, stack, clock)
         tapped = TappedStore(store, watcher=watch, clock=clock, lease=SEND_LEASE)
         sim = stack.enter_context(
-            Simulator(bench.bot, person=bench.person, store=tapped, clock=clock, channels=(channel,), settings=SETTINGS)
+            Simulator(bench.bot, person=bench.person, store=tapped, clock=clock, channels=channels, settings=SETTINGS)
         )
         if case is None:
             faults.install(watch.note)
-        run = Run(bench, case, sim, channel, watch, store)
-        run.play()
-        return run.result(), number_moments(watch.passed)
+        run = Run(bench, case, sim, channels, watch, store)
+        try:
+            run.play()
+        finally:
+            outside = bench.outside()
+        return run.result(outside), number_moments(watch.passed)
 
 
 def _open(bench: Bench, stack: contextlib.ExitStack, clock: ManualClock) -> Store:

@@ -104,6 +104,17 @@ class HistoryPromises(Backend):
         ]
         assert newest.generation > oldest.generation
 
+    async def test_the_log_goes_on_over_a_conversation_that_was_swept(self, talk: Talk) -> None:
+        """Its numbers are not used again while entries of before are there, however long nobody spoke."""
+        draft = replace(talk.draft(await talk.take("m1")), log=b"m1", retain_ms=1000, log_keep_ms=365 * DAY // MS)
+        await talk.apply(draft)
+        for _ in range(4):
+            talk.clock.advance(10 * DAY)
+            await talk.store.deliveries.due()
+        await logged(talk, "m2", keep_for=365 * DAY)
+
+        assert [(record.seq, record.data) for record in await talk.history()] == [(2, b"m2"), (1, b"m1")]
+
     async def test_history_gives_no_more_than_a_batch(self, talk: Talk) -> None:
         """Whoever asks for more gets `MAX_BATCH` and goes on from there."""
         await talk.turn("m1")

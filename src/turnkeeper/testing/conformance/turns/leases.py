@@ -215,6 +215,17 @@ class LeasePromises(Backend):
         talk.clock.advance(MS)
         assert (await talk.take("m3")).messages[0].id == "m1"
 
+    async def test_a_release_does_not_shorten_a_hold(self, talk: Talk) -> None:
+        """More may follow what came while the turn ran, however soon the turn itself may be tried again."""
+        running = await talk.take("m1")
+        await talk.hold("m2", wait_ms=10_000, max_wait_ms=60_000)
+        ready_ms = talk.now + 10_000
+
+        await talk.release(running, Outcome.ERROR, wait_ms=1_000)
+        talk.clock.advance(2 * SECOND)
+
+        assert await talk.begin() == Idle(ready_ms=ready_ms)
+
     async def test_a_release_makes_what_waits_due_when_its_wait_is_over(self, talk: Talk) -> None:
         """Neither the message itself nor one that came while it ran is forgotten."""
         grant = await talk.take("m1")

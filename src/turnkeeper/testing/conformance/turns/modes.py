@@ -113,6 +113,16 @@ class ModePromises(Backend):
         assert (running.attempts, running.errors) == (2, 1)
         assert (taken.attempts, taken.errors, taken.memos) == (1, 0, {})
 
+    async def test_what_is_remembered_after_an_interrupt_stands_alone(self, talk: Talk) -> None:
+        """A turn that is run again gets its own memos, none of the turn whose lease it took."""
+        running = await talk.take("m1")
+        await talk.renew(running, memo=("step", b"old"))
+        taken = await talk.take("m2", mode=Mode.INTERRUPT)
+        await talk.renew(taken, memo=("another", b"new"))
+        talk.clock.advance(LEASE_MS * MS)
+
+        assert (await talk.take()).memos == {"another": b"new"}
+
     async def test_interrupt_ends_a_back_off_and_a_hold(self, talk: Talk) -> None:
         """STOP is heard at once, also behind a message that failed and waits for its next attempt."""
         await talk.release(await talk.take("m1"), Outcome.ERROR, wait_ms=60_000)

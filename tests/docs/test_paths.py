@@ -12,8 +12,8 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "apps").glob("*/README.md")),
 ]
-NAMED = re.compile(r"`(?P<path>[\w.-]+(?:/[\w.-]+)+/?|[\w-]+/)`")
-"""A code span that is a path: it has a slash, and neither a scheme nor anything that a shell would read."""
+NAMED = re.compile(r"`(?P<path>\w[\w.-]*(?:/[\w.-]+)+/?|\w[\w-]*/)`")
+"""A code span that is a path: it begins with a letter (what begins with a dot was made here), and has a slash."""
 
 PARENTS = ("", "src/turnkeeper", "apps/mealplan/src/mealplan", "apps/dispatch/src/dispatch")
 """What a page may leave out in front of a path."""

@@ -272,6 +272,15 @@ def test_what_was_put_back_may_come_out_of_order() -> None:
     assert check(given_up_and_put_back(APPLIED_LATER)).violations == ()
 
 
+@pytest.mark.parametrize("called_off", [("t1",), ()])
+def test_what_was_called_off_may_come_back_after_the_end(called_off: tuple[str, ...]) -> None:
+    """A sender had it in hand then; what was not called off keeps the state from ending."""
+    first = msgspec.structs.replace(turn(1, "a"), promises=("t1",), called_off=called_off)
+    late = msgspec.structs.replace(turn(3, "t1"), version=1, generation=7, replies=(), answer=None)
+
+    assert (10 in check([*instead(turn(1, "a"), first), late]).found) is (not called_off)
+
+
 def test_the_next_turn_may_be_granted_with_the_commit() -> None:
     """A commit that hands out the next turn ends one lease and begins another in the same moment."""
     history = [*NO_GRANTS, grant(1), Handback(conversation=ANA, fence=1, at_ms=150)]

@@ -79,7 +79,7 @@ def _forgotten_in_flight(book: Book) -> Iterator[str]:
     if not next_began_ms:
         return
     last_sent_ms = {got.effect: got.at_ms for got in book.got}
-    taken = book.taken()
+    taken, called_off = book.taken(), book.called_off()
     for turn in book.turns:
         began_ms = next_began_ms.get(turn.generation)
         if began_ms is None:
@@ -88,5 +88,6 @@ def _forgotten_in_flight(book: Book) -> Iterator[str]:
             if last_sent_ms.get(effect, 0) > began_ms and effect not in book.redriven:
                 yield f"generation {turn.generation} was forgotten with reply {effect} unsent"
         for promise in turn.promises:
-            if promise in taken and taken[promise].generation != turn.generation:
+            came_back = taken.get(promise)
+            if came_back and came_back.generation != turn.generation and promise not in called_off:
                 yield f"generation {turn.generation} was forgotten before {promise} came back"

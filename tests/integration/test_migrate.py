@@ -377,6 +377,31 @@ async def test_a_dry_run_makes_no_file(tmp_path: Path) -> None:
     assert in_file(tmp_path / "here.db") == KINDS
 
 
+async def test_a_flow_that_neither_store_knows_is_an_error(tmp_path: Path) -> None:
+    """A mistyped name must not look like a move that has nothing left to do; one that is done is none."""
+    here, there = f"sqlite:///{tmp_path}/here.db", f"sqlite:///{tmp_path}/there.db"
+    await at(here, lambda store: fill(store, KINDS))
+
+    mistyped = finish(tmp_path, here, there, "--flow", "diner")
+    moved = finish(tmp_path, here, there, "--flow", FLOW)
+    again = finish(tmp_path, here, there, "--flow", FLOW)
+
+    assert (mistyped[0], mistyped[1]) == (1, "")
+    assert f"no conversations of a flow 'diner'; in this store there are: {FLOW}" in mistyped[2]
+    assert (moved[0], again[0]) == (0, 0), (moved, again)
+
+
+async def test_a_new_folder_is_told(tmp_path: Path) -> None:
+    """It may be a typing mistake."""
+    here = f"sqlite:///{tmp_path}/here.db"
+    await at(here, lambda store: fill(store, 1))
+
+    status, _, errors = finish(tmp_path, here, f"sqlite:///{tmp_path}/ther/there.db")
+
+    assert status == 0
+    assert "there is no folder" in errors
+
+
 async def test_what_could_not_move_is_named_and_the_exit_status_says_so(tmp_path: Path) -> None:
     """A script must not go on as if all had moved."""
     here, there = f"sqlite:///{tmp_path}/here.db", f"sqlite:///{tmp_path}/there.db"

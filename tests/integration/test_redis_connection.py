@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.redis_servers import RedisServer
+from tests.conformance.redis_servers import RedisServer, free_port
 from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, StoreUnavailableError, StoreUnreadableError
 from turnkeeper.stores.redis.connections import line as lines
+from turnkeeper.stores.redis.connections.dialling import Dialler
 from turnkeeper.stores.redis.single import SingleConnectionWire
 
 pytestmark = pytest.mark.anyio
@@ -64,6 +65,23 @@ async def pong(wire: SingleConnectionWire) -> None:
                 await asyncio.sleep(0.01)
             else:
                 return
+
+
+async def test_a_silent_connection_is_kept_alive(tmp_path: Path) -> None:
+    """A firewall that forgets it would cost the first message after a quiet night the time of an answer."""
+    server = RedisServer(tmp_path, port=free_port())
+    try:
+        multiplexer = await Dialler(server.tcp_url(), answer_seconds=SOON, connect_seconds=SOON).dial()
+        transport = multiplexer._transport  # noqa: SLF001 - what only the kernel shows
+        assert transport is not None
+        connected = transport.get_extra_info("socket")
+        idle = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+        is_kept = connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        multiplexer.cut("it was looked at only")
+    finally:
+        server.stop()
+
+    assert (is_kept, idle) == (1, 30)
 
 
 async def test_nothing_is_connected_before_the_first_call(server: RedisServer, wire: SingleConnectionWire) -> None:

@@ -11,6 +11,8 @@ from redis import Redis
 from tests.conformance.redis_servers import RedisServer
 from tests.integration.notebook import flow
 from turnkeeper.app import App
+from turnkeeper.errors import StoreFullError
+from turnkeeper.policy.outage import Outage, OutagePolicy
 from turnkeeper.stores.memory import MemoryStore
 from turnkeeper.stores.sqlite import schema
 from turnkeeper.stores.sqlite.file import disk
@@ -151,6 +153,27 @@ async def test_a_store_that_can_never_be_used_is_down_under_every_policy(tmp_pat
 
     assert (answer.status_code, answer.json()["status"]) == (503, "down")
     assert "is a folder" in answer.json()["reason"]
+
+
+@pytest.mark.parametrize("policy", ["fail", "queue", "carry_on"])
+async def test_a_full_redis_is_down_under_every_policy(
+    tmp_path: Path, server: RedisServer, database: int, client: Redis, policy: OutagePolicy
+) -> None:
+    """It answers, so that nothing is taken in its place; a balancer that sends messages here would see them refused."""
+    app = App(flow, store=server.url(database), outage=Outage(policy=policy, folder=str(tmp_path)))
+    async with app.running():
+        client.config_set("maxmemory", 1)
+        try:
+            full = await ask(app)
+            with pytest.raises(StoreFullError):
+                await app.accept("+15551230001", app.message("hello", id="m1"))
+        finally:
+            client.config_set("maxmemory", 0)
+        free = await ask(app)
+
+    assert full.status_code == 503
+    assert "raise maxmemory" in full.json()["reason"]
+    assert free.status_code == 200
 
 
 async def test_redis_is_not_configured(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, Retryable
 
 if TYPE_CHECKING:
     from turnkeeper.operations.migration import Plan, Report, Told
+    from turnkeeper.ports.store import Store
 
 _NAMED = 20
 """Conversations that a report names; of more it tells the number. `--json` names all."""
@@ -38,6 +39,7 @@ def migrate(
     as_json: AsJson = False,
 ) -> None:
     """Move conversations to another store. Stop the servers of both first; a second run goes on where one ended."""
+    from turnkeeper.cli.loading import tell_of_new_folder
     from turnkeeper.operations.migration import Plan
     from turnkeeper.stores.urls import sqlite_path
 
@@ -50,6 +52,7 @@ def migrate(
         raise ConfigurationError(f"there is no file {sqlite_path(source).absolute()}; nothing was moved")
     if dry_run and urlsplit(target).scheme == "sqlite" and not sqlite_path(target).exists():
         target = "memory://"  # as empty as the file that a real run would make
+    tell_of_new_folder(target)
     plan = Plan(flow=flow, collections=tuple(collection or ()), dry_run=dry_run)
     try:
         report = asyncio.run(_run(source, target, plan))
@@ -68,6 +71,7 @@ def migrate(
 
 
 async def _run(from_url: str, to_url: str, plan: "Plan") -> "Report":
+    from turnkeeper.operations.migration import Report
     from turnkeeper.operations.migration import migrate as run
     from turnkeeper.ports.clock import SystemClock
     from turnkeeper.stores.urls import open_store, read_remains, write_opt_outs
@@ -86,10 +90,21 @@ async def _run(from_url: str, to_url: str, plan: "Plan") -> "Report":
         with _bar(sum(counts.statuses.values())) as told:
             report = await run(source, target, plan, clock=SystemClock(), told=told)
         report.opt_outs = len(opt_outs)
+        if plan.flow is not None and report == Report():
+            await _refuse_unknown_flow(source, target, plan.flow)
         return report
     finally:
         await source.close()
         await target.close()
+
+
+async def _refuse_unknown_flow(source: "Store", target: "Store", flow: str) -> None:
+    """Refuse a flow of which neither store knows anything; one that has moved already is known to the target."""
+    from turnkeeper.cli.finding import others_than
+
+    others = await others_than(source, flow=flow, status=None)
+    if others and await others_than(target, flow=flow, status=None):
+        raise ConfigurationError(f"there are no conversations{others}; nothing was moved")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from turnkeeper.errors import PermanentError, TurnkeeperError
+from turnkeeper.errors import OutcomeUnknownError, StoreUnavailableError, TurnkeeperError
 from turnkeeper.outage.standing import Health
 from turnkeeper.ports.catalog import StoreInfo
 from turnkeeper.ports.documents import DocumentKey
@@ -40,7 +40,7 @@ def health_routes(app: "App") -> list[Route]:
     async def health(_: Request) -> Response:
         found = await _asked(app)
         known = app.health()
-        if isinstance(found, _Down) and not (found.may_pass and _is_taken_elsewhere(app, known)):
+        if isinstance(found, _Down) and not (found.is_away and _is_taken_elsewhere(app, known)):
             return json_answer({"status": "down", "reason": found.reason, **_outage(known)}, status=UNAVAILABLE)
         flows = {"flows": list(app.flows)}
         if isinstance(found, _Down):
@@ -71,10 +71,10 @@ def health_routes(app: "App") -> list[Route]:
 
 
 class _Down(NamedTuple):
-    """Why the store takes no messages now, and whether that may pass by itself."""
+    """Why the store takes no messages now, and whether it is away, so that others may take them."""
 
     reason: str
-    may_pass: bool
+    is_away: bool
 
 
 async def _asked(app: "App") -> StoreInfo | _Down:
@@ -83,9 +83,10 @@ async def _asked(app: "App") -> StoreInfo | _Down:
         async with asyncio.timeout(HEALTH_SECONDS):
             return await _prove(app)
     except TimeoutError:
-        return _Down(_no_answer(app), may_pass=True)
+        return _Down(_no_answer(app), is_away=True)
     except TurnkeeperError as exc:
-        return _Down(str(exc), may_pass=not isinstance(exc, PermanentError))
+        # What the outage policies take in the store's place; a store that is full or locked refuses under each of them.
+        return _Down(str(exc), is_away=isinstance(exc, StoreUnavailableError | OutcomeUnknownError))
 
 
 def _is_taken_elsewhere(app: "App", known: Health) -> bool:

@@ -23,6 +23,14 @@ from turnkeeper.stores.redis.connections.multiplexer import Multiplexer
 CONNECT_SECONDS = 5.0
 """A server of the same data centre that does not answer for so long is not there."""
 
+KEEP_ALIVE = {
+    getattr(socket, name): seconds
+    for name, seconds in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
+    if hasattr(socket, name)
+}
+"""Seconds of silence, between probes, and how many: firewalls forget a silent connection in minutes, Linux asks after
+two hours, and redis-py 5 does not ask at all. Not every system has each of them."""
+
 _POOL_OPTIONS = ("max_connections", "timeout")
 """Of redis-py's pools, which people leave in their URLs; one shared connection has no use for them."""
 
@@ -50,6 +58,8 @@ class Dialler:
         try:
             found: dict[str, Any] = dict(parse_url(url))
             self._kind: type[AbstractConnection] = found.pop("connection_class", Connection)
+            if issubclass(self._kind, Connection):  # else a socket of this machine, which needs none
+                found |= {"socket_keepalive": True, "socket_keepalive_options": KEEP_ALIVE}
             for option in _POOL_OPTIONS:
                 found.pop(option, None)
             self._options = {

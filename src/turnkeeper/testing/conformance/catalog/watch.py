@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
+from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.catalog import Changes
 from turnkeeper.testing.conformance.catalog.find import crowd
 from turnkeeper.testing.conformance.scenario import (
@@ -78,7 +79,7 @@ class WatchPromises(Backend):
         for each in members[1:4]:
             await each.apply(replace(each.draft(await each.take("m2")), state=None))
         cursor, pages = "", [0]
-        seen = set()
+        seen = set[ConversationId]()
 
         while pages[-1] == len(pages) - 1:
             changes = await talk.store.catalog.watch(flow="shop", cursor=cursor, limit=1)

@@ -103,7 +103,7 @@ async def test_a_state_whose_time_was_over_is_not_brought_back(talk: Talk, clien
 
     grant = await talk.take("m2")
 
-    assert (grant.state, grant.version) == (None, 0)
+    assert (grant.state, grant.version, grant.lost) == (None, 0, False)
     assert client.get(STATE) is None
 
 

@@ -107,6 +107,17 @@ async def test_a_state_whose_time_was_over_is_not_brought_back(talk: Talk, clien
     assert client.get(STATE) is None
 
 
+async def test_a_log_that_begins_anew_has_a_time_to_live(talk: Talk, client: Client) -> None:
+    """Its head thinks that it has one already."""
+    await talk.apply(replace(talk.draft(await talk.take("m1")), log=b"m1"))
+    (log,) = client.keys("{*}:l:*")
+    client.delete(log)
+
+    await talk.apply(replace(talk.draft(await talk.take("m2")), log=b"m2"))
+
+    assert client.pttl(log) > 0
+
+
 async def test_head_and_state_evicted_are_told_as_lost(talk: Talk, client: Client) -> None:
     """The plan still names the conversation, long before its time."""
     await talk.apply(replace(talk.draft(await talk.take("m1")), retain_ms=HOUR // MS))

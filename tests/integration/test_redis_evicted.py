@@ -126,3 +126,6 @@ async def test_head_and_state_evicted_are_told_as_lost(talk: Talk, client: Clien
     grant = await talk.take("m2")
 
     assert (grant.lost, grant.state, grant.version) == (True, None, 0)
+    await talk.apply(replace(talk.draft(grant), status="idle"))
+    assert dict((await talk.store.catalog.counts(flow="shop")).statuses) == {"idle": 1}
+    assert len(client.keys("{*}:status:*")) == 1

@@ -108,7 +108,7 @@ class App:
 
         Raises:
             InvalidFlowError: A flow contradicts itself; the text names every line at fault.
-            ConfigurationError: No flow, a name twice, or no such outage policy.
+            ConfigurationError: No flow, a name or the names of states twice, or no such outage policy.
         """
         if not flows:
             raise ConfigurationError("App needs at least one flow: App(flow, store=…)")
@@ -128,6 +128,8 @@ class App:
         self._given = store
         self._store: GuardedStore | None = None
         self._programs = {flow.name: FlowProgram(flow.check(), screens=SCREENS) for flow in flows}
+        if len({program.plan.state_names for program in self._programs.values()}) != len(flows):
+            raise ConfigurationError("two flows would keep their states under the same names; change a state_key=")
         self._engine: Engine | None = None
         self._reception: Reception | None = None
         self._watch: asyncio.Task[None] | None = None

@@ -151,11 +151,16 @@ class Nothing(Struct):
 
 
 def test_contradictions_are_refused_when_it_is_made() -> None:
-    """No flow, or a name twice."""
+    """No flow, a name twice, or two flows whose states would have the same names in a store."""
+    order, key = Flow("order", Nothing, start="s"), "order:{id}"
+    first, second = Flow("first", Nothing, start="s", state_key=key), Flow("second", Nothing, start="s", state_key=key)
     with pytest.raises(ConfigurationError, match="at least one flow"):
         App(store="memory://")
     with pytest.raises(ConfigurationError, match="same name"):
         App(flow, flow, store="memory://")
+    for clashing in ((first, second), (order, first)):
+        with pytest.raises(ConfigurationError, match="state_key"):
+            App(*clashing, store="memory://")
 
 
 def test_an_unknown_flow_names_the_known_ones() -> None:

@@ -103,8 +103,19 @@ async def test_a_state_whose_time_was_over_is_not_brought_back(talk: Talk, clien
 
     grant = await talk.take("m2")
 
-    assert (grant.state, grant.version) == (None, 0)
+    assert (grant.state, grant.version, grant.lost) == (None, 0, False)
     assert client.get(STATE) is None
+
+
+async def test_a_log_that_begins_anew_has_a_time_to_live(talk: Talk, client: Client) -> None:
+    """Its head thinks that it has one already."""
+    await talk.apply(replace(talk.draft(await talk.take("m1")), log=b"m1"))
+    (log,) = client.keys("{*}:l:*")
+    client.delete(log)
+
+    await talk.apply(replace(talk.draft(await talk.take("m2")), log=b"m2"))
+
+    assert client.pttl(log) > 0
 
 
 async def test_head_and_state_evicted_are_told_as_lost(talk: Talk, client: Client) -> None:
@@ -115,3 +126,6 @@ async def test_head_and_state_evicted_are_told_as_lost(talk: Talk, client: Clien
     grant = await talk.take("m2")
 
     assert (grant.lost, grant.state, grant.version) == (True, None, 0)
+    await talk.apply(replace(talk.draft(grant), status="idle"))
+    assert dict((await talk.store.catalog.counts(flow="shop")).statuses) == {"idle": 1}
+    assert len(client.keys("{*}:status:*")) == 1

@@ -109,6 +109,11 @@ class FlowPlan(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
     help: Help | None = None
 
     @property
+    def state_names(self) -> str:
+        """What the names of its states have in common in every store: the rest is the person."""
+        return fill_state_key(self.state_key or f"{self.name}:{{person}}", "")
+
+    @property
     def undo_keep(self) -> tuple[str, ...]:
         """Fields of the state that an undo leaves as they are."""
         return self.corrections.keep if self.corrections else ()

@@ -24,7 +24,7 @@ IDLE: Final = b"IDLE"
 """There is nothing to take. Nothing was written."""
 
 OVER: Final = b"OVER"
-"""The time of the state is over: `end.lua` first, then the same again. Nothing was written."""
+"""The time of the state is over. Whoever accepts a message runs `end.lua` first, then the same again."""
 
 COMMITTED: Final = b"COMMITTED"
 """Applied, now or by the same commit before."""

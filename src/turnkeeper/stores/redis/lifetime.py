@@ -42,6 +42,16 @@ async def end(medium: Medium, conversation: ConversationId) -> bool:
     raise _changing()
 
 
+async def unlist(medium: Medium, conversation: ConversationId) -> None:
+    """Take a conversation that began anew off the lists in which a head that was evicted left it."""
+    keys, place = await medium.keys(), await medium.place(conversation)
+    asked = ("HKEYS", place.partition.statuses(conversation.flow))
+    (names,) = await medium.scripts.read([asked], place.partition)
+    calls = [_end_call(keys, place, conversation, text(name), ()) for name in names]
+    if calls:
+        await medium.scripts.run_all(calls)
+
+
 def _end_call(keys: Keys, place: Place, conversation: ConversationId, status: str, parts: Sequence[str]) -> Call:
     mine, partition, flow = place.keys, place.partition, conversation.flow
     return Call(

@@ -194,12 +194,13 @@ async def restore(medium: Medium, exported: Exported) -> bool:
             partition.due(flow), partition.shelf(flow, exported.status), partition.statuses(flow),
             partition.gone(flow), partition.tick, place.planned,
             partition.wish(flow, exported.conversation.person), partition.people(exported.conversation.person),
-            partition.flows, partition.dead(flow), partition.dead_bodies, place.keys.letters, *renamed,
+            partition.flows, partition.dead(flow), partition.dead_bodies, place.keys.letters, place.keys.state,
+            place.keys.receipts, place.keys.answers, place.keys.log, *renamed,
         ),
         (
             len(written), place.ref, place.member, int(place.is_only), flow, exported.status,
             "" if exported.expires_ms is None else exported.expires_ms, int(exported.created_ms > 0),
-            int(exported.version > 0), int(exported.opted_out),
+            int(exported.version > 0), int(exported.opted_out), WINDOW_MS,
             len(exported.dead), *(each for one in exported.dead for each in (_letter(one, place), one.payload)), *due,
         ),
     )  # fmt: skip

@@ -18,7 +18,7 @@ from turnkeeper.stores.redis.scripts import Call
 async def rebuilt(medium: Medium, conversation: ConversationId, grant: Granted, value: object) -> Granted:
     """Return a grant whose conversation had lost its head, with the state that is still there; one round trip.
 
-    The grant comes back as it is if the value is no state of ours, or one whose time was over.
+    The grant comes back as it is if the value is no state of ours. One whose time was over is not lost but gone.
     """
     found = unseal(value) if isinstance(value, bytes) else None
     if found is None:
@@ -38,6 +38,8 @@ async def rebuilt(medium: Medium, conversation: ConversationId, grant: Granted, 
         ),
     )  # fmt: skip
     reply: Reply = (await medium.scripts.run(call))[0]
+    if reply[0] == codes.OVER:
+        return replace(grant, lost=False)
     if reply[0] != codes.OK:
         return grant
     place.status = found.status

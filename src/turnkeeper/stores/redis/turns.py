@@ -43,7 +43,7 @@ from turnkeeper.stores.redis.committing import WINDOW_MS, Draft, Known, draft
 from turnkeeper.stores.redis.compressing import is_changed, packed
 from turnkeeper.stores.redis.envelope import unseal_one
 from turnkeeper.stores.redis.heads import Head
-from turnkeeper.stores.redis.lifetime import TRIES, end, erase
+from turnkeeper.stores.redis.lifetime import TRIES, end, erase, unlist
 from turnkeeper.stores.redis.medium import Medium, Place, run_grouped
 from turnkeeper.stores.redis.parsing import Reply, granted, granting, number, record, text
 from turnkeeper.stores.redis.rebuilding import rebuilt
@@ -83,7 +83,9 @@ class RedisTurns:
             place.status = head.status
             grant = granted(reply[1:], head, state)
             if head.version == 0 and value:
-                return await rebuilt(medium, request.conversation, grant, value)
+                grant = await rebuilt(medium, request.conversation, grant, value)
+            if grant.lost and grant.version == 0:
+                await unlist(medium, request.conversation)
             return grant
         raise StoreUnavailableError("the conversation's time ends again and again; nothing was written, repeat")
 

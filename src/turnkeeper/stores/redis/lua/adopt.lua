@@ -2,7 +2,7 @@
 --
 -- KEYS  1 head  2 state  3 shelf of no status  4 shelf of the status  5 tick  6 planned
 -- ARGV  1 token  2 fence of the envelope  3 version  4 generation  5 commit_id  6 status  7 member  8 ref
--- gives OK fence created | NONE: not held, the conversation has a state, or the state's time was over and it is gone now
+-- gives OK fence created | NONE: not held, or the conversation has a state | OVER: the state's time was, and it is gone
 -- writes shelves, planned, state (no time to live while the turn runs), head. Passes a full memory.
 -- cost  O(1). Receipts are lost: a repeated message from before may run again.
 local time = redis.call('TIME')
@@ -17,7 +17,7 @@ h[LOST] = 0
 if left >= 0 and left <= 60000 then
   redis.call('UNLINK', KEYS[2])
   write_head(KEYS[1], h)
-  return {'NONE'}
+  return {'OVER'}
 end
 h[CHANGED] = next_tick(KEYS[5])
 h[FENCE] = math.max(h[FENCE], tonumber(ARGV[2]) + 1)

@@ -14,6 +14,9 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 --@ ticking
 local h = read_head(KEYS[1])
 local window, changed = tonumber(ARGV[5]), 0
+-- A conversation is listed under one status. One that its head does not know is of a head that the server dropped.
+if ARGV[3] ~= '' and not (h and h[STATUS] == ARGV[3]) and redis.call('ZREM', KEYS[4], ARGV[2]) == 1
+  and redis.call('HINCRBY', KEYS[5], ARGV[3], -1) <= 0 then redis.call('HDEL', KEYS[5], ARGV[3]) end
 if h then
   changed = math.floor(h[CHANGED] / 1000)
   local over = h[EXPIRES] > 0 and h[EXPIRES] <= now
@@ -44,9 +47,6 @@ if is_swept then
   redis.call('ZREM', KEYS[8], ARGV[1])
   for part = 1, tonumber(ARGV[4]) do redis.call('UNLINK', KEYS[11 + 2 * part], KEYS[12 + 2 * part]) end
   redis.call('UNLINK', KEYS[1], KEYS[7])
-  if redis.call('ZREM', KEYS[4], ARGV[2]) == 1 and ARGV[3] ~= '' and redis.call('HINCRBY', KEYS[5], ARGV[3], -1) <= 0 then
-    redis.call('HDEL', KEYS[5], ARGV[3])
-  end
   redis.call('ZREM', KEYS[3], ARGV[2])
   redis.call('ZREM', KEYS[10], ARGV[2])
   local newest = h and h[LOG_KEEP_MS] > 0 and redis.call('LINDEX', KEYS[11], -1)

@@ -12,7 +12,7 @@ if has_log then
       redis.call('LPOP', KEYS[10])
     end
   end
-  if now + keep_ms + 60000 > h[LOG_ENDS] then
+  if length == 1 or now + keep_ms + 60000 > h[LOG_ENDS] then
     local lives = math.floor(keep_ms * 65 / 64) + 60000 -- a little more, so that not every commit has to move it
     redis.call('PEXPIRE', KEYS[10], lives)
     h[LOG_ENDS] = now + lives

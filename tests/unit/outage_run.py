@@ -14,7 +14,8 @@ from tests.unit.outage_bench import SETTINGS, TICK, Bench, Heard, Switch, Switch
 from turnkeeper import App, Flow, Turn, minutes
 from turnkeeper.engine.wire import encode
 from turnkeeper.errors import OutcomeUnknownError, RetryableError, StoreFullError, StoreUnavailableError
-from turnkeeper.outage import Conflict, local
+from turnkeeper.outage import Conflict
+from turnkeeper.outage.carry import local
 from turnkeeper.ports.channel import Outgoing, Sent
 from turnkeeper.ports.clock import Clock
 from turnkeeper.ports.turns import Begin, Incoming

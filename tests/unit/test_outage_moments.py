@@ -14,8 +14,8 @@ from turnkeeper.engine.results import Accepted
 from turnkeeper.engine.wire import encode
 from turnkeeper.errors import OutcomeUnknownError, StoreUnavailableError
 from turnkeeper.model.conversation import ConversationId
-from turnkeeper.outage.local import LocalSide, Place
-from turnkeeper.outage.writing_back import WayBack, WriteBack
+from turnkeeper.outage.carry.local import LocalSide, Place
+from turnkeeper.outage.carry.writing_back import WayBack, WriteBack
 from turnkeeper.ports.channel import Outgoing, Sent
 from turnkeeper.ports.turns import Begin, Incoming
 from turnkeeper.stores.sqlite import SqliteStore

@@ -29,13 +29,13 @@ from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Message
 from turnkeeper.observe.masking import mask_person
 from turnkeeper.outage.breaker import Breaker
-from turnkeeper.outage.erasing import drop_accounts
-from turnkeeper.outage.local import LocalSide, NewEngine
-from turnkeeper.outage.recent import Recent
-from turnkeeper.outage.seeding import Note, seed
-from turnkeeper.outage.sides import Sides
+from turnkeeper.outage.carry.erasing import drop_accounts
+from turnkeeper.outage.carry.local import LocalSide, NewEngine
+from turnkeeper.outage.carry.recent import Recent
+from turnkeeper.outage.carry.seeding import Note, seed
+from turnkeeper.outage.carry.sides import Sides
+from turnkeeper.outage.carry.writing_back import WayBack, WriteBack
 from turnkeeper.outage.standing import Standing
-from turnkeeper.outage.writing_back import WayBack, WriteBack
 from turnkeeper.ports.clock import Clock
 from turnkeeper.ports.deliveries import Settled, Settlement, Verdict
 from turnkeeper.ports.limits import MAX_BATCH, MAX_INBOX

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from turnkeeper.errors import StoreUnavailableError, TurnkeeperError
 from turnkeeper.model.conversation import ConversationId
-from turnkeeper.outage.local import LocalSide, NewEngine, Place, Redirect, new_place, places_left_behind
+from turnkeeper.outage.carry.local import LocalSide, NewEngine, Place, Redirect, new_place, places_left_behind
 from turnkeeper.ports.clock import Clock
 
 logger = logging.getLogger(__name__)

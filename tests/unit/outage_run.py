@@ -31,7 +31,7 @@ FAILURES = 1_000
 """Calls that fail are meant to meet one conversation each: the store does not count as away for them."""
 
 TICKS = 50
-"""Moves of the clock until everybody is at their moment, or past it."""
+"""Moves of the clock from the first one at their moment until everybody is, or past it."""
 
 STEPS = 10
 """Steps of the loop that are enough for what was begun to ask for something."""
@@ -179,6 +179,7 @@ class Run:
             assert await self.app.at_rest(person.address, within=WITHIN)
         disturbed.before, disturbed.after = self.before, self.after
         self.switch.is_away = False
+        await self.bench.until(lambda: any(person.was_disturbed for person in people))
         for _ in range(TICKS):
             self.bench.clock.advance(TICK)
             await asyncio.sleep(0.002)

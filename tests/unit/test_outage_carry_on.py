@@ -13,7 +13,7 @@ from turnkeeper.engine.results import Taken
 from turnkeeper.errors import StoreFullError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.outage import StoreDownError
-from turnkeeper.outage.writing_back import WayBack, WriteBack
+from turnkeeper.outage.carry.writing_back import WayBack, WriteBack
 from turnkeeper.ports.channel import Outgoing, Sent
 from turnkeeper.testing.channel import FakeChannel
 

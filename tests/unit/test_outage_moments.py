@@ -8,14 +8,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.unit.outage_bench import ANA, BEN, TICK, Bench, Heard, counting_flow, heard
+from tests.unit.outage_bench import ANA, BEN, SETTINGS, TICK, Bench, Heard, counting_flow, heard
 from turnkeeper import Flow, Turn
 from turnkeeper.engine.results import Accepted
 from turnkeeper.engine.wire import encode
-from turnkeeper.errors import StoreUnavailableError
+from turnkeeper.errors import OutcomeUnknownError, StoreUnavailableError
 from turnkeeper.model.conversation import ConversationId
-from turnkeeper.outage.local import LocalSide, Place
-from turnkeeper.outage.writing_back import WayBack, WriteBack
+from turnkeeper.outage.carry.local import LocalSide, Place
+from turnkeeper.outage.carry.writing_back import WayBack, WriteBack
+from turnkeeper.ports.channel import Outgoing, Sent
 from turnkeeper.ports.turns import Begin, Incoming
 from turnkeeper.stores.sqlite import SqliteStore
 from turnkeeper.testing.channel import FakeChannel
@@ -350,3 +351,93 @@ async def test_what_was_erased_on_its_way_back_is_erased(bench: Bench) -> None:
 
         assert await heard(app) == []
         assert [record for record in await bench.store.turns.history(name) if b"secret" in record.data] == []
+
+
+class SlowFirst(FakeChannel):
+    """A gateway that takes its time with the first text."""
+
+    def __init__(self) -> None:
+        super().__init__("sms")
+        self.is_asked, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    async def send(self, outgoing: Outgoing, /) -> Sent:
+        """Send, when it may."""
+        self.is_asked.set()
+        await self.may_answer.wait()
+        return await super().send(outgoing)
+
+
+async def test_a_reply_whose_claim_is_answered_after_it_was_sent_here_is_not_sent_again(bench: Bench) -> None:
+    """The store hangs over a claim, counts as away, goes on, and answers: the reply is no longer its sender's."""
+    sms = SlowFirst()
+    app, switch = bench.server("carry_on", sms)
+    claims: list[str] = []
+
+    async def hang(name: str, _: str) -> None:
+        if name == "claim" and not claims:
+            claims.append(name)
+            await bench.gone(app, switch)
+            await app.accept(ANA, app.message("two", id="m3", channel="sms"))
+            await bench.until(lambda: "3: two" in sms.texts)
+
+    async with app.running():
+        await app.accept(ANA, app.message("one", id="m1", channel="sms"))
+        await sms.is_asked.wait()
+        assert (await app.handle(ANA, app.message("behind", id="m2", channel="sms"), within=WITHIN)).done
+        switch.after = hang
+        sms.may_answer.set()
+        await bench.until(lambda: bool(claims) and "3: two" in sms.texts)
+        await bench.back(app, switch)
+        bench.clock.advance(SETTINGS.lease + SETTINGS.send_lease)
+
+        assert await heard(app) == ["one", "behind", "two"]
+    assert sorted(sms.texts) == ["1: one", "2: behind", "3: two"]
+
+
+async def test_what_may_be_in_the_store_is_not_said_to_be_nowhere(bench: Bench) -> None:
+    """Its answers were lost there and there is no room here: nobody is told that nothing was written."""
+    app, switch = bench.server("carry_on", carried_conversations=1, failures=100)
+    async with app.running():
+        switch.is_away = True
+        await app.accept(BEN, app.message("one", id="m1"))
+        switch.is_away, switch.cuts = False, 4
+
+        with pytest.raises(OutcomeUnknownError):
+            await app.accept(ANA, app.message("one", id="m1"))
+
+
+async def test_a_turn_behind_one_that_forgot_everything_is_answered_here(bench: Bench) -> None:
+    """It was handed out with that one's commit, and was running when the store went away."""
+    gate = asyncio.Event()
+    flow = Flow("counting", Heard, start="listening")
+
+    @flow.unknown
+    async def listen(turn: Turn[Heard]) -> None:
+        """Forget everything, or wait."""
+        if turn.text == "bye":
+            await gate.wait()
+            turn.forget()
+            return
+        running.append(turn.text)
+        await may_end.wait()
+        turn.state.words.append(turn.text)
+        turn.reply(f"{len(turn.state.words)}: {turn.text}")
+
+    running: list[str] = []
+    may_end = asyncio.Event()
+    sms = FakeChannel("sms")
+    app, switch = bench.server("carry_on", sms, flow=flow)
+    async with app.running():
+        await app.accept(ANA, app.message("bye", id="m1", channel="sms"))
+        await app.accept(ANA, app.message("hello", id="m2", channel="sms"))
+        gate.set()
+        await bench.until(lambda: bool(running))
+        await bench.gone(app, switch)
+        may_end.set()
+        await bench.until(lambda: sms.texts == ["1: hello"])
+        await bench.back(app, switch)
+        bench.clock.advance(SETTINGS.lease + SETTINGS.send_lease)
+
+        assert await heard(app) == ["hello"]
+        assert app.health().conflicts == 0
+    assert sms.texts == ["1: hello"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.outage_bench import ANA, Bench, heard
-from turnkeeper.outage.local import new_place, places_left_behind
+from turnkeeper.outage.carry.local import new_place, places_left_behind
 
 pytestmark = pytest.mark.anyio
 

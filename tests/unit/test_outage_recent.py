@@ -3,8 +3,8 @@
 import pytest
 
 from turnkeeper.model.conversation import ConversationId
-from turnkeeper.outage.recent import RECEIPTS_REMEMBERED, Recent
-from turnkeeper.outage.seeding import UNCLAIMED_FOR_MS, seed
+from turnkeeper.outage.carry.recent import RECEIPTS_REMEMBERED, Recent
+from turnkeeper.outage.carry.seeding import UNCLAIMED_FOR_MS, seed
 from turnkeeper.ports.deliveries import Lane, Settled
 from turnkeeper.ports.documents import part_key
 from turnkeeper.ports.turns import (

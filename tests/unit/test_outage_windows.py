@@ -14,12 +14,12 @@ from turnkeeper.engine.engine import Engine
 from turnkeeper.errors import OutcomeUnknownError, StoreUnavailableError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.outage import Breaker
+from turnkeeper.outage.carry.local import LocalSide, new_place
+from turnkeeper.outage.carry.recent import Recent
+from turnkeeper.outage.carry.seeding import seed
+from turnkeeper.outage.carry.writing_back import WayBack, WriteBack
 from turnkeeper.outage.journal import Journal, left_behind, open_journal
-from turnkeeper.outage.local import LocalSide, new_place
 from turnkeeper.outage.locking import lock_file
-from turnkeeper.outage.recent import Recent
-from turnkeeper.outage.seeding import seed
-from turnkeeper.outage.writing_back import WayBack, WriteBack
 from turnkeeper.policy.outage import Outage
 from turnkeeper.ports.catalog import ExportedDelivery
 from turnkeeper.ports.deliveries import Lane

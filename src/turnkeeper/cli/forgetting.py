@@ -11,7 +11,7 @@ from turnkeeper.cli.loading import Found
 from turnkeeper.cli.showing import print_json
 from turnkeeper.errors import ConfigurationError
 from turnkeeper.model.conversation import ConversationId
-from turnkeeper.outage.erasing import drop_accounts
+from turnkeeper.outage.carry.erasing import drop_accounts
 from turnkeeper.ports.turns import Forgotten
 
 

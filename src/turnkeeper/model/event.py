@@ -52,7 +52,7 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
         modifications_count, error_count: Of the conversation so far.
         counters: The application's own.
         before: The status before the turn.
-        handler: Which handler ran; empty if none did.
+        handler: Which handler ran; empty if none did. `carried:…`: the turns of an outage, brought back.
         undoable: It is a modification that "undo" can take back.
         undoes: Version whose modification this turn took back.
         effects: Ids of jobs and timers that it started, so that an undo can cancel them.

@@ -47,9 +47,9 @@ def bind(
     folder = Path(outage.folder).absolute()
     owner = hashlib.blake2b(application.encode(), digest_size=4).hexdigest()
     if outage.policy == "carry_on":
-        from turnkeeper.outage.carrying import Carrying
-        from turnkeeper.outage.fenced import FencedStore
-        from turnkeeper.outage.recent import Recent
+        from turnkeeper.outage.carry.carrying import Carrying
+        from turnkeeper.outage.carry.fenced import FencedStore
+        from turnkeeper.outage.carry.recent import Recent
 
         recent = Recent(conversations=outage.remembered, size_bytes=outage.remembered_bytes)
         carrying = Carrying(

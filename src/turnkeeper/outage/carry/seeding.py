@@ -8,7 +8,7 @@ import hashlib
 import msgspec
 
 from turnkeeper.model.conversation import ConversationId
-from turnkeeper.outage.recent import Known, Recent, apply
+from turnkeeper.outage.carry.recent import Known, Recent, apply
 from turnkeeper.ports.catalog import Exported, ExportedDelivery, ExportedReceipt
 from turnkeeper.ports.documents import DocumentKey
 from turnkeeper.ports.turns import Commit, Effect, LogRecord, Waiting

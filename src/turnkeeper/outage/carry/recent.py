@@ -194,7 +194,12 @@ class Recent:
             return
         if request.forget:
             self.forget(request.conversation)
-            return
+        else:
+            self._applied(known, request, answer, now_ms)
+        if answer.next is not None:
+            self._granted(request.conversation, answer.next)
+
+    def _applied(self, known: Known, request: Commit, answer: Committed, now_ms: int) -> None:
         apply(known, request, version=answer.version, now_ms=now_ms)
         replies = [effect for effect in request.effects if effect.kind is EffectKind.REPLY]
         # A lane that could be claimed was free: every earlier reply is settled.
@@ -207,8 +212,6 @@ class Recent:
         for part_id in request.retired:
             self._parts.get(request.conversation.key, {}).pop(part_id, None)
         self._keep(known)
-        if answer.next is not None:
-            self._granted(request.conversation, answer.next)
 
     def released(self, conversation: ConversationId, token: str) -> None:
         """Note that a lease was given back; its messages wait."""

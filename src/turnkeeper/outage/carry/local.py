@@ -16,9 +16,9 @@ import msgspec
 from turnkeeper.engine.engine import Engine
 from turnkeeper.errors import StoreUnreadableError
 from turnkeeper.model.conversation import ConversationId
-from turnkeeper.outage.fenced import FencedStore
+from turnkeeper.outage.carry.fenced import FencedStore
+from turnkeeper.outage.carry.seeding import COLLECTION, Note, decode_note, encode_note
 from turnkeeper.outage.locking import lock_file
-from turnkeeper.outage.seeding import COLLECTION, Note, decode_note, encode_note
 from turnkeeper.ports.catalog import Exported
 from turnkeeper.ports.clock import Clock
 from turnkeeper.ports.store import Store

@@ -5,7 +5,6 @@ off from it, until it was written back; a message that comes meanwhile goes wher
 """
 
 import asyncio
-import contextlib
 import logging
 import secrets
 import time
@@ -30,12 +29,13 @@ from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Message
 from turnkeeper.observe.masking import mask_person
 from turnkeeper.outage.breaker import Breaker
-from turnkeeper.outage.erasing import drop_accounts
-from turnkeeper.outage.local import LocalSide, NewEngine, Place, new_place, places_left_behind
-from turnkeeper.outage.recent import Recent
-from turnkeeper.outage.seeding import Note, seed
+from turnkeeper.outage.carry.erasing import drop_accounts
+from turnkeeper.outage.carry.local import LocalSide, NewEngine
+from turnkeeper.outage.carry.recent import Recent
+from turnkeeper.outage.carry.seeding import Note, seed
+from turnkeeper.outage.carry.sides import Sides
+from turnkeeper.outage.carry.writing_back import WayBack, WriteBack
 from turnkeeper.outage.standing import Standing
-from turnkeeper.outage.writing_back import WayBack, WriteBack
 from turnkeeper.ports.clock import Clock
 from turnkeeper.ports.deliveries import Settled, Settlement, Verdict
 from turnkeeper.ports.limits import MAX_BATCH, MAX_INBOX
@@ -120,11 +120,9 @@ class Carrying:
         self._folder = folder
         self._owner = owner
         self._limit = limit
-        self._new_engine = new_engine
         self._clock = clock
         self._carried: dict[str, _Carried] = {}
-        self._sides: list[LocalSide] = []
-        self._opening = asyncio.Lock()
+        self._sides = Sides(folder, owner=owner, new_engine=new_engine, clock=clock, redirect=self._redirect)
         self._conflicts = 0
         self._awaited: Counter[str] = Counter()
         self._is_open = False
@@ -157,7 +155,7 @@ class Carrying:
         self._recent.forget(conversation)
         theirs = [one for one in self._carried.values() if _is_of(one.conversation, conversation, person=person)]
         were_here = [await self._erase(carried) for carried in theirs]
-        for side in tuple(self._sides):
+        for side in tuple(self._sides.all):
             for note in side.notes:
                 if _is_of(note.conversation, conversation, person=person) and self._is_left_over(note, side):
                     await side.erase(note)
@@ -217,6 +215,7 @@ class Carrying:
     async def stop(self) -> None:
         """See `Reception.stop`."""
         self._is_open, self._is_stopped = False, True
+        self._sides.end()
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
@@ -225,10 +224,7 @@ class Carrying:
         moving = [carried.moving for carried in self._carried.values() if carried.moving is not None]
         if moving:
             await asyncio.wait(moving)
-        async with self._opening, contextlib.AsyncExitStack() as sides:
-            for side in self._sides:
-                sides.push_async_callback(side.close)
-            self._sides = []
+        await self._sides.close()
 
     async def accept(self, conversation: ConversationId, message: Message) -> Accepted:
         """See `Reception.accept`."""
@@ -303,7 +299,7 @@ class Carrying:
 
     def locals(self) -> Sequence[Store]:
         """See `Reception.locals`."""
-        return [side.store for side in self._sides]
+        return [side.store for side in self._sides.all]
 
     def _begin_carrying(self, conversation: ConversationId) -> _Carried:
         """Fence the store's engine off; from now on the conversation is here.
@@ -335,7 +331,7 @@ class Carrying:
     async def _move_in(self, conversation: ConversationId, carried: _Carried) -> LocalSide:
         """Let a conversation live here: not half, or it would live in two places."""
         try:
-            side = await self._open_side(conversation)
+            side = await self._sides.open_for(conversation)
             write_id = secrets.token_hex(8)
             note, exported = seed(conversation, self._recent, write_id=write_id, now_ms=self._clock.now_ms())
             carried.shared = _shared(note)
@@ -349,28 +345,6 @@ class Carrying:
         self._recent.forget(conversation)
         carried.side = side
         return side
-
-    async def _open_side(self, conversation: ConversationId) -> LocalSide:
-        """Return a side for a conversation. Not one where it is already, from before: the two are not one."""
-        async with self._opening:
-            if self._is_stopped:
-                raise StoreUnavailableError("this process is shutting down; send the message again")
-            for side in self._sides:
-                if not side.has(conversation):
-                    return side
-            side = self._side(await new_place(self._folder, owner=self._owner))
-            try:
-                await side.load()
-                await side.engine.start()
-            except BaseException:
-                await _close(side)
-                raise
-            self._sides.append(side)
-            logger.info("carrying_on", extra={"place": str(side.path)})
-            return side
-
-    def _side(self, place: Place) -> LocalSide:
-        return LocalSide(place, new_engine=self._new_engine, clock=self._clock, redirect=self._redirect)
 
     async def _redirect(self, side: LocalSide, request: Begin) -> Begun | None:
         """Take a message where its conversation lives, if not on the side where it is about to begin.
@@ -428,36 +402,15 @@ class Carrying:
 
         A conversation that lives here already stays where it is: its place is adopted once more when this one is back.
         """
-        places = await places_left_behind(self._folder, owner=self._owner)
-        try:
-            while places:
-                await self._take_over(self._side(places.pop()))
-        finally:
-            for place in places:
-                place.give_up(is_empty=False)
+        await self._sides.take_over(self._carry_what_is_on)
 
-    async def _take_over(self, side: LocalSide) -> None:
-        try:
-            for note in await side.load():
-                if await side.store.catalog.export(note.conversation) is None:
-                    await side.leave(note)  # its process had brought it back: the store has it
-            await side.engine.start()
-        except Exception as exc:
-            is_known = isinstance(exc, TurnkeeperError)
-            extra = {"place": side.path.name, "reason": str(exc)}
-            logger.warning("place_not_adopted", extra=extra, exc_info=not is_known)
-            await _close(side)
-            return
-        except BaseException:
-            await _close(side)
-            raise
+    def _carry_what_is_on(self, side: LocalSide) -> None:
         notes = side.notes
         for note in notes:
             if note.conversation.key in self._carried:
                 side.rest(note.conversation)
             else:
                 self._carry(note.conversation).adopt(side)
-        self._sides.append(side)
         logger.info("carrying_adopted", extra={"place": side.path.name, "conversations": len(notes)})
 
     async def _write_back_forever(self) -> None:
@@ -467,7 +420,7 @@ class Carrying:
             await self._write_back_round()
             if had and not self._carried:
                 logger.info("carried_back", extra={"conflicts": self._conflicts})
-            await self._close_sides()
+            await self._sides.leave(is_needed=lambda: bool(self._carried))
             await self._clock.sleep(_LOOK_SECONDS)
 
     async def _write_back_round(self) -> None:
@@ -517,22 +470,6 @@ class Carrying:
         await side.leave(side.note_of(conversation))
         del self._carried[conversation.key]
         self._conflicts += way is WayBack.CONFLICT
-
-    async def _close_sides(self) -> None:
-        """Leave the places in which nobody lives any more, and nobody is just moving in."""
-        async with self._opening:
-            while self._sides and not self._carried:
-                side = self._sides[0]
-                await _close(side)
-                self._sides.remove(side)  # last: who is cancelled before that closes it again
-
-
-async def _close(side: LocalSide) -> None:
-    """Close a side that nobody uses any more; nobody is to suffer from one that cannot be closed."""
-    try:
-        await side.close()
-    except Exception:
-        logger.exception("place_not_closed", extra={"place": str(side.path)})
 
 
 def _is_of(one: ConversationId, conversation: ConversationId, *, person: bool) -> bool:

@@ -15,7 +15,7 @@ from turnkeeper.errors import PermanentError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import NOTHING, Kind, Message
 from turnkeeper.observe.masking import mask_person
-from turnkeeper.outage.account import (
+from turnkeeper.outage.carry.account import (
     cancelled_of,
     conflict_of,
     effects_of,
@@ -27,8 +27,8 @@ from turnkeeper.outage.account import (
     messages_of,
     resumed,
 )
-from turnkeeper.outage.local import LocalSide
-from turnkeeper.outage.seeding import Note
+from turnkeeper.outage.carry.local import LocalSide
+from turnkeeper.outage.carry.seeding import Note
 from turnkeeper.outage.standing import CONFLICTS
 from turnkeeper.ports.catalog import Exported
 from turnkeeper.ports.clock import Clock

@@ -10,7 +10,7 @@ import msgspec
 
 from turnkeeper.model.event import LogEntry, LoggedInput, decode_entry
 from turnkeeper.model.message import NOTHING, PERSONAL, Message
-from turnkeeper.outage.seeding import Note
+from turnkeeper.outage.carry.seeding import Note
 from turnkeeper.outage.standing import Conflict
 from turnkeeper.ports.catalog import Exported
 from turnkeeper.ports.turns import Effect, EffectKind, Incoming, LogRecord

@@ -11,7 +11,7 @@ import msgspec
 
 from turnkeeper.errors import OutcomeUnknownError, RetryableError, StoreUnavailableError
 from turnkeeper.model.conversation import ConversationId
-from turnkeeper.outage.recent import Recent
+from turnkeeper.outage.carry.recent import Recent
 from turnkeeper.ports.catalog import Catalog
 from turnkeeper.ports.clock import Clock
 from turnkeeper.ports.deliveries import Claim, DeadPage, Deliveries, DueList, Lane, Settled, Settlement

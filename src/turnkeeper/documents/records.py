@@ -47,8 +47,8 @@ class Records(Generic[T]):
         self._known: frozenset[str] | None = None
         if (get_origin(type_) or type_) is dict:
             value_type = get_args(type_)[1] if get_args(type_) else Any
-            _check_values(self._typed, stamps)
             self._other = TypedJson(value_type, name=f"{self.name}[...]", naive=naive)
+            _check_room(self._other, self.name, stamps)
             return
         declared = _declared(self._typed, type_, frozenset(stamps))
         self._known = frozenset(declared) | frozenset(stamps)
@@ -150,12 +150,14 @@ def is_missing(members: Members, name: str) -> bool:
     return name not in members or bytes(members[name]) == _NULL
 
 
-def _check_values(typed: TypedJson[Any], stamps: Iterable[str]) -> None:
+def _check_room(values: TypedJson[Any], name: str, stamps: Iterable[str]) -> None:
     """Refuse a dict whose values cannot be the times that are written into it."""
-    if isinstance(typed.node, inspect.DictType) and not _may_be_time(typed.node.value_type):
+    try:
+        values.decode(bytes(stamp(0)))
+    except MisfitError as misfit:
         raise ConfigurationError(
-            f"{typed.name} has no room for {' and '.join(stamps)}, which are written too; use dict[str, Any]"
-        )
+            f"{name} has no room for {' and '.join(stamps)}, which are written too; use dict[str, Any]"
+        ) from misfit
 
 
 def _declared(typed: TypedJson[Any], type_: type[object], stamps: frozenset[str]) -> dict[str, Any]:

@@ -160,6 +160,21 @@ async def test_a_message_meets_a_key_of_the_wrong_type(talk: Talk, client: Clien
     assert (await talk.take("m2")).messages[0].id == "m2"
 
 
+async def test_a_value_of_other_code_under_a_new_states_name_is_told_and_kept(talk: Talk, client: Client) -> None:
+    """As where a flow is given the names of data that an earlier program left: a turn would write over it."""
+    client.set(STATE, b'{"name":"dishbee #26"}')
+
+    for message_id in ("m1", "m2"):
+        with pytest.raises(StoreUnreadableError, match=f"{re.escape(STATE)}' holds what Turnkeeper did not write"):
+            await talk.begin(message_id)
+        talk.clock.advance(HOUR)
+
+    assert client.get(STATE) == b'{"name":"dishbee #26"}'
+    client.rename(STATE, "theirs")
+    grant = await talk.take("m3")
+    assert (grant.messages[0].id, grant.version, grant.lost) == ("m1", 0, False)
+
+
 async def test_a_head_that_somebody_else_wrote_is_told_and_kept(talk: Talk, client: Client) -> None:
     """A string, as a head is, but none of ours."""
     await talk.turn("m1")

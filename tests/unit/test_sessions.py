@@ -330,9 +330,9 @@ async def test_ids_are_taken_as_they_are(store: Store, clock: ManualClock, sessi
     assert await sessions.delete(session_id)
 
 
-@pytest.mark.parametrize("session_id", ["", "x" * 513, "\ud800"])
-async def test_an_id_that_cannot_be_one_is_refused(store: Store, clock: ManualClock, session_id: str) -> None:
-    """Empty, too long, no Unicode."""
+@pytest.mark.parametrize("session_id", ["", "x" * 513, "\ud800", 5866])
+async def test_an_id_that_cannot_be_one_is_refused(store: Store, clock: ManualClock, session_id: Any) -> None:
+    """Empty, too long, no Unicode, no text."""
     with pytest.raises(InvalidMessageError):
         await calls(store, clock).get(session_id)
 
@@ -360,3 +360,18 @@ def test_a_stamp_that_is_no_time_is_refused() -> None:
         Fixed(timedelta(0))
     with pytest.raises(InvalidStateError, match="a document is"):
         Sessions(MemoryStore(), "odd", list[int], ttl=None)
+    with pytest.raises(ConfigurationError, match="no room for created_at and last_updated"):
+        Sessions(MemoryStore(), "odd", dict[str, int], ttl=None)
+    for fits in (dict[str, int | str], dict[str, object], dict[str, Any], dict[str, datetime], dict):
+        Sessions(MemoryStore(), "even", fits, ttl=None)
+
+
+@pytest.mark.parametrize("name", ["\ud800", 5])
+async def test_a_members_name_that_is_no_text_is_refused(store: Store, clock: ManualClock, name: Any) -> None:
+    """JSON would turn a number into text, and cannot hold half a character. Nothing is written."""
+    sessions = Sessions(store, "any", dict[str, Any], ttl=None, clock=clock)
+    before = await sessions.set("a", {"n": 1})
+    with pytest.raises(InvalidStateError, match="the name"):
+        await sessions.update("a", {name: 2})
+
+    assert await sessions.get("a") == before

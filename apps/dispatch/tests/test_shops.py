@@ -215,7 +215,7 @@ def test_a_shop_without_a_secret_is_the_demonstrations_only() -> None:
 
 def test_a_bot_with_a_token_needs_a_secret() -> None:
     """Else anybody could press buttons; the demonstration has no account and needs none."""
-    with pytest.raises(ConfigurationError, match="secret"):
+    with pytest.raises(ConfigurationError, match="TELEGRAM_SECRET"):
         telegram_from({"TELEGRAM_TOKEN": "123456:ABC", "TELEGRAM_SECRET": ""})
 
     assert telegram_from({"TELEGRAM_TOKEN": "", "TELEGRAM_SECRET": ""}).path == "/webhooks/telegram"

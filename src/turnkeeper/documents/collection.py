@@ -57,11 +57,11 @@ class Collection:
         """Return the name of a document.
 
         Raises:
-            InvalidMessageError: The id is empty or too long, or cannot be written as UTF-8.
+            InvalidMessageError: The id is empty or too long, is no text, or cannot be written as UTF-8.
         """
         try:
             size = len(document_id.encode())
-        except UnicodeEncodeError:
+        except (UnicodeEncodeError, AttributeError):  # a number has no `encode`
             raise InvalidMessageError(f"the id {document_id!r} is no Unicode text") from None
         if not 0 < size <= MAX_ID_BYTES:
             raise InvalidMessageError(f"an id of {self.name} has 1 to {MAX_ID_BYTES} bytes, got {size}")

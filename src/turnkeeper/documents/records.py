@@ -39,7 +39,7 @@ class Records(Generic[T]):
 
         Raises:
             InvalidStateError: The type cannot be stored as a JSON object; the field is named.
-            ConfigurationError: The type declares a stamp as something else than a time.
+            ConfigurationError: The type has no room for a stamp, or declares it as something else than a time.
         """
         self._typed: TypedJson[T] = TypedJson(type_, name=type_name(type_), naive=naive)
         self._member: dict[str, TypedJson[Any]] = {}
@@ -48,6 +48,7 @@ class Records(Generic[T]):
         if (get_origin(type_) or type_) is dict:
             value_type = get_args(type_)[1] if get_args(type_) else Any
             self._other = TypedJson(value_type, name=f"{self.name}[...]", naive=naive)
+            _check_room(self._other, self.name, stamps)
             return
         declared = _declared(self._typed, type_, frozenset(stamps))
         self._known = frozenset(declared) | frozenset(stamps)
@@ -109,6 +110,10 @@ class Records(Generic[T]):
         return {**stored, **written}
 
     def _typed_member(self, name: str) -> TypedJson[Any]:
+        try:
+            name.encode()
+        except (UnicodeEncodeError, AttributeError):  # a number has no `encode`
+            raise InvalidStateError(what=self.name, reason=f"the name {name!r} is no Unicode text") from None
         typed = self._member.get(name, self._other)
         if typed is None:
             known = ", ".join(sorted(self._member))
@@ -143,6 +148,16 @@ def stamp(now_ms: int) -> Raw:
 def is_missing(members: Members, name: str) -> bool:
     """Return whether a member is not there, or null."""
     return name not in members or bytes(members[name]) == _NULL
+
+
+def _check_room(values: TypedJson[Any], name: str, stamps: Iterable[str]) -> None:
+    """Refuse a dict whose values cannot be the times that are written into it."""
+    try:
+        values.decode(bytes(stamp(0)))
+    except MisfitError as misfit:
+        raise ConfigurationError(
+            f"{name} has no room for {' and '.join(stamps)}, which are written too; use dict[str, Any]"
+        ) from misfit
 
 
 def _declared(typed: TypedJson[Any], type_: type[object], stamps: frozenset[str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import msgspec
 from dispatch.clicks import route
 from dispatch.flow import flow
 from dispatch.shops import DEMO_SECRET, OrderWebhook
-from turnkeeper import App, Kind, Message, choose_store
+from turnkeeper import App, ConfigurationError, Kind, Message, choose_store
 from turnkeeper.channels.telegram import API, Accepted, Telegram
 
 DEMO_TOKEN = "1:demo"  # noqa: S105 - of no account
@@ -28,6 +28,8 @@ def telegram_from(environ: Mapping[str, str]) -> Telegram:
     token, secret = environ.get("TELEGRAM_TOKEN", ""), environ.get("TELEGRAM_SECRET", "")
     if not token:
         token, secret = DEMO_TOKEN, secret or DEMO_SECRET
+    if not secret:
+        raise ConfigurationError("TELEGRAM_TOKEN is set: set TELEGRAM_SECRET as well, as setWebhook was given it")
     return Telegram(token, secret=secret, route=route, api=environ.get("TELEGRAM_API") or API)
 
 

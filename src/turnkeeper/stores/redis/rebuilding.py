@@ -6,6 +6,7 @@ says so.
 
 from msgspec.structs import replace
 
+from turnkeeper.errors import StoreUnreadableError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.turns import Granted
 from turnkeeper.stores.redis import codes
@@ -18,12 +19,19 @@ from turnkeeper.stores.redis.scripts import Call
 async def rebuilt(medium: Medium, conversation: ConversationId, grant: Granted, value: object) -> Granted:
     """Return a grant whose conversation had lost its head, with the state that is still there; one round trip.
 
-    The grant comes back as it is if the value is no state of ours. One whose time was over is not lost but gone.
+    One whose time was over is not lost but gone.
+
+    Raises:
+        StoreUnreadableError: Somebody else's value stands under the state's name. The lease is held until it ends, and
+            the message waits; its attempts are counted.
     """
+    place = await medium.place(conversation)
     found = unseal(value) if isinstance(value, bytes) else None
     if found is None:
-        return grant
-    place = await medium.place(conversation)
+        raise StoreUnreadableError(
+            f"{place.keys.state!r} holds what Turnkeeper did not write; a turn would write over it. It is as it was; "
+            "rename or delete it. What was said until then is applied, or is in the dead letters"
+        )
     partition, flow = place.partition, conversation.flow
     call = Call(
         "adopt",

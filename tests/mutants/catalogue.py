@@ -272,6 +272,13 @@ ENGINE = (
         new="                held.lost = True\n",
         layer="tests/unit/test_engine_heartbeat.py -k lease_was_lost",
     ),
+    Mutant(
+        name="a STOP does not reach the replies that a sender has in hand",
+        file="engine/commit.py",
+        old="                self._outbox.silence(run.conversation)\n",
+        new="                pass\n",
+        layer="tests/unit/test_engine_deliveries.py -k in_hand",
+    ),
 )
 """In the engine."""
 
@@ -439,6 +446,13 @@ REDIS = (
         old="        redis.call('PEXPIRE', value, grace)\n",
         new="",
         layer="tests/integration/test_redis_rules.py -k retired_part",
+    ),
+    Mutant(
+        name="Redis: a log ends before its entries do",
+        file="stores/redis/lua/shared/keeping.lua",
+        old="math.floor(keep_ms * 65 / 64) + 60000",
+        new="math.floor(keep_ms * 63 / 64)",
+        layer="tests/integration/test_redis_rules.py -k log_has",
     ),
     Mutant(
         name="Redis: old receipts end with the state",

@@ -20,8 +20,8 @@ import msgspec
 from benchmarks.figures import percentile, ratios, summary
 from benchmarks.plain import Nowhere, PlainProgram, text
 from turnkeeper.engine import inbox
+from turnkeeper.engine.delivering.settling import Settling, settle_one
 from turnkeeper.engine.engine import Engine
-from turnkeeper.engine.settling import Settling, settle_one
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports import faults
 from turnkeeper.ports.deliveries import Settlement

@@ -9,13 +9,13 @@ the timers are committed together, once, in order. Write a `Flow`, bind it with 
 """
 
 from turnkeeper.app import App, Line
+from turnkeeper.dialogue.declaring.jobtype import Retry
+from turnkeeper.dialogue.declaring.router import Router
 from turnkeeper.dialogue.flow import Flow
-from turnkeeper.dialogue.intents import Classifier, Intent
-from turnkeeper.dialogue.jobtype import Retry
 from turnkeeper.dialogue.plan import LogRetention
-from turnkeeper.dialogue.router import Router
-from turnkeeper.dialogue.slots import Number, OneOf, Text, Weekdays
 from turnkeeper.dialogue.turn import Job, Turn
+from turnkeeper.dialogue.understanding.intents import Classifier, Intent
+from turnkeeper.dialogue.understanding.slots import Number, OneOf, Text, Weekdays
 from turnkeeper.dialogue.view import Seen, View
 from turnkeeper.dialogue.wording import Texts
 from turnkeeper.engine.results import Accepted, Handled, Taken

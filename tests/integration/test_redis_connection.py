@@ -36,7 +36,7 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 @pytest.fixture
 async def wire(server: RedisServer) -> AsyncIterator[SingleConnectionWire]:
     """Return the wire under test."""
-    wire = SingleConnectionWire(server.url(), answer_seconds=QUICK)
+    wire = SingleConnectionWire.to(server.url(), answer_seconds=QUICK)
     yield wire
     await wire.close()
 
@@ -201,7 +201,7 @@ async def test_closing_while_others_connect_leaves_nobody_waiting(wire: SingleCo
 
 async def test_the_pause_between_attempts_grows_to_two_seconds_at_most(tmp_path: Path) -> None:
     """A caller is told for how long nobody tries again."""
-    wire = SingleConnectionWire(f"unix://{tmp_path}/nobody.sock")
+    wire = SingleConnectionWire.to(f"unix://{tmp_path}/nobody.sock")
     pauses = []
     loop = asyncio.get_running_loop()
     for _ in range(12):
@@ -237,31 +237,31 @@ async def test_nobody_is_repeated_by_redis_py(server: RedisServer, wire: SingleC
 async def test_nobody_there_is_told_as_such(url: str, kind: type[Exception], advice: str) -> None:
     """It may be there later."""
     with pytest.raises(kind, match=advice):
-        await SingleConnectionWire(url).open()
+        await SingleConnectionWire.to(url).open()
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1", "redis://127.0.0.1:port/0", "redis://h?db=x", "redis://h?a=1"])
 async def test_what_is_no_url_of_a_server_is_refused_at_once(url: str) -> None:
     """Before anything is connected, and without the password."""
     with pytest.raises(ConfigurationError, match="is no URL of a Redis server"):
-        SingleConnectionWire(url)
+        SingleConnectionWire.to(url)
 
 
 async def test_a_wrong_database_number_says_what_to_do(server: RedisServer) -> None:
     """Nothing was written."""
     with pytest.raises(StoreUnreadableError, match="no such database"):
-        await SingleConnectionWire(server.url(99_999)).open()
+        await SingleConnectionWire.to(server.url(99_999)).open()
 
 
 async def test_a_password_that_is_wrong_or_missing_says_what_to_do(tmp_path: Path) -> None:
     """And never shows the one that was tried."""
     server = RedisServer(tmp_path, "--requirepass", "right one")
     try:
-        await SingleConnectionWire(server.url(password="right%20one")).open()
+        await SingleConnectionWire.to(server.url(password="right%20one")).open()
         with pytest.raises(StoreUnreadableError, match="refused the user or password") as caught:
-            await SingleConnectionWire(server.url(password="wrong-one")).open()
+            await SingleConnectionWire.to(server.url(password="wrong-one")).open()
         with pytest.raises(StoreUnreadableError, match="asks for a password"):
-            await SingleConnectionWire(server.url()).open()
+            await SingleConnectionWire.to(server.url()).open()
     finally:
         server.stop()
     assert "wrong-one" not in str(caught.value)
@@ -271,7 +271,7 @@ async def test_a_server_that_accepts_and_says_nothing_is_given_up(monkeypatch: p
     """As a firewall or a stopped process does."""
     monkeypatch.setattr("turnkeeper.stores.redis.single.CONNECT_SECONDS", QUICK)
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        wire = SingleConnectionWire(f"redis://127.0.0.1:{listening.getsockname()[1]}", answer_seconds=QUICK)
+        wire = SingleConnectionWire.to(f"redis://127.0.0.1:{listening.getsockname()[1]}", answer_seconds=QUICK)
         with pytest.raises(StoreUnavailableError, match="nothing was sent"):
             await wire.open()
 
@@ -289,4 +289,4 @@ async def test_a_port_of_something_else_is_told_as_such(greeting: bytes) -> None
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]
         with pytest.raises(StoreUnreadableError, match="is no Redis server"):
-            await SingleConnectionWire(f"redis://127.0.0.1:{port}").open()
+            await SingleConnectionWire.to(f"redis://127.0.0.1:{port}").open()

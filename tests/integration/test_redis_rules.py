@@ -20,6 +20,9 @@ from turnkeeper.ports.turns import Committed, Duplicate, Fenced, Part
 from turnkeeper.stores.redis import RedisStore
 from turnkeeper.stores.redis.committing import GIVEN_BYTES
 from turnkeeper.stores.redis.compressing import COMPRESS_ABOVE_BYTES
+from turnkeeper.stores.redis.connections.line import Dial
+from turnkeeper.stores.redis.connections.proving import MEMORY, Proof
+from turnkeeper.stores.redis.connections.server import Primaries
 from turnkeeper.stores.redis.envelope import seal, unseal
 from turnkeeper.stores.redis.keys import SLOTS, slot, tags
 from turnkeeper.stores.redis.scripts import digest
@@ -45,8 +48,8 @@ pytestmark = pytest.mark.anyio
 class CountingWire(SingleConnectionWire):
     """The plain wire, with a record of every batch; what a test says is lost on the way."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
+    def __init__(self, dial: Dial, *, url: str, primaries: Primaries, proof: Proof = MEMORY) -> None:
+        super().__init__(dial, url=url, primaries=primaries, proof=proof)
         self.batches: list[list[tuple[str | bytes | int, ...]]] = []
         self.replies: list[object] = []
         self.lose: list[str] = []
@@ -75,7 +78,7 @@ def unpacked(command: Command) -> tuple[str | bytes | int, ...]:
 @pytest.fixture
 def wire(server: RedisServer, database: int) -> CountingWire:
     """Return the wire of the store under test."""
-    return CountingWire(server.url(database))
+    return CountingWire.to(server.url(database))
 
 
 @pytest.fixture

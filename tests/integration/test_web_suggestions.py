@@ -4,8 +4,8 @@ import pytest
 
 from mealplan.flow import flow as meals
 from turnkeeper import Flow, Intent, Struct, Turn
-from turnkeeper.dialogue.matching import Matcher
 from turnkeeper.dialogue.thread import Question
+from turnkeeper.dialogue.understanding.matching import Matcher
 from turnkeeper.web.suggestions import MAX_SUGGESTIONS, Suggestions
 
 

@@ -185,7 +185,7 @@ MEMORY = (
 ENGINE = (
     Mutant(
         name="replies of a turn that was fenced off are sent",
-        file="engine/commit.py",
+        file="engine/running/commit.py",
         old='        logger.warning("commit_fenced"',
         new="        replies = [effect for effect in draft.effects if effect.kind is EffectKind.REPLY]\n"
         "        self._outbox.send_committed(run.conversation, replies, token='', claimed_at=asked_at)\n"
@@ -196,7 +196,7 @@ ENGINE = (
     ),
     Mutant(
         name="a job is settled before its result is brought home",
-        file="engine/jobs.py",
+        file="engine/delivering/jobs.py",
         old="                accepted = await self._inbox.bring(work.held.conversation, message)\n",
         new="                await self._settle(work.claim, work.entry, Verdict.DONE)\n"
         "                accepted = await self._inbox.bring(work.held.conversation, message)\n",
@@ -223,7 +223,7 @@ ENGINE = (
     ),
     Mutant(
         name="what was claimed together goes on after a retry",
-        file="engine/outbox.py",
+        file="engine/delivering/outbox.py",
         old="                        _drop(queue, hold.token)",
         new="                        pass",
         layer=SIMULATION,
@@ -232,7 +232,7 @@ ENGINE = (
     ),
     Mutant(
         name="a reply is sent again although its channel wants it held",
-        file="engine/outbox.py",
+        file="engine/delivering/outbox.py",
         old="if entry.maybe_sent and entry.attempt > 1 and channel.on_unknown is OnUnknown.HOLD:",
         new="if entry.attempt > 1_000:",
         layer=SIMULATION,
@@ -249,7 +249,7 @@ ENGINE = (
     ),
     Mutant(
         name="a timer that could not be brought home is done all the same",
-        file="engine/timers.py",
+        file="engine/delivering/timers.py",
         old=_NOT_BROUGHT,
         new="",
         layer=SIMULATION,
@@ -274,7 +274,7 @@ ENGINE = (
     ),
     Mutant(
         name="a STOP does not reach the replies that a sender has in hand",
-        file="engine/commit.py",
+        file="engine/running/commit.py",
         old="                self._outbox.silence(run.conversation)\n",
         new="                pass\n",
         layer="tests/unit/test_engine_deliveries.py -k in_hand",

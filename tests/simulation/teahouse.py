@@ -301,8 +301,11 @@ def _rebuilt(entries: Sequence[LogEntry]) -> bytes | None:
 
 
 def _handled(entry: LogEntry) -> Iterator[str]:
-    """Yield the messages that a handler was run for, as far as an entry of several messages tells."""
-    if entry.handler and not entry.error and DROPPED not in entry.note:
+    """Yield the messages that a handler was run for, as far as an entry tells.
+
+    One of several messages has one note, its last: any may hide that an earlier one of them was dropped.
+    """
+    if entry.handler and not entry.error and not entry.note:
         yield from (one.id for one in entry.inputs if one.kind in HEARD and not one.superseded)
 
 

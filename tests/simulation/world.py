@@ -365,8 +365,8 @@ def listening() -> Iterator[list[str]]:
 
 def engine_modules() -> list[types.ModuleType]:
     """Return every module of the engine."""
-    names = [info.name for info in pkgutil.iter_modules(engine_package.__path__)]
-    return [import_module(f"turnkeeper.engine.{name}") for name in names]
+    found = pkgutil.walk_packages(engine_package.__path__, "turnkeeper.engine.")
+    return [import_module(info.name) for info in found]
 
 
 def history_of(seed: int) -> tuple[list[AnyEvent], tuple[str, ...]]:

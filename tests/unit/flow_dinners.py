@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
+from turnkeeper.dialogue.declaring.jobtype import JobType
 from turnkeeper.dialogue.flow import Flow
-from turnkeeper.dialogue.intents import Intent
-from turnkeeper.dialogue.jobtype import JobType
-from turnkeeper.dialogue.slots import Weekdays
 from turnkeeper.dialogue.turn import Job, Turn
+from turnkeeper.dialogue.understanding.intents import Intent
+from turnkeeper.dialogue.understanding.slots import Weekdays
 from turnkeeper.errors import HandlerError
 from turnkeeper.model.message import JobFailed
 from turnkeeper.model.ref import Ref

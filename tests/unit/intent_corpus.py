@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from mealplan.intents import INTENTS
-from turnkeeper.dialogue.intents import QuestionKind
+from turnkeeper.dialogue.understanding.intents import QuestionKind
 
 PLANNED = ("analysis_sent", "modifying", "awaiting_confirmation", "confirmed", "recipes_scheduled")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.intent_corpus import YES_NO, Asked
-from turnkeeper.dialogue.answers import read_answer
+from turnkeeper.dialogue.understanding.answers import read_answer
 
 DINNERS = Asked("dinner", "choice", ("Chicken tacos", "Veggie pasta", "Beef stew"))
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from turnkeeper.dialogue.carrier_words import carrier_word, is_opt_out_request, reserved_collisions
-from turnkeeper.dialogue.intents import Intent
+from turnkeeper.dialogue.understanding.carrier_words import carrier_word, is_opt_out_request, reserved_collisions
+from turnkeeper.dialogue.understanding.intents import Intent
 
 
 @pytest.mark.parametrize(

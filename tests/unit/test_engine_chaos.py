@@ -280,7 +280,7 @@ async def check(world: World) -> None:
 
 async def run(seed: int, store: Store, clock: ManualClock, pause: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Live, drain, check. The engines' own clock is the store's, so that a jump is one for both."""
-    for module in ("commit", "heartbeat", "outbox", "settling"):
+    for module in ("running.commit", "heartbeat", "delivering.outbox", "delivering.settling"):
         monkeypatch.setattr(f"turnkeeper.engine.{module}.time", types.SimpleNamespace(monotonic=clock.monotonic))
     world = World(seed, store, clock)
     processes = await live(world, pause)
@@ -294,9 +294,9 @@ async def run(seed: int, store: Store, clock: ManualClock, pause: float, monkeyp
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Repeat lost answers at once: the store's clock is not the one that these waits use."""
-    monkeypatch.setattr("turnkeeper.engine.commit._REPEAT_SECONDS", (0.001, 0.002))
-    monkeypatch.setattr("turnkeeper.engine.settling._REPEAT_SECONDS", (0.001, 0.002))
-    monkeypatch.setattr("turnkeeper.engine.jobs._HOME_SECONDS", (0.001, 0.002))
+    monkeypatch.setattr("turnkeeper.engine.running.commit._REPEAT_SECONDS", (0.001, 0.002))
+    monkeypatch.setattr("turnkeeper.engine.delivering.settling._REPEAT_SECONDS", (0.001, 0.002))
+    monkeypatch.setattr("turnkeeper.engine.delivering.jobs._HOME_SECONDS", (0.001, 0.002))
 
 
 @pytest.mark.parametrize("seed", SEEDS["memory"])

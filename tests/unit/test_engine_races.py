@@ -122,7 +122,7 @@ async def test_a_result_is_brought_home_again_instead_of_running_the_job_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A store that is away for a moment does not cost an expensive job twice."""
-    monkeypatch.setattr("turnkeeper.engine.jobs._HOME_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr("turnkeeper.engine.delivering.jobs._HOME_SECONDS", (0.0, 0.0))
     runs = 0
 
     async def expensive(job: JobInput) -> object:

@@ -101,7 +101,7 @@ async def test_stopping_cuts_off_a_send_and_leaves_it_marked() -> None:
 
 async def test_stopping_ends_although_the_store_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """Verdicts that nobody can record are left to their claims' end."""
-    monkeypatch.setattr("turnkeeper.engine.outbox._END_SECONDS", 0.05)
+    monkeypatch.setattr("turnkeeper.engine.delivering.outbox._END_SECONDS", 0.05)
     bench = Bench(EchoProgram(), settings=AT_ONCE)
 
     async def away(settle: Callable[..., Awaitable[Any]], request: Any) -> Any:

@@ -3,11 +3,11 @@
 import pytest
 from msgspec import Struct
 
+from turnkeeper.dialogue.declaring.router import Router
 from turnkeeper.dialogue.flow import Flow
-from turnkeeper.dialogue.intents import Intent
 from turnkeeper.dialogue.plan import fill_state_key
-from turnkeeper.dialogue.router import Router
 from turnkeeper.dialogue.turn import Job, Turn
+from turnkeeper.dialogue.understanding.intents import Intent
 from turnkeeper.errors import InvalidFlowError, InvalidMessageError
 from turnkeeper.model.message import Kind
 from turnkeeper.model.person import phone_number

@@ -7,10 +7,10 @@ import pytest
 from msgspec import Struct
 
 from turnkeeper.dialogue.checks import FlowWarning
+from turnkeeper.dialogue.declaring.jobtype import JobType
 from turnkeeper.dialogue.flow import Flow
-from turnkeeper.dialogue.intents import Intent
-from turnkeeper.dialogue.jobtype import JobType
 from turnkeeper.dialogue.turn import Job, Turn
+from turnkeeper.dialogue.understanding.intents import Intent
 from turnkeeper.errors import InvalidFlowError
 from turnkeeper.policy.durations import hours, seconds
 

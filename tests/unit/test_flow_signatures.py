@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec import Struct
 
+from turnkeeper.dialogue.declaring.jobtype import MAX_ATTEMPTS, Retry
 from turnkeeper.dialogue.flow import Flow
-from turnkeeper.dialogue.intents import Intent
-from turnkeeper.dialogue.jobtype import MAX_ATTEMPTS, Retry
 from turnkeeper.dialogue.turn import Job, Turn
+from turnkeeper.dialogue.understanding.intents import Intent
 from turnkeeper.errors import ConfigurationError, InvalidFlowError
 from turnkeeper.model.message import JobFailed
 from turnkeeper.policy.durations import seconds

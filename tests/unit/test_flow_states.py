@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from msgspec import Struct
 
+from turnkeeper.dialogue.declaring.router import Router
 from turnkeeper.dialogue.flow import Flow
 from turnkeeper.dialogue.plan import LogRetention
-from turnkeeper.dialogue.router import Router
 from turnkeeper.dialogue.turn import Job, Turn
 from turnkeeper.errors import InvalidFlowError
 from turnkeeper.policy.durations import seconds

@@ -11,7 +11,7 @@ FLOW = """
 from msgspec import Struct
 
 from turnkeeper.dialogue.flow import Flow
-from turnkeeper.dialogue.router import Router
+from turnkeeper.dialogue.declaring.router import Router
 from turnkeeper.dialogue.turn import Job, Turn
 from turnkeeper.model.message import JobFailed
 

@@ -6,8 +6,8 @@ from msgspec import Struct
 
 from turnkeeper.dialogue.diagram.graph import Graph
 from turnkeeper.dialogue.flow import Flow
-from turnkeeper.dialogue.intents import Intent
 from turnkeeper.dialogue.turn import Job, Turn
+from turnkeeper.dialogue.understanding.intents import Intent
 from turnkeeper.model.message import JobFailed
 from turnkeeper.policy.durations import days, hours
 

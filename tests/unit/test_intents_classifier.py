@@ -6,14 +6,14 @@ from collections.abc import Sequence
 import pytest
 
 from tests.unit.intent_corpus import MEAL_PLANNER, YES_NO, Asked
-from turnkeeper.dialogue.intents import (
+from turnkeeper.dialogue.understanding.intents import (
     AskedQuestion,
     Classifier,
     Intent,
     Match,
     check_match,
 )
-from turnkeeper.dialogue.matching import Matcher
+from turnkeeper.dialogue.understanding.matching import Matcher
 from turnkeeper.errors import InvalidMatchError
 
 pytestmark = pytest.mark.anyio

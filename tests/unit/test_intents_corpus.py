@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from tests.unit.intent_corpus import CORPUS, MEAL_PLANNER, Line
-from turnkeeper.dialogue.matching import Matcher
+from turnkeeper.dialogue.understanding.matching import Matcher
 
 MATCHER = Matcher(MEAL_PLANNER)
 

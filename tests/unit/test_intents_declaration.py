@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from turnkeeper.dialogue.intents import MAX_PHRASES, Intent
 from turnkeeper.dialogue.language.templates import MAX_TEMPLATE_CHARACTERS, Slot, plain_text, unfold
-from turnkeeper.dialogue.matching import Matcher
-from turnkeeper.dialogue.slots import Number, OneOf, Text, Weekdays
+from turnkeeper.dialogue.understanding.intents import MAX_PHRASES, Intent
+from turnkeeper.dialogue.understanding.matching import Matcher
+from turnkeeper.dialogue.understanding.slots import Number, OneOf, Text, Weekdays
 from turnkeeper.errors import InvalidFlowError
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from turnkeeper.dialogue.introductions import MAX_NAME_CHARACTERS, introduction, slug
+from turnkeeper.dialogue.understanding.introductions import MAX_NAME_CHARACTERS, introduction, slug
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.unit.intent_corpus import MEAL_PLANNER, YES_NO, Asked
-from turnkeeper.dialogue.intents import Intent
-from turnkeeper.dialogue.matching import CONFIDENT, GUESS, Matcher
-from turnkeeper.dialogue.slots import Number, OneOf, Weekdays
+from turnkeeper.dialogue.understanding.intents import Intent
+from turnkeeper.dialogue.understanding.matching import CONFIDENT, GUESS, Matcher
+from turnkeeper.dialogue.understanding.slots import Number, OneOf, Weekdays
 
 MATCHER = Matcher(MEAL_PLANNER)
 

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.intent_corpus import CORPUS, MEAL_PLANNER, YES_NO, Asked
-from turnkeeper.dialogue.answers import read_answer
-from turnkeeper.dialogue.carrier_words import carrier_word, is_opt_out_request
-from turnkeeper.dialogue.intents import RESERVED_NAMES, Match
-from turnkeeper.dialogue.introductions import introduction
 from turnkeeper.dialogue.language.tokens import MAX_CONSIDERED_CHARACTERS, keys, tokenize
-from turnkeeper.dialogue.matching import Matcher
+from turnkeeper.dialogue.understanding.answers import read_answer
+from turnkeeper.dialogue.understanding.carrier_words import carrier_word, is_opt_out_request
+from turnkeeper.dialogue.understanding.intents import RESERVED_NAMES, Match
+from turnkeeper.dialogue.understanding.introductions import introduction
+from turnkeeper.dialogue.understanding.matching import Matcher
 
 MATCHER = Matcher(MEAL_PLANNER)
 NAMES = {intent.name for intent in MEAL_PLANNER} | RESERVED_NAMES

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.flow_dinners import dinners
 from tests.unit.flow_harness import World
-from turnkeeper.dialogue.declared import StillWorking
+from turnkeeper.dialogue.declaring.declared import StillWorking
 
 pytestmark = pytest.mark.anyio
 

@@ -6,8 +6,8 @@ import pytest
 
 from tests.unit.flow_harness import World
 from turnkeeper.dialogue.flow import Flow
-from turnkeeper.dialogue.intents import Intent
 from turnkeeper.dialogue.turn import Job, Turn
+from turnkeeper.dialogue.understanding.intents import Intent
 from turnkeeper.dialogue.wording import Texts, fill
 from turnkeeper.model.message import JobFailed
 from turnkeeper.model.struct import Struct

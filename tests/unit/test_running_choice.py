@@ -4,8 +4,8 @@ import pytest
 
 from tests.unit.flow_harness import World
 from turnkeeper.dialogue.flow import Flow
-from turnkeeper.dialogue.intents import Intent
 from turnkeeper.dialogue.turn import Turn
+from turnkeeper.dialogue.understanding.intents import Intent
 from turnkeeper.model.struct import Struct
 
 pytestmark = pytest.mark.anyio

@@ -8,11 +8,11 @@ import pytest
 
 from tests.unit.flow_dinners import Dinners, Menu, dinners
 from tests.unit.flow_harness import World
+from turnkeeper.dialogue.declaring.jobtype import Retry
 from turnkeeper.dialogue.flow import Flow
-from turnkeeper.dialogue.intents import Intent
-from turnkeeper.dialogue.jobtype import Retry
 from turnkeeper.dialogue.running import FlowProgram
 from turnkeeper.dialogue.turn import Job, Turn
+from turnkeeper.dialogue.understanding.intents import Intent
 from turnkeeper.errors import HandlerError, InvalidStateError, PermanentError
 from turnkeeper.model.message import JobCall, JobFailed
 from turnkeeper.model.struct import Struct

@@ -6,9 +6,9 @@ import pytest
 
 from tests.unit.flow_harness import START_MS, World
 from turnkeeper.dialogue.flow import Flow
-from turnkeeper.dialogue.intents import Intent
 from turnkeeper.dialogue.plan import Retention
 from turnkeeper.dialogue.turn import Turn
+from turnkeeper.dialogue.understanding.intents import Intent
 from turnkeeper.model.message import Kind
 from turnkeeper.model.struct import Struct
 

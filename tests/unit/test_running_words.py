@@ -7,8 +7,8 @@ import pytest
 from tests.unit.flow_dinners import INTENTS, Dinners, dinners
 from tests.unit.flow_harness import World
 from turnkeeper.dialogue.flow import Flow
-from turnkeeper.dialogue.intents import AskedQuestion, Intent, Match
 from turnkeeper.dialogue.turn import Turn
+from turnkeeper.dialogue.understanding.intents import AskedQuestion, Intent, Match
 from turnkeeper.model.struct import Struct
 
 pytestmark = pytest.mark.anyio

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.unit.flow_harness import World
+from turnkeeper.dialogue.declaring.jobtype import JobType
 from turnkeeper.dialogue.flow import Flow
-from turnkeeper.dialogue.jobtype import JobType
 from turnkeeper.dialogue.turn import MAX_BUTTONS, MAX_REPLY_CHARACTERS, Job, Turn
 from turnkeeper.errors import HandlerError
 from turnkeeper.model.message import Button

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from turnkeeper.dialogue.declared import ANYWHERE, Handler
+from turnkeeper.dialogue.declaring.declared import ANYWHERE, Handler
 from turnkeeper.dialogue.plan import FlowPlan
 
 MAX_HINTS = 6

@@ -13,15 +13,15 @@ import msgspec
 from turnkeeper.codecs.state import StateCodec
 from turnkeeper.codecs.walk import Naive
 from turnkeeper.dialogue.checks import Examined, examine, warn_about_carrier_words
-from turnkeeper.dialogue.declarations import Gathered, JobUse, Policy, Upgrade, Upgrading, routers_of
-from turnkeeper.dialogue.declared import Corrections, LateReply, SeveralPeople, StartOver, StillWorking
+from turnkeeper.dialogue.declaring.declarations import Gathered, JobUse, Policy, Upgrade, Upgrading, routers_of
+from turnkeeper.dialogue.declaring.declared import Corrections, LateReply, SeveralPeople, StartOver, StillWorking
+from turnkeeper.dialogue.declaring.jobtype import JobType
+from turnkeeper.dialogue.declaring.origin import origin_of, origin_of_caller
+from turnkeeper.dialogue.declaring.router import Names, Router, as_names
 from turnkeeper.dialogue.diagram.graph import Graph, graph_of
-from turnkeeper.dialogue.intents import Classifier, Intent
-from turnkeeper.dialogue.jobtype import JobType
-from turnkeeper.dialogue.origin import origin_of, origin_of_caller
 from turnkeeper.dialogue.plan import FlowPlan, Help, LogRetention, OnLost, Retention
-from turnkeeper.dialogue.router import Names, Router, as_names
 from turnkeeper.dialogue.running.program import FlowProgram
+from turnkeeper.dialogue.understanding.intents import Classifier, Intent
 from turnkeeper.dialogue.wording import Texts
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Kind
@@ -29,7 +29,7 @@ from turnkeeper.model.person import opaque
 from turnkeeper.ports.program import Busyness, Program, Rules
 
 if TYPE_CHECKING:
-    from turnkeeper.dialogue.router import TurnOnly
+    from turnkeeper.dialogue.declaring.router import TurnOnly
     from turnkeeper.dialogue.turn import Turn
 
 S = TypeVar("S")

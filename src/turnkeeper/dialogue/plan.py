@@ -11,8 +11,7 @@ import msgspec
 
 from turnkeeper.codecs.state import StateCodec
 from turnkeeper.codecs.walk import Naive
-from turnkeeper.dialogue.carrier_words import carrier_word
-from turnkeeper.dialogue.declared import (
+from turnkeeper.dialogue.declaring.declared import (
     Corrections,
     DeclaredJob,
     Handler,
@@ -21,7 +20,8 @@ from turnkeeper.dialogue.declared import (
     StartOver,
     StillWorking,
 )
-from turnkeeper.dialogue.intents import AFFIRMATIVE, ANSWER, CHOICE, NEGATIVE, Classifier, Intent
+from turnkeeper.dialogue.understanding.carrier_words import carrier_word
+from turnkeeper.dialogue.understanding.intents import AFFIRMATIVE, ANSWER, CHOICE, NEGATIVE, Classifier, Intent
 from turnkeeper.dialogue.wording import Texts
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Kind

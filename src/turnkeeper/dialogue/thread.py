@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from turnkeeper.codecs import Envelope
-from turnkeeper.dialogue.intents import QuestionKind
+from turnkeeper.dialogue.understanding.intents import QuestionKind
 from turnkeeper.errors import StateUndecodableError
 from turnkeeper.model.message import NOTHING
 

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 import msgspec
 
 from turnkeeper.codecs.json import decode_value, encode_value
-from turnkeeper.dialogue.declared import Handler
-from turnkeeper.dialogue.intents import QuestionKind
-from turnkeeper.dialogue.jobcalls import pack_call
+from turnkeeper.dialogue.declaring.declared import Handler
+from turnkeeper.dialogue.declaring.jobcalls import pack_call
 from turnkeeper.dialogue.ledger import Ledger
 from turnkeeper.dialogue.steps import run_step
 from turnkeeper.dialogue.thread import OWN_PREFIX, LiveJob, Passed, Question, moment
+from turnkeeper.dialogue.understanding.intents import QuestionKind
 from turnkeeper.errors import HandlerError, InvalidStateError, PartGoneError
 from turnkeeper.model.message import Button, Message, TimerCall
 from turnkeeper.model.ref import Ref
 
 if TYPE_CHECKING:
-    from turnkeeper.dialogue.jobtype import JobType
+    from turnkeeper.dialogue.declaring.jobtype import JobType
 
 S = TypeVar("S")
 T = TypeVar("T")

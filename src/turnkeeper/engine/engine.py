@@ -8,16 +8,16 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 
-from turnkeeper.engine.commit import Committer
+from turnkeeper.engine.delivering.jobs import Jobs
+from turnkeeper.engine.delivering.outbox import Outbox
+from turnkeeper.engine.delivering.timers import Timers
 from turnkeeper.engine.heartbeat import Heartbeat
 from turnkeeper.engine.inbox import Inbox
-from turnkeeper.engine.jobs import Jobs
-from turnkeeper.engine.outbox import Outbox
 from turnkeeper.engine.results import Accepted, Handled
+from turnkeeper.engine.running.commit import Committer
+from turnkeeper.engine.running.turn import TurnRunner
 from turnkeeper.engine.settings import Settings
-from turnkeeper.engine.timers import Timers
 from turnkeeper.engine.tokens import Tokens
-from turnkeeper.engine.turn import TurnRunner
 from turnkeeper.engine.worker import Worker
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Message

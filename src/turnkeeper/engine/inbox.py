@@ -6,14 +6,14 @@ import time
 from collections.abc import Coroutine, Mapping, Sequence
 from datetime import timedelta
 
-from turnkeeper.engine.commit import hand_out
 from turnkeeper.engine.deadlines import Deadlines
+from turnkeeper.engine.delivering.outbox import Outbox
 from turnkeeper.engine.heartbeat import Heartbeat, Held
-from turnkeeper.engine.outbox import Outbox
 from turnkeeper.engine.results import Accepted, Handled, Taken
+from turnkeeper.engine.running.commit import hand_out
+from turnkeeper.engine.running.turn import TurnRunner
 from turnkeeper.engine.settings import Settings, to_ms
 from turnkeeper.engine.tokens import Tokens
-from turnkeeper.engine.turn import TurnRunner
 from turnkeeper.engine.waiter import Waiter
 from turnkeeper.engine.wire import decode_texts, encode
 from turnkeeper.errors import (

@@ -9,11 +9,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from turnkeeper.engine.delivering.jobs import Jobs
+from turnkeeper.engine.delivering.outbox import Outbox
+from turnkeeper.engine.delivering.timers import Timers
 from turnkeeper.engine.inbox import Inbox
-from turnkeeper.engine.jobs import Jobs
-from turnkeeper.engine.outbox import Outbox
 from turnkeeper.engine.settings import Settings
-from turnkeeper.engine.timers import Timers
 from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, RetryableError
 from turnkeeper.observe.masking import mask_person
 from turnkeeper.ports.deliveries import Due, DueList, Lane

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 from turnkeeper.codecs.state import Envelope
-from turnkeeper.dialogue.declared import ANYWHERE, Handler
-from turnkeeper.dialogue.intents import AFFIRMATIVE, NEGATIVE
-from turnkeeper.dialogue.matching import Matcher
+from turnkeeper.dialogue.declaring.declared import ANYWHERE, Handler
 from turnkeeper.dialogue.plan import FlowPlan
 from turnkeeper.dialogue.thread import Question, thread_of
+from turnkeeper.dialogue.understanding.intents import AFFIRMATIVE, NEGATIVE
+from turnkeeper.dialogue.understanding.matching import Matcher
 
 MAX_SUGGESTIONS = 10
 """More are not read."""

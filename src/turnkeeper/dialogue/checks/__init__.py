@@ -13,8 +13,8 @@ from turnkeeper.dialogue.checks.signatures import read_signatures
 from turnkeeper.dialogue.checks.states import state_problems
 from turnkeeper.dialogue.checks.statuses import status_problems, statuses_of
 from turnkeeper.dialogue.checks.triggers import trigger_problems
-from turnkeeper.dialogue.declarations import Gathered
-from turnkeeper.dialogue.declared import DeclaredJob, Handler
+from turnkeeper.dialogue.declaring.declarations import Gathered
+from turnkeeper.dialogue.declaring.declared import DeclaredJob, Handler
 from turnkeeper.errors import InvalidFlowError
 
 __all__ = ["Examined", "FlowWarning", "examine", "warn_about_carrier_words"]

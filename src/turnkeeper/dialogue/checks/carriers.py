@@ -2,8 +2,8 @@
 
 import warnings
 
-from turnkeeper.dialogue.carrier_words import reserved_collisions
-from turnkeeper.dialogue.declarations import Gathered
+from turnkeeper.dialogue.declaring.declarations import Gathered
+from turnkeeper.dialogue.understanding.carrier_words import reserved_collisions
 
 
 class FlowWarning(UserWarning):

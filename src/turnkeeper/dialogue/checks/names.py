@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from turnkeeper.dialogue.checks.problem import Problem
-from turnkeeper.dialogue.declarations import Gathered
+from turnkeeper.dialogue.declaring.declarations import Gathered
 from turnkeeper.dialogue.thread import OWN_PREFIX
 
 NAME = re.compile(r"\w[\w.-]{0,63}", re.ASCII)

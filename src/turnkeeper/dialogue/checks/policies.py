@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 
 from turnkeeper.dialogue.checks.problem import Problem, does_not_exist
 from turnkeeper.dialogue.checks.states import field_names
-from turnkeeper.dialogue.declarations import Gathered, Policy
-from turnkeeper.dialogue.declared import Corrections, LateReply, SeveralPeople, StartOver, StillWorking
+from turnkeeper.dialogue.declaring.declarations import Gathered, Policy
+from turnkeeper.dialogue.declaring.declared import Corrections, LateReply, SeveralPeople, StartOver, StillWorking
 from turnkeeper.dialogue.plan import BUILT_IN_INTENTS, Help, is_restart
 
 NAMES = {

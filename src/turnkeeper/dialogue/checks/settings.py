@@ -6,7 +6,7 @@ from typing import get_args
 
 from turnkeeper.codecs.walk import Naive
 from turnkeeper.dialogue.checks.problem import Problem
-from turnkeeper.dialogue.declarations import Gathered
+from turnkeeper.dialogue.declaring.declarations import Gathered
 from turnkeeper.dialogue.plan import OnLost, Retention
 
 BUSY_POLICIES = ("queue", "coalesce", "reject", "interrupt")

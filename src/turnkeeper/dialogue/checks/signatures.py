@@ -12,9 +12,9 @@ import msgspec
 
 from turnkeeper.codecs.json import TypedJson, type_name
 from turnkeeper.dialogue.checks.problem import Problem
-from turnkeeper.dialogue.declarations import Gathered
-from turnkeeper.dialogue.declared import DeclaredJob, Handler, LateReply
-from turnkeeper.dialogue.jobtype import JobType
+from turnkeeper.dialogue.declaring.declarations import Gathered
+from turnkeeper.dialogue.declaring.declared import DeclaredJob, Handler, LateReply
+from turnkeeper.dialogue.declaring.jobtype import JobType
 from turnkeeper.errors import InvalidStateError
 from turnkeeper.model.message import JobFailed
 

@@ -15,7 +15,7 @@ from msgspec import inspect
 from turnkeeper.codecs.shapes import describe, find
 from turnkeeper.codecs.state import StateCodec
 from turnkeeper.dialogue.checks.problem import Problem
-from turnkeeper.dialogue.declarations import Gathered
+from turnkeeper.dialogue.declaring.declarations import Gathered
 from turnkeeper.errors import InvalidStateError
 
 STATUS_FIELD = "status"

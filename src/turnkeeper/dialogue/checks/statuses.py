@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 
 from turnkeeper.dialogue.checks.problem import Problem, does_not_exist, nearest
-from turnkeeper.dialogue.declarations import Gathered
-from turnkeeper.dialogue.declared import ANYWHERE, Handler, LateReply, StartOver, StillWorking
+from turnkeeper.dialogue.declaring.declarations import Gathered
+from turnkeeper.dialogue.declaring.declared import ANYWHERE, Handler, LateReply, StartOver, StillWorking
 from turnkeeper.dialogue.plan import is_restart
 
 

@@ -6,10 +6,10 @@ from itertools import combinations
 
 from turnkeeper.dialogue.checks.policies import answered_intents
 from turnkeeper.dialogue.checks.problem import Problem, does_not_exist
-from turnkeeper.dialogue.declarations import Gathered
-from turnkeeper.dialogue.declared import ANYWHERE, Handler, Trigger
-from turnkeeper.dialogue.intents import AMBIGUOUS, ANSWER, CHOICE, UNKNOWN
+from turnkeeper.dialogue.declaring.declarations import Gathered
+from turnkeeper.dialogue.declaring.declared import ANYWHERE, Handler, Trigger
 from turnkeeper.dialogue.plan import BUILT_IN_INTENTS
+from turnkeeper.dialogue.understanding.intents import AMBIGUOUS, ANSWER, CHOICE, UNKNOWN
 
 OUTCOMES = {"result": "result", "failure": "failed"}
 """Kinds of triggers that end a job, and their decorators."""

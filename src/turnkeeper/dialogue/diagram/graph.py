@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from turnkeeper.dialogue.declared import ANYWHERE, Handler, Trigger
+from turnkeeper.dialogue.declaring.declared import ANYWHERE, Handler, Trigger
 from turnkeeper.dialogue.diagram.drawing import draw
 from turnkeeper.dialogue.diagram.mermaid import write_mermaid
 from turnkeeper.dialogue.diagram.shape import ANYWHERE_ID, END_ID, Edge, Label, Node

@@ -11,13 +11,13 @@ import msgspec
 
 from turnkeeper.codecs import Decoded
 from turnkeeper.codecs.json import decode_value
-from turnkeeper.dialogue.declared import Handler
+from turnkeeper.dialogue.declaring.declared import Handler
 from turnkeeper.dialogue.eventlog import STARTED_OVER, Undoable, find_undoable
-from turnkeeper.dialogue.intents import UNKNOWN
 from turnkeeper.dialogue.ledger import Ledger
 from turnkeeper.dialogue.running.compiled import ONE_MS, Compiled
 from turnkeeper.dialogue.thread import Question, moment, thread_of
 from turnkeeper.dialogue.turn import Turn, Understanding, Undone
+from turnkeeper.dialogue.understanding.intents import UNKNOWN
 from turnkeeper.errors import HandlerError
 from turnkeeper.model.message import PERSONAL, Message
 

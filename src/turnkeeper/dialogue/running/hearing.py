@@ -7,11 +7,11 @@ import logging
 from collections.abc import Collection
 from typing import Any
 
-from turnkeeper.dialogue.answers import read_answer
-from turnkeeper.dialogue.intents import AFFIRMATIVE, ANSWER, CHOICE, NEGATIVE, Match, check_match
-from turnkeeper.dialogue.matching import Matcher
 from turnkeeper.dialogue.plan import FlowPlan
 from turnkeeper.dialogue.thread import Question
+from turnkeeper.dialogue.understanding.answers import read_answer
+from turnkeeper.dialogue.understanding.intents import AFFIRMATIVE, ANSWER, CHOICE, NEGATIVE, Match, check_match
+from turnkeeper.dialogue.understanding.matching import Matcher
 
 logger = logging.getLogger(__name__)
 

@@ -8,14 +8,14 @@ it stands in the log and in the reminder, but words that are a day out of contex
 from collections.abc import Sequence
 from typing import Any
 
-from turnkeeper.dialogue.declared import LateReply
-from turnkeeper.dialogue.intents import CHOICE, Match
+from turnkeeper.dialogue.declaring.declared import LateReply
 from turnkeeper.dialogue.running.compiled import ONE_MS
 from turnkeeper.dialogue.running.handling import Handling
 from turnkeeper.dialogue.running.hearing import agrees, denies
 from turnkeeper.dialogue.running.policies import say_started_over, start_over
 from turnkeeper.dialogue.thread import Question
 from turnkeeper.dialogue.turn import MAX_REPLY_CHARACTERS, Understanding
+from turnkeeper.dialogue.understanding.intents import CHOICE, Match
 from turnkeeper.dialogue.wording import fill
 from turnkeeper.errors import HandlerError
 

@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from turnkeeper.codecs import Decoded
-from turnkeeper.dialogue.declared import StillWorking
+from turnkeeper.dialogue.declaring.declared import StillWorking
 from turnkeeper.dialogue.eventlog import STARTED_OVER
-from turnkeeper.dialogue.introductions import Introduction, introduction
 from turnkeeper.dialogue.language.tokens import keys
 from turnkeeper.dialogue.plan import fill_state_key
 from turnkeeper.dialogue.running.compiled import ONE_MS
 from turnkeeper.dialogue.running.handling import Handling
 from turnkeeper.dialogue.turn import Understanding
+from turnkeeper.dialogue.understanding.introductions import Introduction, introduction
 from turnkeeper.dialogue.wording import fill
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Kind, Message

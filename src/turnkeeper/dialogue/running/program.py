@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from turnkeeper.codecs.json import encode_value
-from turnkeeper.dialogue.jobcalls import unpack_call
+from turnkeeper.dialogue.declaring.jobcalls import unpack_call
 from turnkeeper.dialogue.plan import FlowPlan
 from turnkeeper.dialogue.running.arrivals import handle_admin, handle_outcome, handle_timer
 from turnkeeper.dialogue.running.closing import close_turn, leave_turn

@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from turnkeeper.dialogue.carrier_words import is_opt_out_request
-from turnkeeper.dialogue.intents import AFFIRMATIVE, AMBIGUOUS, ANSWER, CHOICE, UNKNOWN, Match
 from turnkeeper.dialogue.running.corrections import Correction, read_correction
 from turnkeeper.dialogue.running.handling import Handling
 from turnkeeper.dialogue.running.hearing import ANSWERS, denies
@@ -27,6 +25,8 @@ from turnkeeper.dialogue.running.policies import (
 )
 from turnkeeper.dialogue.thread import Guess, Question
 from turnkeeper.dialogue.turn import Understanding
+from turnkeeper.dialogue.understanding.carrier_words import is_opt_out_request
+from turnkeeper.dialogue.understanding.intents import AFFIRMATIVE, AMBIGUOUS, ANSWER, CHOICE, UNKNOWN, Match
 from turnkeeper.dialogue.wording import fill
 
 GUESSING = "_guess"

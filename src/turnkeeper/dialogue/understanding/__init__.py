@@ -1,1 +1,1 @@
-"""How declared phrases are found in an utterance, and how well each intent fits it."""
+"""How a text is understood: intents, their phrases and slots, answers to a question, and how well each fits."""

@@ -12,7 +12,6 @@ from turnkeeper.dialogue.language.courtesy import DETERMINERS, STEPPED_OVER
 from turnkeeper.dialogue.language.options import NEGATORS
 from turnkeeper.dialogue.language.tokens import Break
 from turnkeeper.dialogue.language.utterance import Utterance
-from turnkeeper.dialogue.slots import SlotKind, SlotValue, Text, read_closed
 from turnkeeper.dialogue.understanding.free_text import (
     LINKS,
     OPENERS,
@@ -24,6 +23,7 @@ from turnkeeper.dialogue.understanding.free_text import (
     trimmed,
 )
 from turnkeeper.dialogue.understanding.phrases import Phrase
+from turnkeeper.dialogue.understanding.slots import SlotKind, SlotValue, Text, read_closed
 
 MAX_STARTS = 8
 """Places of a phrase's first word that are tried in one message: who says "skip" more often means something else."""

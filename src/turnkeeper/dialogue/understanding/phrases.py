@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 import msgspec
 
-from turnkeeper.dialogue.intents import Intent
 from turnkeeper.dialogue.language.courtesy import ARTICLES, DETERMINERS, LIGHT
 from turnkeeper.dialogue.language.templates import Piece, Slot, Variant, slots_of
-from turnkeeper.dialogue.slots import SlotKind, Text
+from turnkeeper.dialogue.understanding.intents import Intent
+from turnkeeper.dialogue.understanding.slots import SlotKind, Text
 
 ANY_DETERMINER = "the"
 """How utterances read "the", "a", "my" and their like."""

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from turnkeeper.dialogue.intents import Intent
 from turnkeeper.dialogue.language.courtesy import LIGHT
 from turnkeeper.dialogue.language.options import NEGATORS
 from turnkeeper.dialogue.language.spelling import Speller
 from turnkeeper.dialogue.language.tokens import keys, tokenize
 from turnkeeper.dialogue.language.utterance import Utterance, listen
 from turnkeeper.dialogue.understanding.alignment import SHORTEST_HEAD, Aligner
+from turnkeeper.dialogue.understanding.intents import Intent
 from turnkeeper.dialogue.understanding.phrases import Phrase, compile_phrase
 from turnkeeper.dialogue.understanding.scoring import NEGATED_LIMIT, Candidate, is_under_negation, judge
 

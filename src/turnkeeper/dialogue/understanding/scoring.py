@@ -12,8 +12,8 @@ from turnkeeper.dialogue.language.courtesy import THANKING
 from turnkeeper.dialogue.language.options import NEGATORS
 from turnkeeper.dialogue.language.tokens import Break
 from turnkeeper.dialogue.language.utterance import Utterance
-from turnkeeper.dialogue.slots import SlotValue
 from turnkeeper.dialogue.understanding.alignment import Alignment
+from turnkeeper.dialogue.understanding.slots import SlotValue
 
 WHOLE = 0.95
 """Share of a message's weight from which a phrase is the whole message; nothing but a trace may be left over."""

@@ -5,7 +5,8 @@ from turnkeeper.observe.masking import mask_url
 from turnkeeper.stores.redis.cluster import ClusterWire
 from turnkeeper.stores.redis.connections.addresses import parse_place
 from turnkeeper.stores.redis.connections.proving import PROOF_MS, Durability, Proof
-from turnkeeper.stores.redis.sentinel import SentinelWire
+from turnkeeper.stores.redis.connections.server import Primaries
+from turnkeeper.stores.redis.sentinel import Sentinels
 from turnkeeper.stores.redis.single import ANSWER_SECONDS, SingleConnectionWire
 from turnkeeper.stores.redis.wire import Wire
 
@@ -51,10 +52,11 @@ def open_wire(
     proof = Proof(durability=durability, replicas=replicas, wait_ms=proof_ms, answer_seconds=answer_seconds)
     scheme, _, rest = url.partition(":")
     if scheme in _SINGLE:
-        return SingleConnectionWire(f"{_SINGLE[scheme]}:{rest}", answer_seconds=answer_seconds, proof=proof)
+        return SingleConnectionWire.to(f"{_SINGLE[scheme]}:{rest}", answer_seconds=answer_seconds, proof=proof)
     if scheme not in _SEVERAL:
         raise ConfigurationError(f"{mask_url(url)!r}: write one of {', '.join(f'{one}://' for one in SCHEMES)}")
     place = parse_place(url)
     if place.kind == "cluster":
         return ClusterWire(place, answer_seconds=answer_seconds, proof=proof)
-    return SentinelWire(place, answer_seconds=answer_seconds, proof=proof)
+    sentinels = Sentinels(place, answer_seconds=answer_seconds)
+    return SingleConnectionWire(sentinels.dial, url=place.url, primaries=Primaries(are_found=True), proof=proof)

@@ -1,32 +1,24 @@
-"""The wire to the primary that sentinels name: asked at each connect, never remembered.
+"""The way to the primary that sentinels name: asked at each connect, never remembered.
 
 A primary that is demoted says READONLY, or its connection is cut; either way the next call asks the sentinels anew.
 """
 
-from collections.abc import Awaitable, Sequence
-
 from turnkeeper.errors import StoreUnavailableError, StoreUnreadableError, TurnkeeperError
 from turnkeeper.stores.redis.connections.addresses import Address, Place
 from turnkeeper.stores.redis.connections.dialling import CONNECT_SECONDS, Dialler
-from turnkeeper.stores.redis.connections.loops import PerLoop
 from turnkeeper.stores.redis.connections.multiplexer import Multiplexer
-from turnkeeper.stores.redis.connections.node import Node
-from turnkeeper.stores.redis.connections.proving import MEMORY, Proof
-from turnkeeper.stores.redis.connections.server import Primaries
 from turnkeeper.stores.redis.single import ANSWER_SECONDS
-from turnkeeper.stores.redis.wire import Command, ErrorReply, Terms
+from turnkeeper.stores.redis.wire import ErrorReply
 
 SENTINEL_SECONDS = 1.0
 """For one sentinel; the next one is asked then. Three dead ones cost less than a server that does not answer."""
 
 
-class SentinelWire:
-    """See `turnkeeper.stores.redis.wire.Wire`. For one primary with replicas, watched by sentinels."""
+class Sentinels:
+    """Those who watch one primary with replicas, and know which server it is."""
 
-    in_cluster = False
-
-    def __init__(self, place: Place, *, answer_seconds: float = ANSWER_SECONDS, proof: Proof = MEMORY) -> None:
-        """Take where the sentinels are and which service they watch.
+    def __init__(self, place: Place, *, answer_seconds: float = ANSWER_SECONDS) -> None:
+        """Take where they are and which service they watch.
 
         Raises:
             ConfigurationError: Its URL cannot be read.
@@ -39,41 +31,14 @@ class SentinelWire:
         self._guards = Dialler(
             place.guard, name=place.url, answer_seconds=SENTINEL_SECONDS, connect_seconds=SENTINEL_SECONDS
         )
-        self._primaries = Primaries(are_found=True)
-        self._nodes = PerLoop(lambda: Node(self._dial, url=self.url, place="", primaries=self._primaries, proof=proof))
 
-    @property
-    def primary_changes(self) -> int:
-        """See `Wire.primary_changes`."""
-        return self._primaries.changes
+    async def dial(self) -> Multiplexer:
+        """Return a new connection to the primary.
 
-    @property
-    def restarts(self) -> int:
-        """See `Wire.restarts`."""
-        return self._primaries.restarts
-
-    def demand(self, terms: Terms, /) -> None:
-        """See `Wire.demand`."""
-        self._primaries.demand(terms)
-
-    def send(self, commands: Sequence[Command], *, key: str, durable: bool = False) -> Awaitable[list[object]]:
-        """See `Wire.send`."""
-        return self._nodes.get().send(commands, key=key, durable=durable)
-
-    async def send_all(self, commands: Sequence[Command]) -> list[list[object]]:
-        """See `Wire.send_all`."""
-        return [await self._nodes.get().send(commands, key="", durable=False)]
-
-    async def open(self) -> None:
-        """See `Wire.open`."""
-        await self._nodes.get().open()
-
-    async def close(self) -> None:
-        """See `Wire.close`. Connections of other loops close when their loop does."""
-        self._primaries.demand(None)
-        node = self._nodes.take()
-        if node is not None:
-            await node.close()
+        Raises:
+            StoreUnavailableError, StoreUnreadableError: See `primary`.
+        """
+        return await self._dialler.dial(await self.primary())
 
     async def primary(self) -> Address:
         """Return where the primary is now, as the first sentinel says that knows.
@@ -116,9 +81,6 @@ class SentinelWire:
             f"{self.url}: no sentinel knows a primary of {self._place.service!r} ({sentinel}: {why}); nothing was "
             "sent. Check the name of the service and the sentinels' addresses"
         )
-
-    async def _dial(self) -> Multiplexer:
-        return await self._dialler.dial(await self.primary())
 
 
 class _UnknownServiceError(StoreUnavailableError):

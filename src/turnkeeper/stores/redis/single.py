@@ -1,8 +1,10 @@
-"""The wire to one server: one shared connection for each event loop, and one for what must be proven."""
+"""The wire to one primary: one shared connection for each event loop, and one for what must be proven."""
 
 from collections.abc import Awaitable, Sequence
+from typing import Self
 
 from turnkeeper.stores.redis.connections.dialling import CONNECT_SECONDS, Dialler
+from turnkeeper.stores.redis.connections.line import Dial
 from turnkeeper.stores.redis.connections.loops import PerLoop
 from turnkeeper.stores.redis.connections.node import Node
 from turnkeeper.stores.redis.connections.proving import MEMORY, Proof
@@ -18,18 +20,28 @@ class SingleConnectionWire:
 
     in_cluster = False
 
-    def __init__(self, url: str, *, answer_seconds: float = ANSWER_SECONDS, proof: Proof = MEMORY) -> None:
-        """Take a URL as redis-py reads it, without parameters of ours.
+    def __init__(self, dial: Dial, *, url: str, primaries: Primaries, proof: Proof = MEMORY) -> None:
+        """Take how a connection to the primary is made.
+
+        Args:
+            dial: Connects to what is the primary at that moment.
+            url: Names it in errors, without secrets.
+            primaries: Knows which server was the primary.
+            proof: What must have a write before it counts.
+        """
+        self.url = url
+        self._primaries = primaries
+        self._nodes = PerLoop(lambda: Node(dial, url=url, place="", primaries=primaries, proof=proof))
+
+    @classmethod
+    def to(cls, url: str, *, answer_seconds: float = ANSWER_SECONDS, proof: Proof = MEMORY) -> Self:
+        """Return the wire to a server that a URL names, as redis-py reads it, without parameters of ours.
 
         Raises:
             ConfigurationError: It is no URL of a Redis server.
         """
         dialler = Dialler(url, answer_seconds=answer_seconds, connect_seconds=CONNECT_SECONDS)
-        self.url = dialler.url
-        self._primaries = Primaries()
-        self._nodes = PerLoop(
-            lambda: Node(dialler.dial, url=self.url, place="", primaries=self._primaries, proof=proof)
-        )
+        return cls(dialler.dial, url=dialler.url, primaries=Primaries(), proof=proof)
 
     @property
     def primary_changes(self) -> int:

@@ -10,12 +10,12 @@ import random
 
 import msgspec
 
-from turnkeeper.engine.commit import Committer
 from turnkeeper.engine.heartbeat import Held
 from turnkeeper.engine.reasons import reason_of
-from turnkeeper.engine.run import Run, prepare
+from turnkeeper.engine.running.commit import Committer
+from turnkeeper.engine.running.run import Run, prepare
+from turnkeeper.engine.running.tools import TurnTools
 from turnkeeper.engine.settings import Settings, to_ms
-from turnkeeper.engine.tools import TurnTools
 from turnkeeper.errors import OutcomeUnknownError, PermanentError, RetryableError, StateNewerError
 from turnkeeper.observe.masking import mask_person
 from turnkeeper.policy.retry import backoff_ms

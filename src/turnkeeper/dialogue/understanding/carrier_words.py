@@ -11,10 +11,10 @@ from typing import Literal
 
 import msgspec
 
-from turnkeeper.dialogue.intents import Intent
 from turnkeeper.dialogue.language.courtesy import courtesies
 from turnkeeper.dialogue.language.templates import slots_of, words_of
 from turnkeeper.dialogue.language.tokens import clean, keys, tokenize
+from turnkeeper.dialogue.understanding.intents import Intent
 
 CarrierWord = Literal["opt_out", "opt_in", "help"]
 """What a reserved word does."""

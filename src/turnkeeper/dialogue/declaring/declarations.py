@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from turnkeeper.codecs.walk import Naive
-from turnkeeper.dialogue.declared import (
+from turnkeeper.dialogue.declaring.declared import (
     Corrections,
     Handler,
     LateReply,
@@ -18,14 +18,14 @@ from turnkeeper.dialogue.declared import (
     StartOver,
     StillWorking,
 )
-from turnkeeper.dialogue.intents import Intent
-from turnkeeper.dialogue.jobtype import JobType
+from turnkeeper.dialogue.declaring.jobtype import JobType
 from turnkeeper.dialogue.plan import Help, LogRetention, OnLost, Retention
+from turnkeeper.dialogue.understanding.intents import Intent
 from turnkeeper.errors import InvalidFlowError
 from turnkeeper.ports.program import Rules
 
 if TYPE_CHECKING:
-    from turnkeeper.dialogue.router import Router
+    from turnkeeper.dialogue.declaring.router import Router
 
 
 class Hook(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from turnkeeper.engine.deadlines import Deadlines
+from turnkeeper.engine.delivering.settling import Settling, settle_one
 from turnkeeper.engine.reasons import clean_reason, reason_of
 from turnkeeper.engine.settings import Settings, to_ms
-from turnkeeper.engine.settling import Settling, settle_one
 from turnkeeper.engine.tokens import Tokens
 from turnkeeper.engine.wire import UNREADABLE, decode_reply
 from turnkeeper.errors import OutcomeUnknownError, RetryableError

@@ -12,11 +12,11 @@ from datetime import timedelta
 
 import msgspec
 
+from turnkeeper.engine.delivering.settling import settle_one
 from turnkeeper.engine.heartbeat import Heartbeat, Held
 from turnkeeper.engine.inbox import Inbox
 from turnkeeper.engine.reasons import clean_reason, reason_of
 from turnkeeper.engine.settings import Settings
-from turnkeeper.engine.settling import settle_one
 from turnkeeper.engine.tokens import Tokens
 from turnkeeper.engine.wire import UNREADABLE, decode_job
 from turnkeeper.errors import OutcomeUnknownError, PermanentError, RetryableError

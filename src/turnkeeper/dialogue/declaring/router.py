@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, overload
 
-from turnkeeper.dialogue.declarations import Declarations, Hook, Inclusion, JobUse, Status
-from turnkeeper.dialogue.declared import ANYWHERE, Handler, Trigger
-from turnkeeper.dialogue.jobtype import JobType, Retry
-from turnkeeper.dialogue.origin import origin_of, origin_of_caller
+from turnkeeper.dialogue.declaring.declarations import Declarations, Hook, Inclusion, JobUse, Status
+from turnkeeper.dialogue.declaring.declared import ANYWHERE, Handler, Trigger
+from turnkeeper.dialogue.declaring.jobtype import JobType, Retry
+from turnkeeper.dialogue.declaring.origin import origin_of, origin_of_caller
 from turnkeeper.model.message import JobFailed
 from turnkeeper.ports.program import JobRules
 

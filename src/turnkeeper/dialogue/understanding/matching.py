@@ -6,14 +6,14 @@ score and no probability: compare it with the thresholds here, not with another 
 
 from collections.abc import Collection, Sequence
 
-from turnkeeper.dialogue.answers import Answer, answer_in
-from turnkeeper.dialogue.intents import AMBIGUOUS, ANSWER, UNKNOWN, AskedQuestion, Intent, Match
 from turnkeeper.dialogue.language.courtesy import JOINERS, REASONS
 from turnkeeper.dialogue.language.tokens import Tokens, tokenize
 from turnkeeper.dialogue.language.utterance import Utterance, listen
-from turnkeeper.dialogue.slots import SlotValue
+from turnkeeper.dialogue.understanding.answers import Answer, answer_in
+from turnkeeper.dialogue.understanding.intents import AMBIGUOUS, ANSWER, UNKNOWN, AskedQuestion, Intent, Match
 from turnkeeper.dialogue.understanding.ranking import Ranking
 from turnkeeper.dialogue.understanding.scoring import Candidate
+from turnkeeper.dialogue.understanding.slots import SlotValue
 from turnkeeper.errors import InvalidFlowError
 
 CONFIDENT = 0.6

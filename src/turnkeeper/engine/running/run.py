@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from turnkeeper.engine.grouping import group
 from turnkeeper.engine.heartbeat import Held
+from turnkeeper.engine.running.grouping import group
 from turnkeeper.engine.wire import UNREADABLE, decode_message
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Kind, Message

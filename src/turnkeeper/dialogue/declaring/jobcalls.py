@@ -13,7 +13,7 @@ import msgspec
 
 from turnkeeper.codecs.json import decode_value, encode_value, type_name
 from turnkeeper.codecs.walk import Naive
-from turnkeeper.dialogue.declared import DeclaredJob
+from turnkeeper.dialogue.declaring.declared import DeclaredJob
 from turnkeeper.errors import HandlerError, InvalidStateError
 from turnkeeper.model.message import JobCall
 

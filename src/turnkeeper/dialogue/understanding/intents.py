@@ -11,7 +11,7 @@ import msgspec
 
 from turnkeeper.dialogue.language.templates import Variant, plain_text, slots_of, unfold
 from turnkeeper.dialogue.language.tokens import keys
-from turnkeeper.dialogue.slots import SlotKind, SlotValue, Text
+from turnkeeper.dialogue.understanding.slots import SlotKind, SlotValue, Text
 from turnkeeper.errors import InvalidFlowError, InvalidMatchError
 
 UNKNOWN = "unknown"

@@ -10,13 +10,13 @@ from typing import Literal
 
 import msgspec
 
-from turnkeeper.dialogue.intents import AskedQuestion
 from turnkeeper.dialogue.language.courtesy import courtesies
 from turnkeeper.dialogue.language.everyday_words import EVERYDAY
 from turnkeeper.dialogue.language.options import closest_option, numbered_option
 from turnkeeper.dialogue.language.spelling import Speller
 from turnkeeper.dialogue.language.tokens import Break, Tokens, key_set, tokenize
 from turnkeeper.dialogue.language.yes_and_no import EITHER, POLARITY, Polarity
+from turnkeeper.dialogue.understanding.intents import AskedQuestion
 
 MAX_OPTIONS = 50
 """Options of one question, because nobody reads more, and an SMS holds fewer."""

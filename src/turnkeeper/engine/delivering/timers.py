@@ -3,10 +3,10 @@
 They become messages with an id of their own, so that each is applied once, in order with what people say.
 """
 
+from turnkeeper.engine.delivering.settling import settle_one
 from turnkeeper.engine.inbox import Inbox
 from turnkeeper.engine.reasons import clean_reason, reason_of
 from turnkeeper.engine.settings import Settings
-from turnkeeper.engine.settling import settle_one
 from turnkeeper.engine.tokens import Tokens
 from turnkeeper.engine.wire import UNREADABLE, decode_forward, decode_timer
 from turnkeeper.errors import PermanentError

@@ -9,8 +9,8 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
-from turnkeeper.engine.outbox import Outbox
-from turnkeeper.engine.run import Run
+from turnkeeper.engine.delivering.outbox import Outbox
+from turnkeeper.engine.running.run import Run
 from turnkeeper.engine.settings import Settings, to_ms
 from turnkeeper.engine.wire import encode
 from turnkeeper.errors import HandlerError, OutcomeUnknownError, RetryableError

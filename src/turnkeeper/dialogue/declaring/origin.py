@@ -6,8 +6,8 @@ from typing import Any
 
 from turnkeeper.errors import InvalidFlowError
 
-OWN_PACKAGE = __package__
-"""Frames of this package are not where the user declared anything."""
+OWN_PACKAGE = "turnkeeper.dialogue"
+"""Frames of this package and those in it are not where the user declared anything."""
 
 
 def origin_of(call: Callable[..., Any]) -> str:
@@ -29,6 +29,6 @@ def origin_of(call: Callable[..., Any]) -> str:
 def origin_of_caller() -> str:
     """Return the nearest line on the stack outside of this package."""
     frame = inspect.currentframe()
-    while frame is not None and frame.f_globals.get("__package__") == OWN_PACKAGE:
+    while frame is not None and f"{frame.f_globals.get('__package__')}.".startswith(f"{OWN_PACKAGE}."):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else "?:0"

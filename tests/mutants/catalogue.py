@@ -472,6 +472,13 @@ OUTAGE = (
         new="            await journal.remove",
         layer="tests/unit/test_outage_queue.py -k more_messages",
     ),
+    Mutant(
+        name="a STOP that was heard in an outage is lost in a conflict",
+        file="outage/writing_back.py",
+        old="            opt_out=True if here.opted_out else None,\n",
+        new="",
+        layer="tests/unit/test_outage_way_back.py -k beside_a_conflict",
+    ),
 )
 """In what happens while the store is away."""
 

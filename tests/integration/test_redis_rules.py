@@ -314,6 +314,18 @@ async def test_receipts_beside_the_head_live_as_long_as_they_count(talk: Talk, c
     assert waiting == -1
 
 
+async def test_a_log_has_the_time_to_live_of_its_newest_entry(talk: Talk, client: Client) -> None:
+    """No less, or entries would be gone before their time; and not much more."""
+    for name in ("m1", "m2"):
+        draft = replace(talk.draft(await talk.take(name)), log=b"entry", log_keep_ms=30 * DAY // MS)
+        await talk.apply(draft)
+        talk.clock.advance(DAY / 100)
+
+    (key,) = client.keys("{*}:l:*")
+
+    assert 30 * DAY // MS < client.pttl(key) < 31 * DAY // MS
+
+
 async def test_a_retired_part_ends_by_itself(talk: Talk, client: Client) -> None:
     """Nobody has to come and remove it; one that was adopted again has no end."""
     part = Part(id="p", data=b"large")

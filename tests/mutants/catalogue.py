@@ -272,6 +272,13 @@ ENGINE = (
         new="                held.lost = True\n",
         layer="tests/unit/test_engine_heartbeat.py -k lease_was_lost",
     ),
+    Mutant(
+        name="a STOP does not reach the replies that a sender has in hand",
+        file="engine/running/commit.py",
+        old="                self._outbox.silence(run.conversation)\n",
+        new="                pass\n",
+        layer="tests/unit/test_engine_deliveries.py -k in_hand",
+    ),
 )
 """In the engine."""
 
@@ -441,6 +448,13 @@ REDIS = (
         layer="tests/integration/test_redis_rules.py -k retired_part",
     ),
     Mutant(
+        name="Redis: a log ends before its entries do",
+        file="stores/redis/lua/shared/keeping.lua",
+        old="math.floor(keep_ms * 65 / 64) + 60000",
+        new="math.floor(keep_ms * 63 / 64)",
+        layer="tests/integration/test_redis_rules.py -k log_has",
+    ),
+    Mutant(
         name="Redis: old receipts end with the state",
         file="stores/redis/lua/commit.lua",
         old="redis.call('PEXPIRE', KEYS[11], receipts_life) end\nlocal packed",
@@ -457,6 +471,13 @@ OUTAGE = (
         old="            if not accepted.durable:\n                return False\n            await journal.remove",
         new="            await journal.remove",
         layer="tests/unit/test_outage_queue.py -k more_messages",
+    ),
+    Mutant(
+        name="a STOP that was heard in an outage is lost in a conflict",
+        file="outage/writing_back.py",
+        old="            opt_out=True if here.opted_out else None,\n",
+        new="",
+        layer="tests/unit/test_outage_way_back.py -k beside_a_conflict",
     ),
 )
 """In what happens while the store is away."""

@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.echo_program import WHO, EchoProgram, rest, spin, text
 from tests.unit.engine_bench import Bench
+from tests.unit.engine_faults import Gate
 from turnkeeper.engine.engine import Engine
 from turnkeeper.engine.settings import Settings
 from turnkeeper.errors import PermanentError
@@ -262,6 +263,29 @@ async def test_a_timer_comes_back_as_a_turn_at_its_time_and_once() -> None:
     await bench.later(hours=1)
 
     assert await bench.heard() == ["in 60", "timer bell 1"]
+
+
+async def test_what_a_sender_has_in_hand_and_not_begun_is_not_sent_after_stop() -> None:
+    """Also claimed replies are dropped then: nobody who said STOP is sent what this process had queued before."""
+    bench = Bench(EchoProgram())
+    bench.sms = gate = Gate()
+    engine = bench.another_engine()
+    for words in ("one", "two", "three"):
+        await engine.accept(WHO, text(words))
+        await spin()
+    gate.passes.release()  # "one" is sent, "two" and "three" are claimed together, and "two" is on its way
+    await spin()
+    bench.program.opt_out = True
+    await engine.accept(WHO, text("STOP", kind=Kind.OPT_OUT))
+    await spin()
+
+    for _ in range(10):
+        gate.passes.release()
+    await rest(engine)
+
+    assert gate.texts[:2] == ["echo one", "echo two"]
+    assert "echo three" not in gate.texts
+    assert (await bench.store.catalog.counts()).unsent == 0
 
 
 async def test_an_opted_out_person_is_not_sent_what_waits() -> None:

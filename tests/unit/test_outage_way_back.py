@@ -53,6 +53,23 @@ async def test_another_servers_turn_in_between_is_a_conflict_that_loses_neither_
     assert sms.texts == ["1: one", "2: here", "2: there", "3: on"]
 
 
+async def test_a_stop_that_was_heard_here_counts_also_beside_a_conflict(bench: Bench) -> None:
+    """The person said it and was heard; that the conversation forked is no reason to write to them again."""
+    app, switch = bench.server("carry_on")
+    other, _ = bench.server("fail")
+    async with app.running(), other.running():
+        await app.handle(ANA, app.message("one", id="m1"), within=WITHIN)
+        await bench.away(app, switch)
+        await app.handle(ANA, app.message("STOP", id="m2"), within=WITHIN)
+        await other.handle(ANA, other.message("there", id="m3"), within=WITHIN)
+        await bench.back(app, switch)
+
+        assert app.health().conflicts == 1
+        view = await other.inspect(other.conversation(ANA))
+        assert view is not None
+        assert view.exported.opted_out
+
+
 async def test_a_conversation_that_was_not_known_here_but_there_is_a_conflict(bench: Bench) -> None:
     """This process never saw the person; the store did: neither is overwritten."""
     other, _ = bench.server("fail")

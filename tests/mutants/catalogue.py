@@ -479,6 +479,14 @@ OUTAGE = (
         new="",
         layer="tests/unit/test_outage_way_back.py -k beside_a_conflict",
     ),
+    Mutant(
+        name="what was said in an outage is written over a conversation that began anew",
+        file="outage/writing_back.py",
+        old="    if there.generation != note.generation:\n"
+        '        return "the store\'s conversation was forgotten meanwhile and began anew"\n',
+        new="",
+        layer="tests/unit/test_outage_way_back.py -k began_anew",
+    ),
 )
 """In what happens while the store is away."""
 

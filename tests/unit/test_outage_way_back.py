@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.outage_bench import ANA, BEN, Bench, heard
+from tests.unit.outage_bench import ANA, BEN, Bench, Heard, heard
+from turnkeeper import Flow, Turn, hours
 from turnkeeper.engine.results import Taken
 from turnkeeper.engine.wire import encode
 from turnkeeper.model.conversation import ConversationId
@@ -68,6 +69,32 @@ async def test_a_stop_that_was_heard_here_counts_also_beside_a_conflict(bench: B
         view = await other.inspect(other.conversation(ANA))
         assert view is not None
         assert view.exported.opted_out
+
+
+async def test_a_conversation_that_began_anew_is_another_one_also_with_the_same_version(bench: Bench) -> None:
+    """The store's state ended meanwhile and the person went on there: what was said here does not continue that."""
+
+    def forgetful() -> Flow[Heard]:
+        flow = Flow("counting", Heard, start="listening", forget_after=hours(1))
+
+        @flow.unknown
+        async def listen(turn: Turn[Heard]) -> None:
+            turn.state.words.append(turn.text)
+
+        return flow
+
+    app, switch = bench.server("carry_on", flow=forgetful())
+    other, _ = bench.server("fail", flow=forgetful())
+    async with app.running(), other.running():
+        await app.handle(ANA, app.message("one", id="m1"), within=WITHIN)
+        await bench.away(app, switch)
+        await app.handle(ANA, app.message("here", id="m2"), within=WITHIN)
+        bench.clock.advance(hours(2))
+        await other.handle(ANA, other.message("there", id="m3"), within=WITHIN)
+        await bench.back(app, switch)
+
+        assert await heard(other) == ["there"]
+        assert app.health().conflicts == 1
 
 
 async def test_a_conversation_that_was_not_known_here_but_there_is_a_conflict(bench: Bench) -> None:

@@ -8,7 +8,10 @@ import pytest
 from tests.conformance.redis_servers import RedisServer
 from tests.integration.redis_looks import Client
 from tests.integration.sqlite_gate import Gate, held_commits
+from turnkeeper.stores.redis import RedisStore
 from turnkeeper.stores.sqlite import SqliteStore
+from turnkeeper.testing import ManualClock
+from turnkeeper.testing.conformance.scenario import Talk
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +33,15 @@ def client(server: RedisServer, database: int) -> Iterator[Client]:
     """Look at the database from outside."""
     with server.client(database) as client:
         yield client
+
+
+@pytest.fixture
+async def talk(server: RedisServer, database: int) -> AsyncIterator[Talk]:
+    """Return a conversation on a Redis store that follows a clock of the test."""
+    clock = ManualClock()
+    store = RedisStore(server.url(database), clock=clock)
+    yield Talk(store, clock)
+    await store.close()
 
 
 @pytest.fixture

@@ -11,19 +11,9 @@ from tests.integration.redis_looks import STATE, Client, head
 from turnkeeper.ports.deliveries import Verdict
 from turnkeeper.ports.turns import Part
 from turnkeeper.stores.redis import RedisStore
-from turnkeeper.testing import ManualClock
 from turnkeeper.testing.conformance.scenario import DAY, HOUR, MS, SECOND, Talk, job, reply
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def talk(server: RedisServer, database: int) -> AsyncIterator[Talk]:
-    """Return a conversation on a store that follows a clock of the test."""
-    clock = ManualClock()
-    store = RedisStore(server.url(database), clock=clock)
-    yield Talk(store, clock)
-    await store.close()
 
 
 @pytest.fixture

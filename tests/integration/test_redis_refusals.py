@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 from msgspec.structs import replace
@@ -28,15 +27,6 @@ pytestmark = pytest.mark.anyio
 
 CONVERSATIONS = int(os.environ.get("TURNKEEPER_EVICTED", "400"))
 """How many share a server whose memory is cut; 20,000 take minutes."""
-
-
-@pytest.fixture
-async def talk(server: RedisServer, database: int) -> AsyncIterator[Talk]:
-    """Return a conversation on a store that follows a clock of the test."""
-    clock = ManualClock()
-    store = RedisStore(server.url(database), clock=clock)
-    yield Talk(store, clock)
-    await store.close()
 
 
 @pytest.mark.parametrize("policy", ["volatile-ttl", "volatile-lru"])

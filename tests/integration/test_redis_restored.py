@@ -1,26 +1,12 @@
 """What Redis keeps of a conversation that was brought in: as long as of any other, and no longer."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from msgspec.structs import replace
 
-from tests.conformance.redis_servers import RedisServer
 from tests.integration.redis_looks import STATE, Client, head
-from turnkeeper.stores.redis import RedisStore
-from turnkeeper.testing import ManualClock
 from turnkeeper.testing.conformance.scenario import DAY, HOUR, MS, Talk, job
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def talk(server: RedisServer, database: int) -> AsyncIterator[Talk]:
-    """Return a conversation on a store that follows a clock of the test."""
-    clock = ManualClock()
-    store = RedisStore(server.url(database), clock=clock)
-    yield Talk(store, clock)
-    await store.close()
 
 
 async def move(talk: Talk) -> None:

@@ -410,7 +410,7 @@ REDIS = (
         file="stores/redis/lua/commit.lua",
         old="if h[EXPIRES] > 0 and h[EFFECTS] == 0 and left == 0 then ends =",
         new="if h[EXPIRES] > 0 then ends =",
-        layer="tests/integration/test_redis_rules.py -k in_flight",
+        layer="tests/integration/test_redis_lifetimes.py -k in_flight",
     ),
     Mutant(
         name="Redis: an interrupted turn leaves its memos to the next one",
@@ -445,21 +445,21 @@ REDIS = (
         file="stores/redis/lua/shared/keeping.lua",
         old="        redis.call('PEXPIRE', value, grace)\n",
         new="",
-        layer="tests/integration/test_redis_rules.py -k retired_part",
+        layer="tests/integration/test_redis_lifetimes.py -k retired_part",
     ),
     Mutant(
         name="Redis: a log ends before its entries do",
         file="stores/redis/lua/shared/keeping.lua",
         old="math.floor(keep_ms * 65 / 64) + 60000",
         new="math.floor(keep_ms * 63 / 64)",
-        layer="tests/integration/test_redis_rules.py -k log_has",
+        layer="tests/integration/test_redis_lifetimes.py -k log_has",
     ),
     Mutant(
         name="Redis: old receipts end with the state",
         file="stores/redis/lua/commit.lua",
         old="redis.call('PEXPIRE', KEYS[11], receipts_life) end\nlocal packed",
         new="redis.call('PEXPIRE', KEYS[11], ends) end\nlocal packed",
-        layer="tests/integration/test_redis_rules.py -k receipts",
+        layer="tests/integration/test_redis_lifetimes.py -k receipts",
     ),
 )
 """In the scripts that run inside Redis."""
@@ -468,20 +468,20 @@ OUTAGE = (
     Mutant(
         name="what the store had no room for is forgotten in the journal",
         file="outage/queueing.py",
-        old="            if not accepted.durable:\n                return False\n            await journal.remove",
-        new="            await journal.remove",
+        old="        if not accepted.durable:\n            return False\n        await journal.remove",
+        new="        await journal.remove",
         layer="tests/unit/test_outage_queue.py -k more_messages",
     ),
     Mutant(
         name="a STOP that was heard in an outage is lost in a conflict",
-        file="outage/writing_back.py",
+        file="outage/carry/writing_back.py",
         old="            opt_out=True if here.opted_out else None,\n",
         new="",
         layer="tests/unit/test_outage_way_back.py -k beside_a_conflict",
     ),
     Mutant(
         name="what was said in an outage is written over a conversation that began anew",
-        file="outage/writing_back.py",
+        file="outage/carry/writing_back.py",
         old="    if there.generation != note.generation:\n"
         '        return "the store\'s conversation was forgotten meanwhile and began anew"\n',
         new="",

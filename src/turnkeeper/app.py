@@ -25,7 +25,6 @@ from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.event import LogEntry, decode_entry
 from turnkeeper.model.message import NOTHING, Button, Kind, Message
 from turnkeeper.model.text import clean_text
-from turnkeeper.observe.masking import mask_url
 from turnkeeper.outage.binding import bind, guard
 from turnkeeper.outage.guarded import GuardedStore
 from turnkeeper.outage.reception import Reception
@@ -201,7 +200,7 @@ class App:
         engine, reception = bind(
             store,
             self.outage,
-            application="\n".join([mask_url(self.store_url or ""), *self.flows]),
+            store_url=self.store_url or "",
             flows=tuple(self.flows),
             new_engine=self._new_engine,
             clock=self.clock,

@@ -77,9 +77,9 @@ async def test_a_journal_that_somebody_else_took_over_is_not_made_again(tmp_path
     dead, first, slow = [await open_journal(tmp_path, owner="test") for _ in range(3)]
     found = left_behind(slow.path, owner="test")
     await dead.close()
-    assert await first.adopt(dead.path) == 0
+    assert (await first.adopt(dead.path, flows=["shop"])).count == 0
 
-    assert [await slow.adopt(path) for path in found] == [0, 0]
+    assert [(await slow.adopt(path, flows=["shop"])).count for path in found] == [0, 0]
     assert not dead.path.exists()
     assert left_behind(slow.path, owner="test") == [first.path]
     await first.close()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from turnkeeper.engine.engine import Engine
+from turnkeeper.observe.masking import mask_url
 from turnkeeper.outage.breaker import Breaker
 from turnkeeper.outage.guarded import GuardedStore
 from turnkeeper.outage.reception import Failing, Reception
@@ -28,7 +29,7 @@ def bind(
     store: GuardedStore,
     outage: Outage,
     *,
-    application: str,
+    store_url: str,
     flows: Sequence[str],
     new_engine: NewEngine,
     clock: Clock,
@@ -38,14 +39,13 @@ def bind(
     Args:
         store: The application's.
         outage: What to do while it is away.
-        application: Names the application and its store: the same in each of its processes, another for any other.
-            Files that another application left in the same folder are left alone.
-        flows: Names of what this process serves.
+        store_url: Of the store, empty if it came as an object. Files of a process with another store are left alone.
+        flows: Names of what this process serves; what was left of other flows is left to who serves them.
         new_engine: Makes an engine.
         clock: Time.
     """
     folder = Path(outage.folder).absolute()
-    owner = hashlib.blake2b(application.encode(), digest_size=4).hexdigest()
+    owner = hashlib.blake2b(_place_of(store_url).encode(), digest_size=4).hexdigest()
     if outage.policy == "carry_on":
         from turnkeeper.outage.carry.carrying import Carrying
         from turnkeeper.outage.carry.fenced import FencedStore
@@ -58,6 +58,7 @@ def bind(
             recent,
             folder=folder,
             owner=owner,
+            flows=flows,
             limit=outage.carried_conversations,
             new_engine=new_engine,
             clock=clock,
@@ -89,3 +90,9 @@ def bind(
         clock=clock,
     )
     return engine, queueing
+
+
+def _place_of(store_url: str) -> str:
+    """Return what stays the same of a store's URL when its password or its parameters change."""
+    scheme, mark, rest = mask_url(store_url).partition("?")[0].partition("://")
+    return f"{scheme}{mark}{rest if rest.startswith('/') else rest.rpartition('@')[2]}"

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -50,6 +50,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     conversation: ConversationId
     message: Message
+
+
+class Adopted(msgspec.Struct, frozen=True, kw_only=True):
+    """How many messages were taken over, and the flows of those that were left."""
+
+    count: int = 0
+    left: frozenset[str] = frozenset()
 
 
 class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,9 +148,12 @@ class Journal:
         """Set a message aside that no store can take; it stays in the file for an operator."""
         await self._change("UPDATE entry SET refused = ? WHERE seq = ?", (reason, seq))
 
-    async def adopt(self, path: Path) -> int:
-        """Take over the messages of a file that nobody has, and remove it; return how many. Safe to repeat."""
-        return await self._run(lambda: _adopt(self._connection, path))
+    async def adopt(self, path: Path, *, flows: Collection[str]) -> Adopted:
+        """Take over the messages of some flows from a file that nobody has; remove it if it is empty then.
+
+        Safe to repeat. What cannot be read is taken over, and set aside where it is replayed.
+        """
+        return await self._run(lambda: _adopt(self._connection, path, flows))
 
     async def close(self) -> None:
         """Let go of the file; an empty one is removed."""
@@ -248,22 +258,33 @@ def _change_all(connection: sqlite3.Connection, changes: Sequence[tuple[str, _Va
         return [connection.execute(statement, values).rowcount == 1 for statement, values in changes]
 
 
-def _adopt(connection: sqlite3.Connection, path: Path) -> int:
+def _adopt(connection: sqlite3.Connection, path: Path, flows: Collection[str]) -> Adopted:
     """Copy first, remove after: killed in between, the next process finds messages twice, and each counts once."""
     try:
         other = lock_file(path, must_exist=True)
     except sqlite3.OperationalError:
-        return 0  # its process lives, or another one has just taken it over
+        return Adopted()  # its process lives, or another one has just taken it over
     try:
         if other.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
-            return 0
-        rows = other.execute("SELECT conversation, message, identity, payload FROM entry ORDER BY seq").fetchall()
-        added = sum(_change_all(connection, [(_APPEND, row) for row in rows])) if rows else 0
-        other.execute("DELETE FROM entry")
+            return Adopted()
+        found = other.execute("SELECT seq, conversation, message, identity, payload FROM entry ORDER BY seq").fetchall()
+        flow_of = {row[0]: _flow(row[3]) for row in found}
+        left = frozenset(flow for flow in flow_of.values() if flow is not None and flow not in flows)
+        taken = [row for row in found if flow_of[row[0]] not in left]
+        added = sum(_change_all(connection, [(_APPEND, row[1:]) for row in taken])) if taken else 0
+        _change_all(other, [("DELETE FROM entry WHERE seq = ?", row[:1]) for row in taken])
     finally:
         other.close()
-    path.unlink(missing_ok=True)
-    return added
+    if not left:
+        path.unlink(missing_ok=True)
+    return Adopted(count=added, left=left)
+
+
+def _flow(identity: bytes) -> str | None:
+    try:
+        return _decode_identity(identity).flow
+    except UNREADABLE:
+        return None
 
 
 def _let_go(connection: sqlite3.Connection, path: Path) -> None:

@@ -27,6 +27,7 @@ from turnkeeper.model.conversation import ConversationId
 from turnkeeper.model.message import Message
 from turnkeeper.outage.breaker import Breaker
 from turnkeeper.outage.journal import Entry, Journal, Unreadable, left_behind, open_journal
+from turnkeeper.outage.leftovers import Leftovers
 from turnkeeper.outage.standing import Standing
 from turnkeeper.ports.checks import check_payload
 from turnkeeper.ports.clock import Clock
@@ -66,9 +67,9 @@ class Queueing:
             engine: Runs.
             breaker: Knows whether the store is there.
             folder: Where the journal goes, absolute.
-            owner: Names this application and its store: journals of others are left alone.
+            owner: Names the store: journals that were left with another one are left alone.
             limit: How many messages the journal holds.
-            flows: That this process serves.
+            flows: That this process serves; messages of others are left to who serves them.
             clock: Time.
         """
         self._engine = engine
@@ -77,6 +78,7 @@ class Queueing:
         self._owner = owner
         self._limit = limit
         self._flows = frozenset(flows)
+        self._leftovers = Leftovers()
         self._clock = clock
         self._journal: Journal | None = None
         self._waiting: dict[str, int] = {}
@@ -101,6 +103,7 @@ class Queueing:
     async def prepare(self) -> None:
         """See `Reception.prepare`."""
         self._journal = await open_journal(self._folder, owner=self._owner)
+        await self._leftovers.tell_of_other_stores(self._folder, owner=self._owner)
         await self._adopt(self._journal)
 
     async def start(self) -> None:
@@ -223,9 +226,12 @@ class Queueing:
         """Take over what dead processes left behind. What cannot be read stays as it is, and keeps none from others."""
         for path in await asyncio.to_thread(left_behind, journal.path, owner=self._owner):
             try:
-                if count := await journal.adopt(path):
-                    logger.info("journal_adopted", extra={"journal": path.name, "messages": count})
+                adopted = await journal.adopt(path, flows=self._flows)
+                if adopted.count:
+                    logger.info("journal_adopted", extra={"journal": path.name, "messages": adopted.count})
                     await self._count_again(journal)
+                if adopted.left:
+                    self._leftovers.tell(path, "messages of other flows", flows=adopted.left)
             except TurnkeeperError as exc:
                 logger.warning("journal_not_adopted", extra={"journal": path.name, "reason": str(exc)})
 

@@ -98,6 +98,7 @@ class Carrying:
         *,
         folder: Path,
         owner: str,
+        flows: Sequence[str],
         limit: int,
         new_engine: NewEngine,
         clock: Clock,
@@ -109,7 +110,8 @@ class Carrying:
             breaker: Knows whether the store is there.
             recent: What this process last knew.
             folder: Where conversations live meanwhile, absolute.
-            owner: Names this application and its store: what others left behind is left alone.
+            owner: Names the store: what was left behind with another one is left alone.
+            flows: That this process serves.
             limit: How many conversations may live here.
             new_engine: Makes an engine for the turns here.
             clock: Time.
@@ -122,7 +124,9 @@ class Carrying:
         self._limit = limit
         self._clock = clock
         self._carried: dict[str, _Carried] = {}
-        self._sides = Sides(folder, owner=owner, new_engine=new_engine, clock=clock, redirect=self._redirect)
+        self._sides = Sides(
+            folder, owner=owner, flows=flows, new_engine=new_engine, clock=clock, redirect=self._redirect
+        )
         self._conflicts = 0
         self._awaited: Counter[str] = Counter()
         self._is_open = False

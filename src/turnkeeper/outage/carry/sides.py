@@ -6,12 +6,13 @@ There may be several: what dead processes left behind stays where it is, and nob
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from turnkeeper.errors import StoreUnavailableError, TurnkeeperError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.outage.carry.local import LocalSide, NewEngine, Place, Redirect, new_place, places_left_behind
+from turnkeeper.outage.leftovers import Leftovers
 from turnkeeper.ports.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -20,11 +21,22 @@ logger = logging.getLogger(__name__)
 class Sides:
     """See the module. `all` are those that are open."""
 
-    def __init__(self, folder: Path, *, owner: str, new_engine: NewEngine, clock: Clock, redirect: Redirect) -> None:
-        """Take where places are, whose they are, and what a side needs."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        owner: str,
+        flows: Collection[str],
+        new_engine: NewEngine,
+        clock: Clock,
+        redirect: Redirect,
+    ) -> None:
+        """Take where places are, whose they are, which flows are served here, and what a side needs."""
         self.all: list[LocalSide] = []
         self._folder = folder
         self._owner = owner
+        self._flows = frozenset(flows)
+        self._leftovers = Leftovers()
         self._new_engine = new_engine
         self._clock = clock
         self._redirect = redirect
@@ -63,16 +75,40 @@ class Sides:
 
         A place that cannot be read stays as it is, and keeps none from the others.
         """
+        await self._leftovers.tell_of_other_stores(self._folder, owner=self._owner)
         places = await places_left_behind(self._folder, owner=self._owner)
         try:
             while places:
                 side = self._side(places.pop())
-                if await _is_ready(side):
+                if await self._is_ready(side):
                     on_taken(side)
                     self.all.append(side)
         finally:
             for place in places:
                 place.give_up(is_empty=False)
+
+    async def _is_ready(self, side: LocalSide) -> bool:
+        """Return whether a side that was taken over can be used; else it is let go of, and told of."""
+        try:
+            notes = await side.load()
+            if foreign := {note.conversation.flow for note in notes} - self._flows:
+                self._leftovers.tell(side.path, "conversations of other flows", flows=foreign)
+                await _close(side)
+                return False
+            for note in notes:
+                if await side.store.catalog.export(note.conversation) is None:
+                    await side.leave(note)  # its process had brought it back: the store has it
+            await side.engine.start()
+        except Exception as exc:
+            is_known = isinstance(exc, TurnkeeperError)
+            extra = {"place": side.path.name, "reason": str(exc)}
+            logger.warning("place_not_adopted", extra=extra, exc_info=not is_known)
+            await _close(side)
+            return False
+        except BaseException:
+            await _close(side)
+            raise
+        return True
 
     async def leave(self, *, is_needed: Callable[[], bool]) -> None:
         """Leave all places in which nobody lives any more, as long as none is needed."""
@@ -92,25 +128,6 @@ class Sides:
             for side in self.all:
                 sides.push_async_callback(side.close)
             self.all = []
-
-
-async def _is_ready(side: LocalSide) -> bool:
-    """Return whether a side that was taken over can be used; else it is let go of, and told of."""
-    try:
-        for note in await side.load():
-            if await side.store.catalog.export(note.conversation) is None:
-                await side.leave(note)  # its process had brought it back: the store has it
-        await side.engine.start()
-    except Exception as exc:
-        is_known = isinstance(exc, TurnkeeperError)
-        extra = {"place": side.path.name, "reason": str(exc)}
-        logger.warning("place_not_adopted", extra=extra, exc_info=not is_known)
-        await _close(side)
-        return False
-    except BaseException:
-        await _close(side)
-        raise
-    return True
 
 
 async def _close(side: LocalSide) -> None:

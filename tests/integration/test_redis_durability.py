@@ -15,6 +15,8 @@ from turnkeeper.stores.redis.connections.multiplexer import Multiplexer
 from turnkeeper.stores.redis.connections.proving import LOSES, PROVEN, Durability, Proof
 from turnkeeper.stores.redis.connections.server import Server
 from turnkeeper.stores.redis.wire import Command, ErrorReply
+from turnkeeper.testing import ManualClock
+from turnkeeper.testing.conformance.scenario import Talk, reply
 
 pytestmark = pytest.mark.anyio
 
@@ -145,6 +147,22 @@ async def test_a_full_server_still_proves_what_it_drains(primary: RedisServer) -
     assert await wire.send([("DEL", f"{KEY}a")], key=KEY, durable=True) == [1]
     assert isinstance((await wire.send([("SET", f"{KEY}b", "1")], key=KEY, durable=True))[0], ErrorReply)
     await wire.close()
+
+
+async def test_a_claim_counts_when_the_replica_has_it(primary: RedisServer) -> None:
+    """Else a failover could forget it, and its reply would go out again without a mark."""
+    url = primary.url(primary.fresh())
+    talk = Talk(RedisStore(url, wire=open_wire(url, durability="replica", proof_ms=LONG_MS)), ManualClock())
+    await talk.turn("m1", reply("r1"))
+    hasty = Talk(RedisStore(url, wire=open_wire(url, durability="replica", proof_ms=PROOF_MS)), talk.clock)
+    await hasty.store.open()
+
+    replicas[primary.port].pause()
+
+    with pytest.raises(OutcomeUnknownError, match="0 of 1 replicas"):
+        await hasty.claimed()
+    for each in (talk, hasty):
+        await each.store.close()
 
 
 async def test_a_replicas_address_is_refused(primary: RedisServer) -> None:

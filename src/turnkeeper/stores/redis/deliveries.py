@@ -80,7 +80,8 @@ class RedisDeliveries:
             ),
             (lane.name, token, lease // timedelta(milliseconds=1), page_size(limit), place.lane, MOST_CLAIMED),
         )  # fmt: skip
-        reply: Reply = (await self._medium.scripts.run(call))[0]
+        # As durable as a commit: a claim that a failover forgets would let its reply go out again, unmarked.
+        reply: Reply = (await self._medium.scripts.run(call, durable=True))[0]
         if reply[0] != codes.OK:
             return None
         _, until_ms, now_ms, fields = reply

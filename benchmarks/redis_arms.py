@@ -24,7 +24,7 @@ from turnkeeper.model.struct import Struct
 from turnkeeper.ports.deliveries import Lane, Settlement, Verdict
 from turnkeeper.ports.program import Draft, Tools, TurnInput
 from turnkeeper.ports.turns import Begin, Commit, Committed, Effect, EffectKind, Granted, Incoming
-from turnkeeper.stores.redis.choosing import open_wire
+from turnkeeper.stores.redis.deployments.choosing import open_wire
 from turnkeeper.stores.redis.store import RedisStore
 
 SECONDS_KEPT = 7_200

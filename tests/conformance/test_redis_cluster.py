@@ -9,7 +9,7 @@ from tests.conformance.redis_groups import RedisClusterServers
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.store import Store
 from turnkeeper.stores.redis import RedisStore
-from turnkeeper.stores.redis.choosing import open_wire
+from turnkeeper.stores.redis.deployments.choosing import open_wire
 from turnkeeper.testing import ManualClock, StoreConformance
 
 _CLUSTERS: list[RedisClusterServers] = []

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import TypeVar
 
 from turnkeeper.errors import OutcomeUnknownError, StoreUnavailableError, TurnkeeperError
-from turnkeeper.stores.redis.wire import ErrorReply, Wire
+from turnkeeper.stores.redis.deployments.wire import ErrorReply, Wire
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ from turnkeeper.outage.breaker import Breaker
 from turnkeeper.outage.guarded import GuardedStore
 from turnkeeper.stores.memory import MemoryStore
 from turnkeeper.stores.redis import RedisStore
-from turnkeeper.stores.redis.choosing import open_wire
+from turnkeeper.stores.redis.deployments.choosing import open_wire
 from turnkeeper.testing import ManualClock
 from turnkeeper.testing.conformance.differential import compare
 from turnkeeper.testing.conformance.scenario import Talk, job, reply

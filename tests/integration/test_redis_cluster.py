@@ -14,13 +14,13 @@ from turnkeeper.errors import ConfigurationError, StoreUnavailableError, StoreUn
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.turns import Begin, Commit, Committed, Granted, Incoming
 from turnkeeper.stores.redis import RedisStore
-from turnkeeper.stores.redis.choosing import open_wire
-from turnkeeper.stores.redis.cluster import slot_of
 from turnkeeper.stores.redis.connections.addresses import Address, parse_place
 from turnkeeper.stores.redis.connections.multiplexer import Multiplexer
 from turnkeeper.stores.redis.connections.topology import parse_slots
-from turnkeeper.stores.redis.keys import CLUSTER_PARTITIONS, META, SLOTS, slot, tags
-from turnkeeper.stores.redis.wire import Command
+from turnkeeper.stores.redis.deployments.choosing import open_wire
+from turnkeeper.stores.redis.deployments.cluster import slot_of
+from turnkeeper.stores.redis.deployments.wire import Command
+from turnkeeper.stores.redis.layout.keys import CLUSTER_PARTITIONS, META, SLOTS, slot, tags
 from turnkeeper.testing import ManualClock
 from turnkeeper.testing.conformance.scenario import HOUR, MS, Talk, reply
 

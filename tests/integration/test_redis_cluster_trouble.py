@@ -10,9 +10,9 @@ import pytest
 
 from tests.conformance.redis_groups import RedisClusterServers
 from turnkeeper.errors import OutcomeUnknownError, StoreUnavailableError
-from turnkeeper.stores.redis.choosing import open_wire
-from turnkeeper.stores.redis.cluster import slot_of
-from turnkeeper.stores.redis.keys import SLOTS
+from turnkeeper.stores.redis.deployments.choosing import open_wire
+from turnkeeper.stores.redis.deployments.cluster import slot_of
+from turnkeeper.stores.redis.layout.keys import SLOTS
 
 pytestmark = pytest.mark.anyio
 

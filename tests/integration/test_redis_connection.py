@@ -14,7 +14,7 @@ from tests.conformance.redis_servers import RedisServer, free_port
 from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, StoreUnavailableError, StoreUnreadableError
 from turnkeeper.stores.redis.connections import line as lines
 from turnkeeper.stores.redis.connections.dialling import Dialler
-from turnkeeper.stores.redis.single import SingleConnectionWire
+from turnkeeper.stores.redis.deployments.single import SingleConnectionWire
 
 pytestmark = pytest.mark.anyio
 
@@ -287,7 +287,7 @@ async def test_a_password_that_is_wrong_or_missing_says_what_to_do(tmp_path: Pat
 
 async def test_a_server_that_accepts_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a firewall or a stopped process does."""
-    monkeypatch.setattr("turnkeeper.stores.redis.single.CONNECT_SECONDS", QUICK)
+    monkeypatch.setattr("turnkeeper.stores.redis.deployments.single.CONNECT_SECONDS", QUICK)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         wire = SingleConnectionWire.to(f"redis://127.0.0.1:{listening.getsockname()[1]}", answer_seconds=QUICK)
         with pytest.raises(StoreUnavailableError, match="nothing was sent"):

@@ -10,11 +10,11 @@ from tests.conformance.redis_groups import until
 from tests.conformance.redis_servers import RedisServer, free_port
 from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, StoreUnavailableError, StoreUnreadableError
 from turnkeeper.stores.redis import RedisStore
-from turnkeeper.stores.redis.choosing import open_wire
 from turnkeeper.stores.redis.connections.multiplexer import Multiplexer
 from turnkeeper.stores.redis.connections.proving import LOSES, PROVEN, Durability, Proof
 from turnkeeper.stores.redis.connections.server import Server
-from turnkeeper.stores.redis.wire import Command, ErrorReply
+from turnkeeper.stores.redis.deployments.choosing import open_wire
+from turnkeeper.stores.redis.deployments.wire import Command, ErrorReply
 from turnkeeper.testing import ManualClock
 from turnkeeper.testing.conformance.scenario import Talk, reply
 

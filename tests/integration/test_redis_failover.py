@@ -13,8 +13,8 @@ from turnkeeper.errors import TurnkeeperError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.turns import Begin, Commit, Committed, Duplicate, Granted, Incoming, Queued
 from turnkeeper.stores.redis import RedisStore
-from turnkeeper.stores.redis.choosing import open_wire
 from turnkeeper.stores.redis.connections.proving import Durability
+from turnkeeper.stores.redis.deployments.choosing import open_wire
 from turnkeeper.testing.conformance.scenario import reply
 
 pytestmark = pytest.mark.anyio

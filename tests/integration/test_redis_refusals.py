@@ -19,7 +19,7 @@ from turnkeeper.errors import (
 from turnkeeper.ports.deliveries import Verdict
 from turnkeeper.ports.turns import Committed, Duplicate
 from turnkeeper.stores.redis import RedisStore
-from turnkeeper.stores.redis.keys import META
+from turnkeeper.stores.redis.layout.keys import META
 from turnkeeper.testing import ManualClock
 from turnkeeper.testing.conformance.scenario import HOUR, MS, Talk, job, reply
 

@@ -18,15 +18,15 @@ from turnkeeper.ports.documents import DocumentKey, part_key
 from turnkeeper.ports.turns import Committed, Duplicate, Fenced, Part
 from turnkeeper.stores.redis import RedisStore
 from turnkeeper.stores.redis.committing import GIVEN_BYTES
-from turnkeeper.stores.redis.compressing import COMPRESS_ABOVE_BYTES
 from turnkeeper.stores.redis.connections.line import Dial
 from turnkeeper.stores.redis.connections.proving import MEMORY, Proof
 from turnkeeper.stores.redis.connections.server import Primaries
-from turnkeeper.stores.redis.envelope import seal, unseal
-from turnkeeper.stores.redis.keys import SLOTS, slot, tags
+from turnkeeper.stores.redis.deployments.single import SingleConnectionWire
+from turnkeeper.stores.redis.deployments.wire import Command, ErrorReply
+from turnkeeper.stores.redis.layout.compressing import COMPRESS_ABOVE_BYTES
+from turnkeeper.stores.redis.layout.envelope import seal, unseal
+from turnkeeper.stores.redis.layout.keys import SLOTS, slot, tags
 from turnkeeper.stores.redis.scripts import digest
-from turnkeeper.stores.redis.single import SingleConnectionWire
-from turnkeeper.stores.redis.wire import Command, ErrorReply
 from turnkeeper.testing import ManualClock
 from turnkeeper.testing.conformance.scenario import (
     DAY,

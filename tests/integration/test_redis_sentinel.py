@@ -11,8 +11,8 @@ from tests.conformance.redis_groups import SERVICE, RedisSentinelServers
 from tests.integration.redis_load import SOON, WRITERS, connected, load, progress, stored
 from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, StoreUnavailableError, StoreUnreadableError
 from turnkeeper.stores.redis import RedisStore
-from turnkeeper.stores.redis.choosing import open_wire
 from turnkeeper.stores.redis.connections.proving import Durability
+from turnkeeper.stores.redis.deployments.choosing import open_wire
 from turnkeeper.stores.urls import examine_store
 
 pytestmark = pytest.mark.anyio

@@ -17,9 +17,9 @@ from tests.integration.test_web_health import ask
 from turnkeeper.app import App
 from turnkeeper.errors import ConfigurationError, OutcomeUnknownError, StoreUnavailableError
 from turnkeeper.stores.redis import RedisStore
-from turnkeeper.stores.redis.choosing import open_wire
 from turnkeeper.stores.redis.connections.server import Server
-from turnkeeper.stores.redis.keys import META
+from turnkeeper.stores.redis.deployments.choosing import open_wire
+from turnkeeper.stores.redis.layout.keys import META
 from turnkeeper.testing import ManualClock
 from turnkeeper.testing.conformance.scenario import Talk
 

@@ -13,7 +13,7 @@ from tests.integration.redis_papers import make_papers
 from turnkeeper.errors import StoreUnavailableError, StoreUnreadableError
 from turnkeeper.ports.turns import Committed
 from turnkeeper.stores.redis import RedisStore
-from turnkeeper.stores.redis.choosing import open_wire
+from turnkeeper.stores.redis.deployments.choosing import open_wire
 from turnkeeper.testing import ManualClock
 from turnkeeper.testing.conformance.scenario import Talk
 
@@ -97,7 +97,7 @@ async def test_an_authority_that_nobody_named_is_not_trusted(server: RedisServer
 
 async def test_tls_where_nobody_speaks_it_says_so(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """And how to write the URL; the server waits for the end of a line that never comes."""
-    monkeypatch.setattr("turnkeeper.stores.redis.single.CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr("turnkeeper.stores.redis.deployments.single.CONNECT_SECONDS", 0.3)
     with pytest.raises(StoreUnavailableError, match="if it does not speak TLS, write redis://"):
         await open_wire(f"rediss://127.0.0.1:{server.port}").open()
 

@@ -17,7 +17,7 @@ from tests.integration.redis_papers import make_papers, tls_options
 from turnkeeper.errors import StoreUnavailableError, StoreUnreadableError
 from turnkeeper.ports.turns import Committed
 from turnkeeper.stores.redis import RedisStore
-from turnkeeper.stores.redis.choosing import open_wire
+from turnkeeper.stores.redis.deployments.choosing import open_wire
 from turnkeeper.testing import ManualClock
 from turnkeeper.testing.conformance.scenario import Talk
 
@@ -117,8 +117,8 @@ async def test_tls_where_nobody_speaks_it_says_how_the_url_is_written(
     kind: str, tmp_path_factory: pytest.TempPathFactory, papers: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The servers wait for the end of a line that never comes."""
-    monkeypatch.setattr("turnkeeper.stores.redis.cluster.CONNECT_SECONDS", 0.3)
-    monkeypatch.setattr("turnkeeper.stores.redis.sentinel.SENTINEL_SECONDS", 0.3)
+    monkeypatch.setattr("turnkeeper.stores.redis.deployments.cluster.CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr("turnkeeper.stores.redis.deployments.sentinel.SENTINEL_SECONDS", 0.3)
     group = start(kind, tmp_path_factory)
     try:
         with pytest.raises(StoreUnavailableError, match=rf"does not speak TLS, write redis\+{kind}://") as caught:

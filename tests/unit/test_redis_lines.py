@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from turnkeeper.errors import OutcomeUnknownError, StoreUnavailableError, StoreUnreadableError
-from turnkeeper.stores.redis.choosing import open_wire
 from turnkeeper.stores.redis.connections import dialling
 from turnkeeper.stores.redis.connections.addresses import parse_place
 from turnkeeper.stores.redis.connections.dialling import Dialler
@@ -21,6 +20,7 @@ from turnkeeper.stores.redis.connections.line import Greet, Line
 from turnkeeper.stores.redis.connections.loops import PerLoop
 from turnkeeper.stores.redis.connections.multiplexer import Multiplexer
 from turnkeeper.stores.redis.connections.proving import Proof, ProvenLine
+from turnkeeper.stores.redis.deployments.choosing import open_wire
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,7 @@ from hypothesis import given, strategies
 from turnkeeper.errors import OutcomeUnknownError, StoreUnavailableError
 from turnkeeper.stores.redis.connections import multiplexer
 from turnkeeper.stores.redis.connections.multiplexer import Multiplexer
-from turnkeeper.stores.redis.wire import ErrorReply
+from turnkeeper.stores.redis.deployments.wire import ErrorReply
 
 pytestmark = pytest.mark.anyio
 

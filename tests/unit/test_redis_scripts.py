@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from turnkeeper.errors import StoreUnavailableError
-from turnkeeper.stores.redis import codes
-from turnkeeper.stores.redis.heads import Head
+from turnkeeper.stores.redis.deployments.wire import ErrorReply
+from turnkeeper.stores.redis.layout import codes
+from turnkeeper.stores.redis.layout.heads import Head
 from turnkeeper.stores.redis.scripts import digest, raise_error, source
-from turnkeeper.stores.redis.wire import ErrorReply
 
 LUA = Path(str(resources.files("turnkeeper.stores.redis"))) / "lua"
 SCRIPTS = sorted(path.stem for path in LUA.glob("*.lua"))

@@ -5,7 +5,7 @@ import pytest
 from turnkeeper.errors import ConfigurationError
 from turnkeeper.stores.redis import RedisStore
 from turnkeeper.stores.redis.address import EXAMPLES, OURS, read_address
-from turnkeeper.stores.redis.choosing import SCHEMES
+from turnkeeper.stores.redis.deployments.choosing import SCHEMES
 from turnkeeper.stores.urls import REDIS_SCHEMES, open_store
 
 

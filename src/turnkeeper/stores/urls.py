@@ -206,7 +206,7 @@ async def read_remains(url: str) -> Remains:
         return await read_file(sqlite_path(url), clock=SystemClock())
     if scheme in REDIS_SCHEMES:
         _require_redis(url)
-        from turnkeeper.stores.redis.remains import read_remains as read_server
+        from turnkeeper.stores.redis.lifecycle.remains import read_remains as read_server
 
         return await read_server(url)
     return Remains(collections=(), opt_outs=())
@@ -220,7 +220,7 @@ async def write_opt_outs(url: str, opt_outs: Sequence[OptOut]) -> None:
 
         await write_file(sqlite_path(url), opt_outs, clock=SystemClock())
     elif scheme in REDIS_SCHEMES:
-        from turnkeeper.stores.redis.remains import write_opt_outs as write_server
+        from turnkeeper.stores.redis.lifecycle.remains import write_opt_outs as write_server
 
         await write_server(url, opt_outs)
 

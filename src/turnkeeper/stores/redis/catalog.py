@@ -13,18 +13,18 @@ import msgspec
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.catalog import Change, Changes, Counts, Exported, StoreInfo, Summary, SummaryPage
 from turnkeeper.ports.checks import page_size
-from turnkeeper.stores.redis import keys as names
 from turnkeeper.stores.redis.connections.proving import LOSES
-from turnkeeper.stores.redis.envelope import unseal
-from turnkeeper.stores.redis.heads import TICKS, Head, head_of
-from turnkeeper.stores.redis.housekeeping import flows_of
-from turnkeeper.stores.redis.keys import PLANS, Partition
+from turnkeeper.stores.redis.deployments.wire import Command
+from turnkeeper.stores.redis.layout import keys as names
+from turnkeeper.stores.redis.layout.envelope import unseal
+from turnkeeper.stores.redis.layout.heads import TICKS, Head, head_of
+from turnkeeper.stores.redis.layout.keys import PLANS, Partition
+from turnkeeper.stores.redis.layout.parsing import Reply, text
+from turnkeeper.stores.redis.lifecycle.housekeeping import flows_of
+from turnkeeper.stores.redis.lifecycle.migration import export, restore
 from turnkeeper.stores.redis.medium import Look, Medium
-from turnkeeper.stores.redis.migration import export, restore
 from turnkeeper.stores.redis.opening import SCHEMA
-from turnkeeper.stores.redis.parsing import Reply, text
 from turnkeeper.stores.redis.scripts import Call, raise_error
-from turnkeeper.stores.redis.wire import Command
 
 _CHUNK = 500
 """Members read at once where all of an index are read."""

@@ -12,12 +12,12 @@ from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.documents import part_key
 from turnkeeper.ports.limits import DEDUP_WINDOW, PART_GRACE, RECEIPTS_KEPT
 from turnkeeper.ports.turns import Commit
-from turnkeeper.stores.redis import keys as names
-from turnkeeper.stores.redis.envelope import seal
-from turnkeeper.stores.redis.keys import Keys
+from turnkeeper.stores.redis.deployments.wire import Command
+from turnkeeper.stores.redis.layout import keys as names
+from turnkeeper.stores.redis.layout.envelope import seal
+from turnkeeper.stores.redis.layout.keys import Keys
 from turnkeeper.stores.redis.medium import Place
 from turnkeeper.stores.redis.scripts import Call, facts
-from turnkeeper.stores.redis.wire import Command
 
 GIVEN_BYTES = 4096
 """Up to here a state goes as an argument: at 2 KB it costs the same as a stage, and one command less."""

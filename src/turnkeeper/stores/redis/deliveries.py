@@ -21,17 +21,17 @@ from turnkeeper.ports.deliveries import (
     Verdict,
 )
 from turnkeeper.ports.limits import MAX_INBOX
-from turnkeeper.stores.redis import codes
-from turnkeeper.stores.redis import keys as names
 from turnkeeper.stores.redis.committing import WINDOW_MS
-from turnkeeper.stores.redis.housekeeping import flows_of, forget_ends, look_for_ends
-from turnkeeper.stores.redis.keys import KIND_OF, Partition
-from turnkeeper.stores.redis.lifetime import end
+from turnkeeper.stores.redis.deployments.wire import Command
+from turnkeeper.stores.redis.layout import codes
+from turnkeeper.stores.redis.layout import keys as names
+from turnkeeper.stores.redis.layout.keys import KIND_OF, Partition
+from turnkeeper.stores.redis.layout.parsing import Reply, number
+from turnkeeper.stores.redis.lifecycle.housekeeping import flows_of, forget_ends, look_for_ends
+from turnkeeper.stores.redis.lifecycle.lifetime import end
 from turnkeeper.stores.redis.medium import Look, Medium, run_grouped
-from turnkeeper.stores.redis.parsing import Reply, number
 from turnkeeper.stores.redis.scripts import Call, facts
 from turnkeeper.stores.redis.turns import digest_of
-from turnkeeper.stores.redis.wire import Command
 
 MOST_CLAIMED = 512
 """Entries of one claim: twice a batch, because the committer adds replies to a claim of its own."""

@@ -16,14 +16,14 @@ from turnkeeper.errors import StoreFullError, StoreUnreadableError
 from turnkeeper.ports.checks import check_batch, check_part, page_size
 from turnkeeper.ports.documents import Document, DocumentKey, DocumentPage, Ttl, digest_of
 from turnkeeper.ports.remains import is_own
-from turnkeeper.stores.redis import codes
 from turnkeeper.stores.redis.committing import GIVEN_BYTES
-from turnkeeper.stores.redis.compressing import packed, unpacked
-from turnkeeper.stores.redis.keys import Keys, Partition
+from turnkeeper.stores.redis.deployments.wire import Command, ErrorReply
+from turnkeeper.stores.redis.layout import codes
+from turnkeeper.stores.redis.layout.compressing import packed, unpacked
+from turnkeeper.stores.redis.layout.keys import Keys, Partition
+from turnkeeper.stores.redis.layout.parsing import Reply, number, text
 from turnkeeper.stores.redis.medium import Medium
-from turnkeeper.stores.redis.parsing import Reply, number, text
 from turnkeeper.stores.redis.scripts import Call, raise_error
-from turnkeeper.stores.redis.wire import Command, ErrorReply
 
 logger = logging.getLogger(__name__)
 

@@ -16,12 +16,12 @@ import msgspec
 from turnkeeper.errors import StoreUnavailableError, TurnkeeperError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.clock import Clock
-from turnkeeper.stores.redis import keys as names
-from turnkeeper.stores.redis.keys import Keys
+from turnkeeper.stores.redis.deployments.wire import Wire, pack
+from turnkeeper.stores.redis.layout import keys as names
+from turnkeeper.stores.redis.layout.keys import Keys
+from turnkeeper.stores.redis.layout.parsing import Reply
 from turnkeeper.stores.redis.opening import Durability, ServerFacts, check
-from turnkeeper.stores.redis.parsing import Reply
 from turnkeeper.stores.redis.scripts import Call, Scripts, opening_of
-from turnkeeper.stores.redis.wire import Wire, pack
 
 T = TypeVar("T")
 

@@ -7,9 +7,9 @@ import msgspec
 from turnkeeper.errors import ConfigurationError, StoreNewerError, StoreUnreadableError
 from turnkeeper.stores.redis.connections.proving import Durability
 from turnkeeper.stores.redis.connections.server import evicting, misaddressed, parse_info
-from turnkeeper.stores.redis.keys import CLUSTER_PARTITIONS, META, PARTITIONS
+from turnkeeper.stores.redis.deployments.wire import Command, Terms, Wire
+from turnkeeper.stores.redis.layout.keys import CLUSTER_PARTITIONS, META, PARTITIONS
 from turnkeeper.stores.redis.scripts import raise_error
-from turnkeeper.stores.redis.wire import Command, Terms, Wire
 
 __all__ = ["MAX_PARTITIONS", "SCHEMA", "Durability", "ServerFacts", "check"]
 

@@ -14,10 +14,10 @@ import msgspec
 
 from turnkeeper.errors import OutcomeUnknownError, StoreFullError, StoreUnavailableError, StoreUnreadableError
 from turnkeeper.ports.clock import Clock
-from turnkeeper.stores.redis.codes import FOREIGN
-from turnkeeper.stores.redis.keys import Partition, type_of
-from turnkeeper.stores.redis.parsing import Reply
-from turnkeeper.stores.redis.wire import Command, ErrorReply, Wire, pack_opening, pack_script
+from turnkeeper.stores.redis.deployments.wire import Command, ErrorReply, Wire, pack_opening, pack_script
+from turnkeeper.stores.redis.layout.codes import FOREIGN
+from turnkeeper.stores.redis.layout.keys import Partition, type_of
+from turnkeeper.stores.redis.layout.parsing import Reply
 
 _CLOCK = "redis.call('TIME')"
 """How every script reads the time, exactly once."""

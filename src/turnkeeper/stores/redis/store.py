@@ -3,14 +3,14 @@
 from turnkeeper.ports.clock import Clock, SystemClock
 from turnkeeper.stores.redis.address import read_address
 from turnkeeper.stores.redis.catalog import RedisCatalog
-from turnkeeper.stores.redis.choosing import open_wire
 from turnkeeper.stores.redis.deliveries import RedisDeliveries
+from turnkeeper.stores.redis.deployments.choosing import open_wire
+from turnkeeper.stores.redis.deployments.single import ANSWER_SECONDS
+from turnkeeper.stores.redis.deployments.wire import Wire
 from turnkeeper.stores.redis.documents import RedisDocuments
 from turnkeeper.stores.redis.medium import Medium
 from turnkeeper.stores.redis.opening import Durability
-from turnkeeper.stores.redis.single import ANSWER_SECONDS
 from turnkeeper.stores.redis.turns import RedisTurns
-from turnkeeper.stores.redis.wire import Wire
 
 
 class RedisStore:

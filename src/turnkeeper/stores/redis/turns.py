@@ -37,18 +37,18 @@ from turnkeeper.ports.turns import (
     Renewal,
     Renewed,
 )
-from turnkeeper.stores.redis import codes
-from turnkeeper.stores.redis import keys as names
 from turnkeeper.stores.redis.committing import WINDOW_MS, Draft, Known, draft
-from turnkeeper.stores.redis.compressing import is_changed, packed
-from turnkeeper.stores.redis.envelope import unseal_one
-from turnkeeper.stores.redis.heads import Head
-from turnkeeper.stores.redis.lifetime import TRIES, end, erase, unlist
+from turnkeeper.stores.redis.deployments.wire import Command, ErrorReply
+from turnkeeper.stores.redis.layout import codes
+from turnkeeper.stores.redis.layout import keys as names
+from turnkeeper.stores.redis.layout.compressing import is_changed, packed
+from turnkeeper.stores.redis.layout.envelope import unseal_one
+from turnkeeper.stores.redis.layout.heads import Head
+from turnkeeper.stores.redis.layout.parsing import Reply, granted, granting, number, record, text
+from turnkeeper.stores.redis.lifecycle.lifetime import TRIES, end, erase, unlist
+from turnkeeper.stores.redis.lifecycle.rebuilding import rebuilt
 from turnkeeper.stores.redis.medium import Medium, Place, run_grouped
-from turnkeeper.stores.redis.parsing import Reply, granted, granting, number, record, text
-from turnkeeper.stores.redis.rebuilding import rebuilt
 from turnkeeper.stores.redis.scripts import Call, facts
-from turnkeeper.stores.redis.wire import Command, ErrorReply
 
 
 class RedisTurns:

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from turnkeeper.errors import OutcomeUnknownError, StoreUnavailableError, TurnkeeperError
 from turnkeeper.stores.redis.connections.multiplexer import MAX_CALLS_WAITING, Multiplexer
 from turnkeeper.stores.redis.connections.server import Server, parse_server
-from turnkeeper.stores.redis.wire import Command
+from turnkeeper.stores.redis.deployments.wire import Command
 
 FIRST_PAUSE_SECONDS = 0.02
 """After the first failure to connect; doubled after each further one. A restarted server is back in some 100 ms."""

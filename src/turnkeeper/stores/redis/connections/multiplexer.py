@@ -14,7 +14,7 @@ import hiredis
 import msgspec
 
 from turnkeeper.errors import OutcomeUnknownError, StoreUnavailableError, TurnkeeperError
-from turnkeeper.stores.redis.wire import Command, ErrorReply, pack
+from turnkeeper.stores.redis.deployments.wire import Command, ErrorReply, pack
 
 MAX_CALLS_IN_FLIGHT = 4096
 """Written and not answered: more than Redis answers in 50 ms are a queue, not a pipeline."""

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Sequence
 from turnkeeper.stores.redis.connections.line import Dial, Greet, Line
 from turnkeeper.stores.redis.connections.proving import PROVEN, Proof, ProvenLine
 from turnkeeper.stores.redis.connections.server import Primaries, Server
-from turnkeeper.stores.redis.wire import Command
+from turnkeeper.stores.redis.deployments.wire import Command
 
 _FSYNC: Command = ("CONFIG", "GET", "appendfsync")
 

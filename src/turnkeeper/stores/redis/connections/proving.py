@@ -14,8 +14,8 @@ import msgspec
 from turnkeeper.errors import OutcomeUnknownError, StoreUnavailableError, StoreUnreadableError, TurnkeeperError
 from turnkeeper.stores.redis.connections.line import GRACE_SECONDS, Greet, Line
 from turnkeeper.stores.redis.connections.server import Server
-from turnkeeper.stores.redis.keys import proof_key
-from turnkeeper.stores.redis.wire import Command, ErrorReply
+from turnkeeper.stores.redis.deployments.wire import Command, ErrorReply
+from turnkeeper.stores.redis.layout.keys import proof_key
 
 Durability = Literal["cache", "memory", "replica", "disk", "disk+replica"]
 

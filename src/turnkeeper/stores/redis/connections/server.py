@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from turnkeeper.errors import StoreUnavailableError, StoreUnreadableError
-from turnkeeper.stores.redis.keys import META
-from turnkeeper.stores.redis.wire import Command, ErrorReply, Terms
+from turnkeeper.stores.redis.deployments.wire import Command, ErrorReply, Terms
+from turnkeeper.stores.redis.layout.keys import META
 
 logger = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from turnkeeper.errors import StoreUnavailableError, StoreUnreadableError, TurnkeeperError
 from turnkeeper.stores.redis.connections.addresses import Address
 from turnkeeper.stores.redis.connections.dialling import Dialler
-from turnkeeper.stores.redis.keys import SLOTS
-from turnkeeper.stores.redis.wire import ErrorReply
+from turnkeeper.stores.redis.deployments.wire import ErrorReply
+from turnkeeper.stores.redis.layout.keys import SLOTS
 
 Slots = list[Address | None]
 """The owner of each slot; None for those that nobody serves at the moment."""

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from turnkeeper.ports.clock import Clock
 from turnkeeper.ports.findings import Finding
 from turnkeeper.stores.redis.address import read_address
-from turnkeeper.stores.redis.choosing import open_wire
+from turnkeeper.stores.redis.deployments.choosing import open_wire
+from turnkeeper.stores.redis.deployments.single import ANSWER_SECONDS
 from turnkeeper.stores.redis.examining.facts import gather
 from turnkeeper.stores.redis.examining.judging import judge
-from turnkeeper.stores.redis.single import ANSWER_SECONDS
 
 
 async def examine(url: str, *, clock: Clock) -> Sequence[Finding]:

@@ -13,8 +13,8 @@ from turnkeeper.errors import StoreUnreadableError
 from turnkeeper.ports.clock import Clock
 from turnkeeper.stores.redis.address import MAX_PARTITIONS
 from turnkeeper.stores.redis.connections.server import misaddressed
-from turnkeeper.stores.redis.keys import CLUSTER_PARTITIONS, META, slot, tags
-from turnkeeper.stores.redis.wire import Command, ErrorReply, Wire
+from turnkeeper.stores.redis.deployments.wire import Command, ErrorReply, Wire
+from turnkeeper.stores.redis.layout.keys import CLUSTER_PARTITIONS, META, slot, tags
 
 PROBE = f"{{{META}}}:doctor"
 """The one key that is written, with a time to live, and removed again. In a cluster on the node that owns `META`."""

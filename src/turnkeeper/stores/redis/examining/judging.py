@@ -13,7 +13,7 @@ from turnkeeper.ports.findings import Finding, Level
 from turnkeeper.stores.redis.address import MAX_PARTITIONS
 from turnkeeper.stores.redis.connections.proving import LOSES, WAITAOF_SINCE, Durability
 from turnkeeper.stores.redis.examining.facts import Facts, Node, percentile
-from turnkeeper.stores.redis.keys import META, SLOTS
+from turnkeeper.stores.redis.layout.keys import META, SLOTS
 from turnkeeper.stores.redis.opening import OLDEST, SCHEMA
 
 CLOCK_DIFFERENCE = timedelta(seconds=2)

@@ -6,11 +6,11 @@ from turnkeeper.errors import StoreUnavailableError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.documents import part_key
 from turnkeeper.ports.turns import Forgotten
-from turnkeeper.stores.redis import codes
 from turnkeeper.stores.redis.committing import GRACE_MS, WINDOW_MS
-from turnkeeper.stores.redis.keys import Keys
+from turnkeeper.stores.redis.layout import codes
+from turnkeeper.stores.redis.layout.keys import Keys
+from turnkeeper.stores.redis.layout.parsing import Reply, text
 from turnkeeper.stores.redis.medium import Medium, Place
-from turnkeeper.stores.redis.parsing import Reply, text
 from turnkeeper.stores.redis.scripts import Call
 
 _CHUNK = 500

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Sequence
 from turnkeeper.errors import StoreUnreadableError
 from turnkeeper.ports.remains import OptOut, Remains, is_own
 from turnkeeper.stores.redis.address import read_address
-from turnkeeper.stores.redis.choosing import open_wire
-from turnkeeper.stores.redis.keys import META, Keys
+from turnkeeper.stores.redis.deployments.choosing import open_wire
+from turnkeeper.stores.redis.deployments.wire import Command, ErrorReply, Wire
+from turnkeeper.stores.redis.layout.keys import META, Keys
 from turnkeeper.stores.redis.scripts import raise_error
-from turnkeeper.stores.redis.wire import Command, ErrorReply, Wire
 
 _STEP = 1000
 """Keys that one step of the walk looks at: half a millisecond of the server."""

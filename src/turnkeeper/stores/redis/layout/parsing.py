@@ -5,8 +5,8 @@ from typing import Any
 
 from turnkeeper.errors import StoreUnreadableError
 from turnkeeper.ports.turns import Granted, LogRecord, Waiting
-from turnkeeper.stores.redis.compressing import pack, unpack
-from turnkeeper.stores.redis.heads import Head, head_of
+from turnkeeper.stores.redis.layout.compressing import pack, unpack
+from turnkeeper.stores.redis.layout.heads import Head, head_of
 
 Reply = Any
 """A reply of the server, whose shape the header of its script promises."""

@@ -7,8 +7,8 @@ from turnkeeper.errors import StoreUnavailableError, StoreUnreadableError, Turnk
 from turnkeeper.stores.redis.connections.addresses import Address, Place
 from turnkeeper.stores.redis.connections.dialling import CONNECT_SECONDS, Dialler
 from turnkeeper.stores.redis.connections.multiplexer import Multiplexer
-from turnkeeper.stores.redis.single import ANSWER_SECONDS
-from turnkeeper.stores.redis.wire import ErrorReply
+from turnkeeper.stores.redis.deployments.single import ANSWER_SECONDS
+from turnkeeper.stores.redis.deployments.wire import ErrorReply
 
 SENTINEL_SECONDS = 1.0
 """For one sentinel; the next one is asked then. Three dead ones cost less than a server that does not answer."""

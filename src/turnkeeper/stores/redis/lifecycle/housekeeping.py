@@ -5,11 +5,11 @@ import logging
 from collections.abc import Sequence
 
 from turnkeeper.errors import OutcomeUnknownError, RetryableError
-from turnkeeper.stores.redis import keys as names
-from turnkeeper.stores.redis.keys import PLANS, Keys
-from turnkeeper.stores.redis.lifetime import end
+from turnkeeper.stores.redis.layout import keys as names
+from turnkeeper.stores.redis.layout.keys import PLANS, Keys
+from turnkeeper.stores.redis.layout.parsing import Reply, text
+from turnkeeper.stores.redis.lifecycle.lifetime import end
 from turnkeeper.stores.redis.medium import Medium
-from turnkeeper.stores.redis.parsing import Reply, text
 from turnkeeper.stores.redis.scripts import Call
 
 logger = logging.getLogger(__name__)

@@ -18,9 +18,9 @@ from turnkeeper.stores.redis.connections.loops import PerLoop
 from turnkeeper.stores.redis.connections.node import Node
 from turnkeeper.stores.redis.connections.proving import MEMORY, Proof
 from turnkeeper.stores.redis.connections.server import Primaries
-from turnkeeper.stores.redis.keys import slot
-from turnkeeper.stores.redis.single import ANSWER_SECONDS
-from turnkeeper.stores.redis.wire import Command, ErrorReply, Terms
+from turnkeeper.stores.redis.deployments.single import ANSWER_SECONDS
+from turnkeeper.stores.redis.deployments.wire import Command, ErrorReply, Terms
+from turnkeeper.stores.redis.layout.keys import slot
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class _Nodes:
 
 
 class ClusterWire:
-    """See `turnkeeper.stores.redis.wire.Wire`. For a Redis Cluster, whose keys carry their partition as hash tag."""
+    """See `turnkeeper.stores.redis.deployments.wire.Wire`. For a Redis Cluster: keys have their partition as hash tag."""
 
     in_cluster = True
 

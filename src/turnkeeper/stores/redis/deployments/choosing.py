@@ -2,13 +2,13 @@
 
 from turnkeeper.errors import ConfigurationError
 from turnkeeper.observe.masking import mask_url
-from turnkeeper.stores.redis.cluster import ClusterWire
 from turnkeeper.stores.redis.connections.addresses import parse_place
 from turnkeeper.stores.redis.connections.proving import PROOF_MS, Durability, Proof
 from turnkeeper.stores.redis.connections.server import Primaries
-from turnkeeper.stores.redis.sentinel import Sentinels
-from turnkeeper.stores.redis.single import ANSWER_SECONDS, SingleConnectionWire
-from turnkeeper.stores.redis.wire import Wire
+from turnkeeper.stores.redis.deployments.cluster import ClusterWire
+from turnkeeper.stores.redis.deployments.sentinel import Sentinels
+from turnkeeper.stores.redis.deployments.single import ANSWER_SECONDS, SingleConnectionWire
+from turnkeeper.stores.redis.deployments.wire import Wire
 
 _SINGLE = {"redis": "redis", "rediss": "rediss", "valkey": "redis", "valkeys": "rediss", "unix": "unix"}
 

@@ -9,14 +9,14 @@ from turnkeeper.stores.redis.connections.loops import PerLoop
 from turnkeeper.stores.redis.connections.node import Node
 from turnkeeper.stores.redis.connections.proving import MEMORY, Proof
 from turnkeeper.stores.redis.connections.server import Primaries
-from turnkeeper.stores.redis.wire import Command, Terms
+from turnkeeper.stores.redis.deployments.wire import Command, Terms
 
 ANSWER_SECONDS = 10.0
 """Longer than a server saves or loses a replica, shorter than a provider waits for its 2xx."""
 
 
 class SingleConnectionWire:
-    """See `turnkeeper.stores.redis.wire.Wire`. For one server that is not part of a cluster."""
+    """See `turnkeeper.stores.redis.deployments.wire.Wire`. For one server that is not part of a cluster."""
 
     in_cluster = False
 

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from turnkeeper.errors import StoreUnreadableError
 from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.turns import Granted
-from turnkeeper.stores.redis import codes
-from turnkeeper.stores.redis.envelope import unseal
+from turnkeeper.stores.redis.layout import codes
+from turnkeeper.stores.redis.layout.envelope import unseal
+from turnkeeper.stores.redis.layout.parsing import Reply
 from turnkeeper.stores.redis.medium import Medium
-from turnkeeper.stores.redis.parsing import Reply
 from turnkeeper.stores.redis.scripts import Call
 
 

@@ -14,19 +14,19 @@ from turnkeeper.model.conversation import ConversationId
 from turnkeeper.ports.catalog import Exported, ExportedDead, ExportedDelivery, ExportedReceipt, first_commit_of
 from turnkeeper.ports.documents import part_key
 from turnkeeper.ports.turns import EffectKind
-from turnkeeper.stores.redis import codes
-from turnkeeper.stores.redis import keys as names
 from turnkeeper.stores.redis.committing import WINDOW_MS
-from turnkeeper.stores.redis.compressing import packed, unpacked
 from turnkeeper.stores.redis.deliveries import Letter
-from turnkeeper.stores.redis.envelope import seal, unseal
-from turnkeeper.stores.redis.heads import TICKS, Head, head_of, packed_head, packed_records, records
-from turnkeeper.stores.redis.keys import KIND_OF
+from turnkeeper.stores.redis.deployments.wire import Command, ErrorReply
+from turnkeeper.stores.redis.layout import codes
+from turnkeeper.stores.redis.layout import keys as names
+from turnkeeper.stores.redis.layout.compressing import packed, unpacked
+from turnkeeper.stores.redis.layout.envelope import seal, unseal
+from turnkeeper.stores.redis.layout.heads import TICKS, Head, head_of, packed_head, packed_records, records
+from turnkeeper.stores.redis.layout.keys import KIND_OF
+from turnkeeper.stores.redis.layout.parsing import Reply, inbox_element, log_element, pairs, record, text, waiting
 from turnkeeper.stores.redis.medium import Medium, Place
-from turnkeeper.stores.redis.parsing import Reply, inbox_element, log_element, pairs, record, text, waiting
 from turnkeeper.stores.redis.scripts import Call
 from turnkeeper.stores.redis.turns import digest_of
-from turnkeeper.stores.redis.wire import Command, ErrorReply
 
 _STAGE_MS = timedelta(minutes=10) // timedelta(milliseconds=1)
 """How long what was to be restored lives if the last command never comes."""

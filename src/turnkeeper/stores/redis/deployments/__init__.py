@@ -1,0 +1,1 @@
+"""The wire to where Redis runs: one server, a primary that sentinels watch, or a cluster."""

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from turnkeeper.cli.doctoring import doctor
-from turnkeeper.cli.migrating import migrate
+from turnkeeper.cli.commands.doctoring import doctor
+from turnkeeper.cli.commands.migrating import migrate
 from turnkeeper.cli.options import App, AsJson, Flow, Member, OfApp, Store
 from turnkeeper.cli.telling import told
 from turnkeeper.errors import ConfigurationError, TurnkeeperError
@@ -64,7 +64,7 @@ def serve(
 ) -> None:
     """Serve an application: webhooks, health and, on loopback, the browser phone. Also runs its jobs and timers."""
     _require_web()
-    from turnkeeper.cli.serving import run_server
+    from turnkeeper.cli.commands.serving import run_server
 
     run_server(app, store=store, host=host, port=port, phone=phone, log_format=log_format, is_demo=False)
 
@@ -77,7 +77,7 @@ def demo(
 ) -> None:
     """Serve an application on this machine with the browser phone, and say what to try."""
     _require_web()
-    from turnkeeper.cli.serving import run_server
+    from turnkeeper.cli.commands.serving import run_server
 
     run_server(app, store=store, host="127.0.0.1", port=port, phone=True, log_format="text", is_demo=True)
 
@@ -92,7 +92,7 @@ def chat(
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the work that a message started.")] = 120,
 ) -> None:
     """Talk to an application in the terminal, one message a line. Ends with the input."""
-    from turnkeeper.cli.chatting import run_chat
+    from turnkeeper.cli.commands.chatting import run_chat
 
     run_chat(app, speaker=speaker, store=store, wait_seconds=wait)
 
@@ -107,7 +107,7 @@ def graph(
     output: Annotated[str | None, typer.Option("--output", "-o", help="File to write; default: the terminal.")] = None,
 ) -> None:
     """Draw a flow: its statuses and what leads from one to another."""
-    from turnkeeper.cli.drawing import draw
+    from turnkeeper.cli.commands.drawing import draw
 
     draw(app, flow=flow, output_format=output_format, output=output)
 
@@ -124,8 +124,8 @@ def list_conversations(
     as_json: AsJson = False,
 ) -> None:
     """List conversations, most recently changed first."""
+    from turnkeeper.cli.commands.looking import list_all
     from turnkeeper.cli.finding import Source
-    from turnkeeper.cli.looking import list_all
 
     list_all(Source(app=app, store=store), flow=flow, status=status, limit=limit, cursor=cursor, as_json=as_json)
 
@@ -141,8 +141,8 @@ def show_conversation(
     as_json: AsJson = False,
 ) -> None:
     """Show one conversation: status, version, state, counters and log."""
+    from turnkeeper.cli.commands.looking import show
     from turnkeeper.cli.finding import Source
-    from turnkeeper.cli.looking import show
 
     show(person, Source(app=app, store=store), flow=flow, member=member, as_json=as_json)
 
@@ -161,8 +161,8 @@ def forget_conversations(
     as_json: AsJson = False,
 ) -> None:
     """Erase a person's conversations for good. Asks first. That someone wants no messages (STOP) stays known."""
+    from turnkeeper.cli.commands.forgetting import forget
     from turnkeeper.cli.finding import Source
-    from turnkeeper.cli.forgetting import forget
 
     forget(person, Source(app=app, store=store), flow=flow, member=member, is_agreed=yes, as_json=as_json)
 
@@ -178,8 +178,8 @@ def list_dead_letters(
     as_json: AsJson = False,
 ) -> None:
     """List dead letters, newest first."""
+    from turnkeeper.cli.commands.looking import list_dead
     from turnkeeper.cli.finding import Source
-    from turnkeeper.cli.looking import list_dead
 
     list_dead(Source(app=app, store=store), flow=flow, limit=limit, cursor=cursor, as_json=as_json)
 
@@ -191,8 +191,8 @@ def redrive_dead_letters(
     store: Store = None,
 ) -> None:
     """Put dead letters back: messages to the end of their inbox, deliveries into their lane."""
+    from turnkeeper.cli.commands.looking import redrive
     from turnkeeper.cli.finding import Source
-    from turnkeeper.cli.looking import redrive
 
     redrive(ids, Source(app=app, store=store))
 

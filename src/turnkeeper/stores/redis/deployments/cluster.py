@@ -61,7 +61,7 @@ class _Nodes:
 
 
 class ClusterWire:
-    """See `turnkeeper.stores.redis.deployments.wire.Wire`. For a Redis Cluster: keys have their partition as hash tag."""
+    """See `turnkeeper.stores.redis.deployments.wire.Wire`. For a Redis Cluster; keys have the partition as tag."""
 
     in_cluster = True
 

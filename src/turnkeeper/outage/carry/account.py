@@ -13,6 +13,7 @@ from turnkeeper.model.message import NOTHING, PERSONAL, Message
 from turnkeeper.outage.carry.seeding import Note
 from turnkeeper.outage.standing import Conflict
 from turnkeeper.ports.catalog import Exported
+from turnkeeper.ports.limits import MAX_PART_BYTES, MAX_STATE_BYTES
 from turnkeeper.ports.turns import Effect, EffectKind, Incoming, LogRecord
 
 CARRIED = "carried_on"
@@ -143,19 +144,19 @@ def cancelled_of(exported: Exported, note: Note, done: Collection[str]) -> tuple
 def log_of(
     entries: Sequence[LogEntry], note: Note, *, now_ms: int, state: bytes | None, conflict: str = ""
 ) -> bytes | None:
-    """Return one entry for all these turns, None if there were none. `state` is the one that stands after it."""
+    """Return one entry for all these turns, None if there were none. `state` is the one that stands after it.
+
+    What one entry has no room for is left out, the oldest first: the ids of messages are known to the store all the
+    same.
+    """
     if not entries:
         return None
-    last = entries[-1]
-    entry = msgspec.structs.replace(
-        last,
+    merged = msgspec.structs.replace(
+        entries[-1],
         phone=note.conversation.person,
         timestamp=datetime.fromtimestamp(now_ms / 1000, tz=UTC),
         before=entries[0].before,
         handler=_name(note),
-        inputs=tuple(logged for entry in entries for logged in entry.inputs),
-        replies=tuple(reply for entry in entries for reply in entry.replies),
-        effects=tuple(effect for entry in entries for effect in entry.effects),
         undoable=False,
         undoes=None,
         note=IN_CONFLICT if conflict else CARRIED,
@@ -163,7 +164,28 @@ def log_of(
         full=NOTHING if state is None else msgspec.Raw(state),
         delta=NOTHING,
     )
-    return _encode(entry)
+    kept = entries
+    while len(data := _encode(_with_all_of(merged, kept))) > MAX_STATE_BYTES:
+        if not kept:
+            merged = msgspec.structs.replace(merged, full=NOTHING)
+        kept = kept[(len(kept) + 1) // 2 :]
+    return data
+
+
+def _with_all_of(merged: LogEntry, entries: Sequence[LogEntry]) -> LogEntry:
+    return msgspec.structs.replace(
+        merged,
+        inputs=tuple(logged for entry in entries for logged in entry.inputs),
+        replies=tuple(reply for entry in entries for reply in entry.replies),
+        effects=tuple(effect for entry in entries for effect in entry.effects),
+    )
+
+
+def encoded(conflict: Conflict) -> bytes:
+    """Return an account as the document that keeps it; if that has no room for all, the newest of its log."""
+    while len(data := _encode(conflict)) > MAX_PART_BYTES and conflict.log:
+        conflict = msgspec.structs.replace(conflict, log=conflict.log[(len(conflict.log) + 1) // 2 :])
+    return data
 
 
 def conflict_of(exported: Exported, note: Note, *, reason: str, found_version: int | None, now_ms: int) -> Conflict:

@@ -16,7 +16,7 @@ from turnkeeper.ports.catalog import Catalog
 from turnkeeper.ports.clock import Clock
 from turnkeeper.ports.deliveries import Claim, DeadPage, Deliveries, DueList, Lane, Settled, Settlement
 from turnkeeper.ports.documents import Document, DocumentKey, DocumentPage, Documents, Ttl
-from turnkeeper.ports.limits import MAX_BATCH
+from turnkeeper.ports.limits import MAX_BATCH, RECEIPTS_KEPT
 from turnkeeper.ports.store import Store
 from turnkeeper.ports.turns import (
     Begin,
@@ -128,8 +128,9 @@ class _FencedTurns:
         """See `Turns.commit`."""
         if self._is_fenced(request.conversation):
             return Fenced()
-        if self._recent is None:
-            return await self._turns.commit(request)
+        if self._recent is None:  # here: the way back reads the ids of all messages from the log
+            keep = max(request.log_keep, RECEIPTS_KEPT)
+            return await self._turns.commit(msgspec.structs.replace(request, log_keep=keep))
         before = self._recent.committing(request)
         try:
             answer = await self._turns.commit(request)

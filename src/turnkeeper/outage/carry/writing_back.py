@@ -19,6 +19,7 @@ from turnkeeper.outage.carry.account import (
     cancelled_of,
     conflict_of,
     effects_of,
+    encoded,
     entries_of,
     has_limbo,
     is_in_conflict,
@@ -304,7 +305,7 @@ class WriteBack:
         key = DocumentKey(
             collection=CONFLICTS, id=f"{note.conversation.key}/{note.write_id}", person=note.conversation.person
         )
-        await self._store.documents.put(key, _encode(conflict))
+        await self._store.documents.put(key, encoded(conflict))
         logger.warning(
             "carried_conflict",
             extra={

@@ -12,7 +12,7 @@ import pytest
 
 from apps.dispatch.tests.orders import PLACED, arrival, marketplace, request, storefront
 from dispatch.app import telegram_from
-from dispatch.shops import DEMO_SECRET, OrderWebhook, Received, signed
+from dispatch.shops import DEMO_SECRET, MAX_NOTE_CHARACTERS, OrderWebhook, Received, signed
 from turnkeeper import ConfigurationError, WebhookRefusedError, WebhookUnreadableError
 
 webhook = OrderWebhook({})
@@ -180,6 +180,14 @@ def test_a_number_where_a_text_is_documented_loses_no_order() -> None:
     assert (came.person, other.person) == ("5866", "smoothr_124")
     assert (order.customer.phone, order.customer.zip, order.note) == ("49155", "94032", "7")
     assert order.vendor_items == {"JS": ["2x Suppe"], "dishbee": ["1x Brot"]}
+
+
+@pytest.mark.parametrize("characters", [MAX_NOTE_CHARACTERS, MAX_NOTE_CHARACTERS + 1, 600_000])
+def test_a_long_note_is_cut_and_loses_no_order(characters: int) -> None:
+    """A message has room for 256 KB, and what a customer wrote may be longer."""
+    received = read("dishbee", storefront(note="é" * characters))
+
+    assert received.note == "é" * MAX_NOTE_CHARACTERS
 
 
 def test_a_time_without_a_zone_is_utc() -> None:

@@ -23,6 +23,9 @@ DEMO_SECRET = "demo-secret"  # noqa: S105 - on this machine only
 MAX_LINES = 200
 """Lines of one order."""
 
+MAX_NOTE_CHARACTERS = 10_000
+"""What a customer wrote: a longer one is cut, so that the order has room in a message. A card shows 2,000 at most."""
+
 _Said = str | int | float | None
 """A number where a text is documented, or null, loses no order."""
 
@@ -128,7 +131,7 @@ def _storefront(shop: str, body: bytes) -> Received:
         updated_at=_aware(order.updated_at),
         requested_time=_time_of_day(_text(wanted)),
         total=_amount(order.total_price),
-        note=_text(order.note),
+        note=_text(order.note)[:MAX_NOTE_CHARACTERS],
     )
 
 
@@ -154,7 +157,7 @@ def _marketplace(shop: str, body: bytes) -> Received:
         updated_at=_aware(order.changed_at),
         requested_time=_time_of_day(_text(order.wanted_at)),
         total=_amount(order.total),
-        note=_text(order.remark),
+        note=_text(order.remark)[:MAX_NOTE_CHARACTERS],
     )
 
 

@@ -145,7 +145,8 @@ def test_a_killed_server_loses_nothing_and_repeats_nothing(tmp_path: Path, text:
         server.kill()
         open_gate(tmp_path)
         server.start()
-        assert phone.send("milk", id="m2").json()["outcome"] == "duplicate"
+        # "accepted" if the lease was over before the worker looked: then this call takes the waiting message over.
+        assert phone.send("milk", id="m2").json()["outcome"] in {"duplicate", "accepted"}
         phone.wait_for_reply(answer)
         replies = phone.wait_for_reply("noted milk")
 
